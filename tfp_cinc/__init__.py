@@ -1,0 +1,45 @@
+"""Invertible k x k convolutions and image flows for TensorFlow Probability."""
+
+from tfp_cinc import bijectors, math, models, networks
+from tfp_cinc.bijectors import (
+  ActNorm,
+  AffineCoupling,
+  BlockCoupling,
+  CInCConv2D,
+  LeadingChannels,
+  OneByOneConv2D,
+  QuadCoupling,
+  SplitPrior,
+  Squeeze,
+  trainable_act_norm,
+  trainable_cinc_conv2d,
+  trainable_one_by_one_conv2d,
+)
+from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
+from tfp_cinc.initialization import initialize_from_data, is_initialized
+
+__version__ = '0.1.0'
+
+__all__ = [
+  'ActNorm',
+  'AffineCoupling',
+  'BlockCoupling',
+  'CInCConv2D',
+  'LeadingChannels',
+  'OneByOneConv2D',
+  'QuadCoupling',
+  'SplitPrior',
+  'Squeeze',
+  'bijectors',
+  'bits_per_dim',
+  'dequantize',
+  'initialize_from_data',
+  'is_initialized',
+  'math',
+  'models',
+  'networks',
+  'quantize',
+  'trainable_act_norm',
+  'trainable_cinc_conv2d',
+  'trainable_one_by_one_conv2d',
+]

@@ -1,0 +1,157 @@
+"""Activation normalization."""
+
+import contextlib
+import threading
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_cinc.internal import tfp_compat
+
+__all__ = ['ActNorm', 'data_dependent_initialization', 'trainable_act_norm']
+
+tfb = tfp.bijectors
+
+# Below it a channel counts as constant: uniform dequantization noise of 8-bit
+# data has standard deviation 1.1e-3.
+_LEAST_STANDARD_DEVIATION = 1e-3
+
+_state = threading.local()
+
+
+class ActNorm(tfb.Bijector):
+  """A scale and a shift per channel, set from data before training.
+
+  ```
+  forward(x) = x * exp(log_scale) + shift
+  inverse(y) = (y - shift) * exp(-log_scale)
+  forward_log_det_jacobian(x) = sum_c log_scale[c]   (times H * W for an image)
+  ```
+
+  `tfp_cinc.initialize_from_data(flow, images)` sets its Variables so that each
+  channel of the layer's output has mean 0 and standard deviation 1 on those
+  images. Nothing else does: no first batch, and no call to `sample`.
+
+  Glow (Kingma and Dhariwal 2018), section 3.1.
+
+  #### Example
+
+  >>> layer = trainable_act_norm(channels=3)
+  >>> layer.forward(tf.zeros([2, 8, 8, 3])).shape
+  TensorShape([2, 8, 8, 3])
+  """
+
+  def __init__(
+    self,
+    log_scale,
+    shift,
+    initialized=True,
+    validate_args: bool = False,
+    name: str = 'act_norm',
+  ):
+    """Creates the layer.
+
+    Args:
+      log_scale: floating `Tensor` or `Variable` [C].
+      shift: floating `Tensor` or `Variable` [C].
+      initialized: bool or bool `Variable` []: whether the two hold what they
+        should. False needs three Variables, which `initialize_from_data` sets.
+      validate_args: whether to check that inputs are finite.
+      name: name of the layer.
+    """
+    parameters = dict(locals())
+    with tf.name_scope(name) as name:
+      dtype = tfp_compat.common_dtype([log_scale, shift], dtype_hint=tf.float32)
+      convert = tfp_compat.convert_nonref_to_tensor
+      self._log_scale = convert(log_scale, dtype=dtype, name='log_scale')
+      self._shift = convert(shift, dtype=dtype, name='shift')
+      self._initialized = initialized
+      super().__init__(
+        forward_min_event_ndims=1,
+        is_constant_jacobian=True,
+        dtype=dtype,
+        validate_args=validate_args,
+        parameters=parameters,
+        name=name,
+      )
+
+  @classmethod
+  def _parameter_properties(cls, dtype):
+    return {
+      'log_scale': tfp_compat.ParameterProperties(event_ndims=1),
+      'shift': tfp_compat.ParameterProperties(event_ndims=1),
+    }
+
+  @property
+  def log_scale(self) -> tf.Tensor:
+    """The logarithm of the scale of each channel, [C]."""
+    return self._log_scale
+
+  @property
+  def shift(self) -> tf.Tensor:
+    """What is added to each channel, [C]."""
+    return self._shift
+
+  @property
+  def initialized(self) -> tf.Tensor:
+    """Whether `log_scale` and `shift` hold what they should, a bool."""
+    return self._initialized
+
+  def _forward(self, x):
+    if getattr(_state, 'initializing', False):
+      self._initialize(x)
+    return x * tf.exp(self.log_scale) + self.shift
+
+  def _inverse(self, y):
+    return (y - self.shift) * tf.exp(-self.log_scale)
+
+  def _forward_log_det_jacobian(self, x):
+    return tf.reduce_sum(self.log_scale, axis=-1)
+
+  def _initialize(self, x):
+    if not isinstance(self._initialized, tf.Variable):
+      return  # its parameters are given, not trained
+    mean, variance = tf.nn.moments(x, axes=range(x.shape.rank - 1))
+    deviation = tf.maximum(tf.sqrt(variance), _LEAST_STANDARD_DEVIATION)
+    self._log_scale.assign(-tf.math.log(deviation))
+    self._shift.assign(-mean / deviation)
+    self._initialized.assign(True)
+
+
+def trainable_act_norm(
+  channels: int,
+  *,
+  dtype=tf.float32,
+  name: str = 'act_norm',
+) -> ActNorm:
+  """An `ActNorm` of new Variables: the identity, and not yet initialized.
+
+  Args:
+    channels: C.
+    dtype: floating dtype.
+    name: name of the layer.
+
+  Returns:
+    `ActNorm`.
+  """
+  with tf.name_scope(name):
+    return ActNorm(
+      log_scale=tf.Variable(tf.zeros([channels], dtype), name='log_scale'),
+      shift=tf.Variable(tf.zeros([channels], dtype), name='shift'),
+      initialized=tf.Variable(False, trainable=False, name='initialized'),
+      name=name,
+    )
+
+
+@contextlib.contextmanager
+def data_dependent_initialization():
+  """Within it each `ActNorm.forward` first sets its Variables from its input.
+
+  This reaches a layer through whatever it is nested in: chains, inversions,
+  bijectors of others. It is for eager calls of this thread.
+  """
+  _state.initializing = True
+  try:
+    yield
+  finally:
+    _state.initializing = False

@@ -1,0 +1,1 @@
+"""What the package needs and does not show."""

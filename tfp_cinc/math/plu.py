@@ -1,0 +1,179 @@
+"""Invertible matrices in factored form."""
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_cinc.internal import tfp_compat
+
+__all__ = ['PLUMatrix']
+
+
+class PLUMatrix(tf.Module):
+  """An invertible C x C matrix A = P L D U that cannot become singular.
+
+  P is a fixed permutation, L unit lower and U unit upper triangular, and
+  D = diag(sign * exp(log_scale)): whatever values its parameters take,
+  log|det A| = sum(log_scale) is finite. Factors that are left out are the
+  identity: with `lower` and `log_scale` alone, A is any lower triangular
+  matrix of fixed diagonal signs.
+
+  Glow (Kingma and Dhariwal 2018), section 3.2, with the diagonal by its
+  logarithm.
+
+  Args:
+    lower: `Tensor` or `Variable` [C*(C-1)/2], the entries of L below the
+      diagonal, in the order of `tfp.math.fill_triangular`.
+    log_scale: `Tensor` or `Variable` [C], or None for D = diag(sign).
+    upper: `Tensor` or `Variable` [C*(C-1)/2], the entries of U above the
+      diagonal, as those of `lower` are in the transpose of U; or None.
+    sign: array [C] of +1 and -1, or None for +1.
+    permutation: integer array [C]: row i of L D U is row `permutation[i]` of
+      A; or None.
+
+  Raises:
+    ValueError: if the sizes of the arguments do not belong to one C.
+  """
+
+  def __init__(
+    self,
+    lower,
+    log_scale=None,
+    upper=None,
+    sign=None,
+    permutation=None,
+    name='plu_matrix',
+  ):
+    super().__init__(name=name)
+    convert = tfp_compat.convert_nonref_to_tensor
+    dtype = tfp_compat.common_dtype(
+      [lower, log_scale, upper], dtype_hint=tf.float32
+    )
+    self.lower = convert(lower, dtype=dtype)
+    self.log_scale = convert(log_scale, dtype=dtype)
+    self.upper = convert(upper, dtype=dtype)
+    self.sign = None if sign is None else np.asarray(sign, dtype.as_numpy_dtype)
+    self.permutation = (
+      None if permutation is None else np.asarray(permutation, np.int32)
+    )
+    entries = self.lower.shape[-1]
+    self.size = round((1 + (1 + 8 * entries) ** 0.5) / 2)
+    if self.size * (self.size - 1) // 2 != entries:
+      raise ValueError(
+        f'`lower` has {entries} entries; a C x C matrix has C * (C - 1) / 2 of '
+        'them below its diagonal.'
+      )
+    expected = {
+      'log_scale': (self.log_scale, self.size),
+      'upper': (self.upper, entries),
+      'sign': (self.sign, self.size),
+      'permutation': (self.permutation, self.size),
+    }
+    for argument, (value, length) in expected.items():
+      if value is not None and tuple(value.shape) != (length,):
+        raise ValueError(
+          f'`{argument}` has shape {tuple(value.shape)}; `lower` has {entries} '
+          f'entries, so that C = {self.size} and it must be [{length}].'
+        )
+
+  @classmethod
+  def from_matrix(cls, matrix, name='plu_matrix') -> 'PLUMatrix':
+    """Factors a concrete C x C matrix.
+
+    Args:
+      matrix: array [C, C], floating.
+      name: name of the module.
+
+    Returns:
+      `PLUMatrix` of constants.
+
+    Raises:
+      ValueError: if the matrix is singular to its dtype's precision.
+    """
+    matrix = np.asarray(matrix)
+    if not np.all(np.isfinite(matrix)):
+      raise ValueError('the matrix has entries that are not finite.')
+    packed, permutation = tf.linalg.lu(tf.constant(matrix, tf.float64))
+    packed = packed.numpy()
+    diagonal = np.diag(packed)
+    epsilon = np.finfo(matrix.dtype).eps * matrix.shape[0]
+    if np.min(np.abs(diagonal)) <= epsilon * np.max(np.abs(matrix)):
+      raise ValueError(
+        'the matrix is singular: its LU factorization has the pivot '
+        f'{np.min(np.abs(diagonal)):.3g}.'
+      )
+    unit_upper = np.triu(packed, 1) / diagonal[:, np.newaxis]
+    return cls(
+      lower=_strict_lower_entries(packed).astype(matrix.dtype),
+      log_scale=np.log(np.abs(diagonal)).astype(matrix.dtype),
+      upper=_strict_lower_entries(unit_upper.T).astype(matrix.dtype),
+      sign=np.sign(diagonal),
+      permutation=permutation.numpy(),
+      name=name,
+    )
+
+  @property
+  def dtype(self) -> tf.DType:
+    """The dtype of the factors and of the matrix."""
+    return self.lower.dtype
+
+  def dense(self) -> tf.Tensor:
+    """The matrix A, [C, C]. It costs C^3 / 3 multiplications."""
+    matrix = self._unit_lower()
+    scale = self._diagonal()
+    if scale is not None:
+      matrix *= scale
+    if self.upper is not None:
+      matrix @= self._unit_upper()
+    if self.permutation is not None:
+      matrix = tf.gather(matrix, np.argsort(self.permutation))
+    return matrix
+
+  def inverse(self) -> tf.Tensor:
+    """The inverse of A, [C, C], by two triangular solves."""
+    matrix = tf.eye(self.size, dtype=self.dtype)
+    if self.permutation is not None:
+      matrix = tf.gather(matrix, self.permutation)
+    matrix = tf.linalg.triangular_solve(self._unit_lower(), matrix)
+    scale = self._diagonal()
+    if scale is not None:
+      matrix /= scale[:, tf.newaxis]
+    if self.upper is not None:
+      matrix = tf.linalg.triangular_solve(
+        self._unit_upper(), matrix, lower=False
+      )
+    return matrix
+
+  def log_abs_det(self) -> tf.Tensor:
+    """log|det A|, a scalar."""
+    if self.log_scale is None:
+      return tf.zeros([], self.dtype)
+    return tf.reduce_sum(self.log_scale)
+
+  def _unit_lower(self):
+    return _unit_lower(self.lower, self.size)
+
+  def _unit_upper(self):
+    return tf.transpose(_unit_lower(self.upper, self.size))
+
+  def _diagonal(self):
+    if self.log_scale is None:
+      return None if self.sign is None else tf.constant(self.sign)
+    scale = tf.exp(self.log_scale)
+    return scale if self.sign is None else self.sign * scale
+
+
+def _unit_lower(entries, size):
+  """The unit lower triangular matrix with these entries below its diagonal."""
+  identity = tf.eye(size, dtype=entries.dtype)
+  if size == 1:
+    return identity
+  strict = tfp.math.fill_triangular(entries)
+  return identity + tf.pad(strict, [[1, 0], [0, 1]])
+
+
+def _strict_lower_entries(matrix):
+  """The inverse of `_unit_lower`, as an array."""
+  if len(matrix) == 1:
+    return np.zeros([0])
+  return tfp.math.fill_triangular_inverse(np.tril(matrix[1:, :-1])).numpy()
