@@ -17,6 +17,7 @@ from tfp_cinc.bijectors import (
 )
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.initialization import initialize_from_data, is_initialized
+from tfp_cinc.saved_model import export_saved_model
 
 __version__ = '0.1.0'
 
@@ -33,6 +34,7 @@ __all__ = [
   'bijectors',
   'bits_per_dim',
   'dequantize',
+  'export_saved_model',
   'initialize_from_data',
   'is_initialized',
   'math',

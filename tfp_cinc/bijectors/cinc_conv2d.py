@@ -193,7 +193,7 @@ class CInCConv2D(tfb.Bijector):
       self.kernel,
       padding=self.padding,
       dilation=self.dilation,
-      corner_inverse=tf.stop_gradient(self.corner.inverse()),
+      corner_inverse=self.corner.inverse(),
     )
 
   def _forward_log_det_jacobian(self, x):

@@ -1,4 +1,4 @@
-"""Couplings of channel blocks: affine, quad, and the learned prior of a split."""
+"""Couplings of channel blocks: affine, quad and the prior of a split."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,11 +27,12 @@ SCALE_FUNCTIONS = {
 class BlockCoupling(OnePassBijector):
   """Scales and shifts each block of channels by what comes before it.
 
-  The channels are cut into n equal blocks x_1 ... x_n. The first one stays:
+  The channels are cut into n equal blocks x_1 ... x_n. The first one stays;
+  f_j and s_j are functions of x_1 ... x_{j-1}:
 
   ```
-  forward:  y_1 = x_1,  y_j = (x_j + f_j(x_1 ... x_{j-1})) * s_j(x_1 ... x_{j-1})
-  inverse:  x_1 = y_1,  x_j = y_j / s_j(x_1 ... x_{j-1}) - f_j(x_1 ... x_{j-1})
+  forward:  y_1 = x_1,  y_j = (x_j + f_j) * s_j
+  inverse:  x_1 = y_1,  x_j = y_j / s_j - f_j
   forward_log_det_jacobian(x) = sum_{j, h, w, c} log s_j
   ```
 

@@ -19,7 +19,7 @@ def solve_blocks(y, kernel, corner_inverse, padding):
     padding: the padded corner.
 
   Returns:
-    `Tensor` x of the shape of `y`. No gradient is defined here.
+    `Tensor` x of the shape of `y`.
 
   Raises:
     ValueError: if H, W or C is not static.

@@ -13,6 +13,9 @@ flipped images: 'bottom_right' flips rows and columns, and so on. The corner
 block is `kernel[k-1, k-1]` for all of them.
 """
 
+import contextlib
+import threading
+
 import tensorflow as tf
 
 from tfp_cinc.internal.choices import check_choice
@@ -23,10 +26,13 @@ __all__ = [
   'causal_conv2d',
   'causal_conv2d_solve',
   'convolution_matrix',
+  'native_gradients',
 ]
 
 PADDINGS = ('top_left', 'top_right', 'bottom_left', 'bottom_right')
 _OPPOSITE = dict(zip(PADDINGS, reversed(PADDINGS), strict=True))
+
+_state = threading.local()
 
 
 def causal_conv2d(
@@ -89,8 +95,8 @@ def causal_conv2d_solve(
     padding: the padded corner, one of `PADDINGS`.
     dilation: the distance in pixels between two taps, at least 1.
     corner_inverse: `Tensor` [C, C], the inverse of the corner block where the
-      caller has it in a better way than by `tf.linalg.inv`. It is taken as a
-      constant: gradients reach the corner through `kernel`.
+      caller has it in a better way than by `tf.linalg.inv`. Gradients reach
+      the corner through `kernel` alone.
 
   Returns:
     `Tensor` x of the shape of `y`. It costs 4 * H * W * s^2 * C^2
@@ -101,7 +107,7 @@ def causal_conv2d_solve(
   """
   check_choice('padding', padding, PADDINGS)
   if corner_inverse is None:
-    corner_inverse = tf.linalg.inv(tf.stop_gradient(kernel)[-1, -1])
+    corner_inverse = tf.linalg.inv(kernel[-1, -1])
   return _on_image_batch(
     lambda images: _solve(images, kernel, corner_inverse, padding),
     y,
@@ -137,6 +143,20 @@ def convolution_matrix(
   )
   columns = causal_conv2d(basis, kernel, padding=padding, dilation=dilation)
   return tf.transpose(tf.reshape(columns, [size, size]))
+
+
+@contextlib.contextmanager
+def native_gradients():
+  """Within it solves are left to TensorFlow's own gradients.
+
+  They give the same numbers for more memory, and are all that a SavedModel can
+  hold: it has no place for a custom gradient's own gradient.
+  """
+  _state.native_gradients = True
+  try:
+    yield
+  finally:
+    _state.native_gradients = False
 
 
 def _on_image_batch(function, images, kernel, dilation):
@@ -224,6 +244,8 @@ def _kernel_gradient(images, output_gradient, kernel_shape, padding):
 
 def _solve(images, kernel, corner_inverse, padding):
   """`causal_conv2d_solve` on [N, H, W, C] with dilation 1."""
+  if getattr(_state, 'native_gradients', False):
+    return solve_blocks(images, kernel, corner_inverse, padding)
 
   @tf.custom_gradient
   def solve(y, kernel):
