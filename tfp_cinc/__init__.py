@@ -18,8 +18,7 @@ from tfp_cinc.bijectors import (
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.initialization import initialize_from_data, is_initialized
 from tfp_cinc.saved_model import export_saved_model
-
-__version__ = '0.1.0'
+from tfp_cinc.version import __version__
 
 __all__ = [
   'ActNorm',
@@ -31,6 +30,7 @@ __all__ = [
   'QuadCoupling',
   'SplitPrior',
   'Squeeze',
+  '__version__',
   'bijectors',
   'bits_per_dim',
   'dequantize',

@@ -1,0 +1,1 @@
+"""Training of flows on images: `python -m training train --help`."""

@@ -1,0 +1,117 @@
+"""`python -m training COMMAND`: train, evaluate or sample."""
+
+import difflib
+import os
+import runpy
+import sys
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from training import preflight, workdir
+from training.errors import UserError
+
+_COMMANDS = ('train', 'evaluate', 'sample')
+
+FLAGS = flags.FLAGS
+config_flags.DEFINE_config_file(
+  'config',
+  None,
+  'A file of training/configs; its values by --config.flow.depth=8 and so on.',
+)
+flags.DEFINE_string('workdir', None, 'The folder of the run.')
+flags.DEFINE_integer('noise_draws', 8, 'evaluate: noise draws of an image.')
+flags.DEFINE_integer('number', 64, 'sample: how many images.')
+flags.DEFINE_float('temperature', 1.0, 'sample: standard deviation of latents.')
+flags.DEFINE_integer('sample_seed', 0, 'sample: seed of the latents.')
+
+
+def main(argv):
+  """Runs a command; an error of the user's is one sentence and exit code 2."""
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')  # no word but errors
+  logging.set_verbosity(logging.WARNING)
+  try:
+    _run(argv)
+  except UserError as error:
+    _fail(error)
+
+
+def _fail(error):
+  """Ends this process; of several workers the first one says why."""
+  if os.environ.get('HOROVOD_RANK', '0') == '0':
+    print(f'error: {error}', file=sys.stderr)
+  sys.exit(2)
+
+
+def _run(argv):
+  if len(argv) != 2 or argv[1] not in _COMMANDS:
+    raise UserError(
+      f'call `python -m training COMMAND` with one of {list(_COMMANDS)}; '
+      'for example `python -m training train --config '
+      'training/configs/cinc_photos.py --workdir runs/cinc_photos`.'
+    )
+  if not FLAGS.workdir:
+    raise UserError('--workdir is missing: name the folder of the run.')
+  if argv[1] == 'train':
+    if FLAGS.config is None:
+      raise UserError(
+        '--config is missing: name a file such as '
+        'training/configs/cinc_photos.py.'
+      )
+    preflight.check_data(FLAGS.config.data)
+    preflight.check_horovod()
+    workdir.check_config(FLAGS.config, FLAGS.workdir)
+    from training.train import train
+
+    train(FLAGS.config, FLAGS.workdir)
+  else:
+    workdir.read_config(FLAGS.workdir)
+    from training import use
+
+    if argv[1] == 'evaluate':
+      use.evaluate(FLAGS.workdir, FLAGS.noise_draws)
+    else:
+      use.sample(
+        FLAGS.workdir, FLAGS.number, FLAGS.temperature, FLAGS.sample_seed
+      )
+
+
+def check_overrides(argv) -> None:
+  """Raises `UserError` for a `--config.key` that the configuration lacks.
+
+  Args:
+    argv: the command line.
+
+  Raises:
+    UserError: naming the key and the nearest one that there is.
+  """
+  path = None
+  for argument, following in zip(argv, [*argv[1:], None], strict=True):
+    if argument in ('--config', '-config'):
+      path = following
+    elif argument.startswith(('--config=', '-config=')):
+      path = argument.partition('=')[2]
+  if path is None:
+    return
+  try:
+    config = runpy.run_path(path)['get_config']()
+  except (OSError, KeyError):
+    raise UserError(
+      f'--config {path} is no configuration: a Python file that defines '
+      'get_config().'
+    ) from None
+  known = [f'config.{key}' for key in workdir.flat(config.to_dict())]
+  for argument in argv:
+    key = argument.lstrip('-').partition('=')[0]
+    if key.startswith('config.') and key not in known:
+      near = difflib.get_close_matches(key, known, n=1)
+      hint = f'; did you mean --{near[0]}?' if near else '.'
+      raise UserError(f'--{key} is no value of {path}{hint}')
+
+
+if __name__ == '__main__':
+  try:
+    check_overrides(sys.argv)
+  except UserError as error:
+    _fail(error)
+  app.run(main)

@@ -1,0 +1,1 @@
+"""One file a configuration: each defines `get_config()`."""

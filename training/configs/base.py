@@ -1,0 +1,53 @@
+"""What all configurations share."""
+
+import ml_collections
+
+__all__ = ['get_base_config']
+
+
+def get_base_config() -> ml_collections.ConfigDict:
+  """A configuration of the main job's sizes; every value can be overridden."""
+  config = ml_collections.ConfigDict()
+  config.seed = 0  # of the initial weights, the order of the data, the noise
+
+  config.data = data = ml_collections.ConfigDict()
+  data.name = 'photos'  # 'photos', 'digits', 'folder' or 'tfds'
+  data.image_size = 32  # height and width in pixels
+  data.num_bits = 8  # of a pixel, 1 to 8
+  data.flip = True  # mirror training images at random
+  data.dir = ''  # 'folder': the images' folder; 'tfds': its data_dir
+  data.tfds_name = ''  # 'tfds': name[/config][:version], as 'cifar10'
+  data.download = False  # 'tfds': download and prepare where it is missing
+  data.test_fraction = 0.1  # held out, where the data set has no test split
+
+  config.flow = flow = ml_collections.ConfigDict()
+  flow.name = 'cinc'  # a function of tfp_cinc.models; the others its arguments
+  flow.levels = 3
+  flow.depth = 4
+  flow.coupling = 'affine'
+  flow.scale_function = 'sigmoid'
+  flow.hidden_channels = 128
+  flow.split_prior = True
+  flow.network_dtype = 'float32'
+
+  config.train = train = ml_collections.ConfigDict()
+  train.num_steps = 2000
+  train.max_minutes = 0.0  # of training time, over all resumed runs; 0: no end
+  train.batch_size = 64  # images a step, shared out among the workers
+  train.learning_rate = 1e-3
+  train.schedule = 'constant'  # after the warm-up: 'constant' or 'cosine'
+  train.warmup_steps = 50
+  train.clip_norm = 1.0  # of the gradient; 0: no clipping
+  train.init_images = 256  # for the data-dependent initialization
+  train.max_skipped = 10  # steps in a row that are not finite, before it ends
+  train.log_every = 20  # steps, as those below
+  train.eval_every = 500
+  train.checkpoint_every = 200
+  train.keep_checkpoints = 3
+  train.deterministic = True  # the same bits at every run on the same machine
+
+  config.eval = evaluation = ml_collections.ConfigDict()
+  evaluation.batch_size = 64
+  evaluation.num_images = 512  # at most, during training; at the end all
+  evaluation.noise_draws = 8  # dequantization draws an image, at the end
+  return config

@@ -1,0 +1,154 @@
+"""The folder of a run: its configuration and what is written beside it."""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import tempfile
+
+import ml_collections
+
+from training.errors import UserError
+
+__all__ = [
+  'check_config',
+  'flat',
+  'read_config',
+  'replace_file',
+  'write_config',
+  'write_json',
+]
+
+# What a run may be continued with another value of.
+_MAY_CHANGE = ('train.num_steps', 'train.max_minutes')
+
+_PACKAGES = (
+  'tfp_cinc',
+  'tensorflow',
+  'tf_keras',
+  'tensorflow-probability',
+  'tensorflow-datasets',
+  'horovod',
+  'numpy',
+  'scikit-learn',
+)
+
+
+def check_config(config, workdir: str) -> None:
+  """Raises `UserError` where a workdir holds a run of another configuration.
+
+  `train.num_steps` and `train.max_minutes` may differ: a run may go on for
+  longer.
+
+  Args:
+    config: the configuration of the run to start.
+    workdir: the folder, which need not exist.
+  """
+  path = pathlib.Path(workdir, 'config.json')
+  if not path.exists():
+    return
+  old = flat(_read_json(path)['config'])
+  new = flat(config.to_dict())
+  changed = [
+    f'{key} {old.get(key, "(none)")!r} -> {new.get(key, "(none)")!r}'
+    for key in sorted(old.keys() | new.keys())
+    if old.get(key) != new.get(key) and key not in _MAY_CHANGE
+  ]
+  if changed:
+    raise UserError(
+      f'{workdir} holds a run of another configuration ({"; ".join(changed)}); '
+      'take another --workdir, or the same values.'
+    )
+
+
+def read_config(workdir: str) -> ml_collections.ConfigDict:
+  """The configuration of the run in a folder.
+
+  Args:
+    workdir: the folder.
+
+  Returns:
+    The configuration as it was used last.
+
+  Raises:
+    UserError: if there is no run.
+  """
+  path = pathlib.Path(workdir, 'config.json')
+  if not path.exists():
+    raise UserError(f'{workdir} holds no run: there is no {path}.')
+  return ml_collections.ConfigDict(_read_json(path)['config'])
+
+
+def write_config(config, workdir: str) -> None:
+  """Writes config.json: all values, the packages' versions, the git commit."""
+  versions = {'python': platform.python_version()}
+  for package in _PACKAGES:
+    try:
+      versions[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      versions[package] = None
+  write_json(
+    pathlib.Path(workdir, 'config.json'),
+    {
+      'config': config.to_dict(),
+      'versions': versions,
+      'git_commit': _git_commit(),
+    },
+  )
+
+
+def write_json(path, value) -> None:
+  """Writes a JSON file whole or not at all."""
+  text = json.dumps(value, indent=2, sort_keys=True) + '\n'
+  replace_file(path, text.encode())
+
+
+def replace_file(path, content: bytes) -> None:
+  """Writes a file under a temporary name, then renames it."""
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}-')
+  try:
+    with os.fdopen(handle, 'wb') as file:
+      file.write(content)
+      file.flush()
+      os.fsync(file.fileno())
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
+  except BaseException:
+    os.unlink(temporary)
+    raise
+
+
+def _read_json(path):
+  try:
+    return json.loads(path.read_text())
+  except ValueError as error:
+    raise UserError(f'{path} is no JSON file: {error}.') from None
+
+
+def flat(values: dict, prefix: str = '') -> dict:
+  """{'a': {'b': 1}} -> {'a.b': 1}, with lists for tuples as in JSON."""
+  result = {}
+  for key, value in values.items():
+    if isinstance(value, dict):
+      result.update(flat(value, f'{prefix}{key}.'))
+    else:
+      result[prefix + key] = list(value) if isinstance(value, tuple) else value
+  return result
+
+
+def _git_commit():
+  """The commit of the checkout, '+' where it is changed; None outside one."""
+  command = ['git', 'describe', '--always', '--abbrev=40', '--dirty=+']
+  command += ['--exclude=*']
+  folder = pathlib.Path(__file__).parent
+  try:
+    result = subprocess.run(
+      command, cwd=folder, capture_output=True, text=True, check=True
+    )
+  except (OSError, subprocess.CalledProcessError):
+    return None
+  return result.stdout.strip()
