@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.shapes import check_channels
 
 __all__ = ['ActNorm', 'data_dependent_initialization', 'trainable_act_norm']
 
@@ -56,7 +57,7 @@ class ActNorm(tfb.Bijector):
       shift: floating `Tensor` or `Variable` [C].
       initialized: bool or bool `Variable` []: whether the two hold what they
         should. False needs three Variables, which `initialize_from_data` sets.
-      validate_args: whether to check that inputs are finite.
+      validate_args: as in `tfb.Bijector`.
       name: name of the layer.
     """
     parameters = dict(locals())
@@ -98,11 +99,13 @@ class ActNorm(tfb.Bijector):
     return self._initialized
 
   def _forward(self, x):
+    check_channels(self.name, x, self.log_scale.shape[-1])
     if getattr(_state, 'initializing', False):
       self._initialize(x)
     return x * tf.exp(self.log_scale) + self.shift
 
   def _inverse(self, y):
+    check_channels(self.name, y, self.log_scale.shape[-1])
     return (y - self.shift) * tf.exp(-self.log_scale)
 
   def _forward_log_det_jacobian(self, x):

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.internal.shapes import check_channels
 from tfp_cinc.math.plu import PLUMatrix
 
 __all__ = ['OneByOneConv2D', 'trainable_one_by_one_conv2d']
@@ -68,9 +69,11 @@ class OneByOneConv2D(tfb.Bijector):
     return self._matrix
 
   def _forward(self, x):
+    check_channels(self.name, x, self.matrix.size)
     return _matmul(x, self.matrix.dense())
 
   def _inverse(self, y):
+    check_channels(self.name, y, self.matrix.size)
     return _matmul(y, self.matrix.inverse())
 
   def _forward_log_det_jacobian(self, x):

@@ -1,0 +1,111 @@
+"""Bijectors that are wrong on purpose: each check must reject one of them."""
+
+import itertools
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tests.zoo import Case
+
+tfb = tfp.bijectors
+
+
+class Scaled(tfb.Bijector):
+  """x * exp(log_scale), rightly; the subclasses each break one thing."""
+
+  def __init__(self, log_scale, validate_args=False, name='scaled'):
+    parameters = dict(locals())
+    with tf.name_scope(name) as name:
+      self.log_scale = log_scale
+      super().__init__(
+        forward_min_event_ndims=3,
+        dtype=log_scale.dtype,
+        validate_args=validate_args,
+        parameters=parameters,
+        name=name,
+      )
+
+  @classmethod
+  def _parameter_properties(cls, dtype):
+    return {}
+
+  def _forward(self, x):
+    return x * tf.exp(self.log_scale)
+
+  def _inverse(self, y):
+    return y * tf.exp(-self.log_scale)
+
+  def _forward_log_det_jacobian(self, x):
+    size = tf.reduce_prod(tf.shape(x)[-3:])
+    return self.log_scale * tf.cast(size, x.dtype)
+
+
+class WrongInverse(Scaled):
+  def _inverse(self, y):
+    return y * tf.exp(self.log_scale)
+
+
+class WrongLogDet(Scaled):
+  def _forward_log_det_jacobian(self, x):
+    return self.log_scale
+
+
+class MixesTheBatch(Scaled):
+  def _forward(self, x):
+    return x * tf.exp(self.log_scale) - tf.reduce_mean(x)
+
+
+class WrongShape(Scaled):
+  def _forward_event_shape(self, input_shape):
+    return input_shape[::-1]
+
+
+class WrongDtype(Scaled):
+  def _forward_log_det_jacobian(self, x):
+    return tf.cast(super()._forward_log_det_jacobian(x), tf.float16)
+
+
+class EagerOnly(Scaled):
+  def _forward(self, x):
+    return super()._forward(x) * (1.0 if tf.executing_eagerly() else 2.0)
+
+
+class StoppedGradient(Scaled):
+  def _forward(self, x):
+    return x * tf.exp(tf.stop_gradient(self.log_scale))
+
+
+class HiddenVariable(Scaled):
+  def __init__(self, log_scale, validate_args=False, name='hidden'):
+    self._hide = lambda: log_scale
+    super().__init__(tf.zeros([], log_scale.dtype), validate_args, name)
+
+  def _forward(self, x):
+    return x * tf.exp(self._hide())
+
+  def _inverse(self, y):
+    return y * tf.exp(-self._hide())
+
+
+class NewVariableInCopy(Scaled):
+  def __init__(self, log_scale, validate_args=False, name='copied'):
+    super().__init__(tf.Variable(log_scale), validate_args, name)
+
+
+class FrozenInGraph(Scaled):
+  def _forward(self, x):
+    return x * np.exp(self.log_scale.numpy())
+
+
+_values = itertools.count(0.5, 0.1)  # another one for each bijector built
+
+
+def case(kind):
+  """The case of a broken bijector."""
+  return Case(
+    kind.__name__,
+    lambda dtype: kind(tf.Variable(tf.cast(next(_values), dtype))),
+    (2, 3, 4),
+    parameters=1,
+  )

@@ -1,0 +1,206 @@
+"""What every bijector of images must do: one function a property.
+
+TFP caches: `b.inverse(b.forward(x))` returns the `x` that it has kept, even
+where the inverse is wrong. `tf.identity` breaks this throughout.
+"""
+
+import os
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+TOLERANCE = {tf.float32: 2e-4, tf.float64: 1e-10}
+
+
+def check_round_trip(case):
+  """inverse(forward(x)) = x = forward(inverse(x)), in both precisions."""
+  for dtype, tolerance in TOLERANCE.items():
+    bijector, x = case.build(dtype), case.events(dtype=dtype)
+    y = tf.identity(bijector.forward(x))
+    np.testing.assert_allclose(bijector.inverse(y), x, atol=tolerance)
+    z = tf.identity(bijector.inverse(x))
+    np.testing.assert_allclose(bijector.forward(z), x, atol=tolerance)
+
+
+def check_log_det(case):
+  """Both log-dets are those of the dense Jacobian."""
+  bijector, x = case.build(), case.events(batch_shape=())
+  size = int(np.prod(case.event_shape))
+  # One copy of x for each row: all rows by one backward pass.
+  copies = tf.stack([x] * size)
+  with tf.GradientTape() as tape:
+    tape.watch(copies)
+    y = tf.reshape(bijector.forward(copies), [size, size])
+    diagonal = tf.reduce_sum(tf.linalg.diag_part(y))
+  jacobian = tf.reshape(tape.gradient(diagonal, copies), [size, size])
+  expected = np.linalg.slogdet(jacobian)[1]
+  forward = bijector.forward_log_det_jacobian(tf.identity(x), event_ndims=3)
+  np.testing.assert_allclose(forward, expected, atol=1e-9)
+  y = tf.identity(bijector.forward(x))
+  inverse = bijector.inverse_log_det_jacobian(y, event_ndims=3)
+  np.testing.assert_allclose(inverse, -expected, atol=1e-9)
+
+
+def check_batch_shapes(case):
+  """Leading dimensions are a batch of events that do not see one another."""
+  bijector = case.build()
+  for batch_shape in ((), (2,), (2, 3)):
+    x = case.events(batch_shape)
+    y = bijector.forward(x)
+    log_det = bijector.forward_log_det_jacobian(x, event_ndims=3)
+    expected_shape = bijector.forward_event_shape(x.shape[-3:])
+    assert y.shape == [*batch_shape, *expected_shape]
+    log_det = tf.broadcast_to(log_det, batch_shape)
+    for index in np.ndindex(*batch_shape):
+      alone = tf.identity(x[index])
+      np.testing.assert_allclose(bijector.forward(alone), y[index], atol=1e-12)
+      np.testing.assert_allclose(
+        bijector.forward_log_det_jacobian(alone, event_ndims=3),
+        log_det[index],
+        atol=1e-12,
+      )
+      np.testing.assert_allclose(
+        bijector.inverse(tf.identity(y[index])), x[index], atol=1e-10
+      )
+
+
+def check_shapes(case):
+  """Event shapes, static and as tensors, are those of what is computed."""
+  bijector, x = case.build(), case.events(batch_shape=())
+  y = bijector.forward(x)
+  assert bijector.forward_event_shape(x.shape) == y.shape
+  assert bijector.inverse_event_shape(y.shape) == x.shape
+  forward = bijector.forward_event_shape_tensor(tf.shape(x))
+  np.testing.assert_array_equal(forward, y.shape)
+  inverse = bijector.inverse_event_shape_tensor(tf.shape(y))
+  np.testing.assert_array_equal(inverse, x.shape)
+
+
+def check_dtypes(case):
+  """Values and log-dets have the dtype of the layer."""
+  for dtype in TOLERANCE:
+    bijector, x = case.build(dtype), case.events(dtype=dtype)
+    assert bijector.forward(x).dtype == dtype
+    assert bijector.inverse(x).dtype == dtype
+    assert bijector.forward_log_det_jacobian(x, 3).dtype == dtype
+
+
+def check_graph(case):
+  """tf.function, with the batch size left open, gives what eager calls give."""
+  bijector, x = case.build(), case.events()
+
+  def everything(x):
+    return (
+      bijector.forward(x),
+      bijector.forward_log_det_jacobian(x, event_ndims=3),
+      bijector.inverse(tf.identity(x)),
+      bijector.inverse_log_det_jacobian(tf.identity(x), event_ndims=3),
+    )
+
+  spec = tf.TensorSpec([None, *case.event_shape], x.dtype)
+  compiled = tf.function(everything, input_signature=[spec], autograph=False)
+  for eager, graph in zip(everything(x), compiled(x), strict=True):
+    np.testing.assert_allclose(eager, graph, atol=1e-12)
+
+
+def check_gradients(case):
+  """The derivative along a random direction of x and all variables together."""
+  bijector, x = case.build(), tf.Variable(case.events())
+  rng = np.random.default_rng(3)
+  places = [x, *bijector.trainable_variables]
+  directions = [tf.constant(rng.normal(size=place.shape)) for place in places]
+  weights = tf.constant(rng.normal(size=x.shape))
+
+  for method in ('forward', 'inverse'):
+
+    def value(method=method):
+      events = tf.identity(x)
+      image = getattr(bijector, method)(events)
+      log_det = getattr(bijector, f'{method}_log_det_jacobian')(events, 3)
+      weighted = tf.reshape(image, x.shape) * weights
+      return tf.reduce_sum(weighted) + tf.reduce_sum(log_det)
+
+    with tf.GradientTape() as tape:
+      result = value()
+    gradients = tape.gradient(
+      result, places, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    slope = sum(
+      tf.reduce_sum(gradient * direction)
+      for gradient, direction in zip(gradients, directions, strict=True)
+    )
+    step, starts = 1e-6, [tf.identity(place) for place in places]
+    ends = []
+    for sign in (1, -1):
+      for place, start, direction in zip(
+        places, starts, directions, strict=True
+      ):
+        place.assign(start + sign * step * direction)
+      ends.append(value())
+    for place, start in zip(places, starts, strict=True):
+      place.assign(start)
+    expected = (ends[0] - ends[1]) / (2 * step)
+    np.testing.assert_allclose(slope, expected, rtol=1e-6, atol=1e-6)
+
+
+def check_variables(case):
+  """All trainable variables are found, as many as there should be."""
+  bijector = case.build()
+  sizes = [int(np.prod(v.shape)) for v in bijector.trainable_variables]
+  assert sum(sizes) == case.parameters
+
+
+def check_copy(case):
+  """A copy is the same map, on the same variables, under another name."""
+  bijector, x = case.build(), case.events()
+  other = bijector.copy(name='another')
+  assert other.name == 'another'
+  np.testing.assert_array_equal(other.forward(x), bijector.forward(x))
+  ours = {id(variable) for variable in bijector.variables}
+  assert ours == {id(variable) for variable in other.variables}
+
+
+def check_checkpoint(case):
+  """tf.train.Checkpoint brings back all that the map depends on."""
+  x = case.events()
+  bijector, other = case.build(seed=1), case.build(seed=2)
+  with tempfile.TemporaryDirectory() as folder:
+    path = tf.train.Checkpoint(bijector).write(os.path.join(folder, 'state'))
+    status = tf.train.Checkpoint(other).read(path)
+    status.assert_existing_objects_matched()
+  np.testing.assert_array_equal(
+    other.forward(tf.identity(x)), bijector.forward(x)
+  )
+
+
+def check_saved_model(case):
+  """A tf.Module that holds the layer can be saved and loaded."""
+  bijector, x = case.build(), case.events()
+  module = tf.Module()
+  module.bijector = bijector
+  spec = tf.TensorSpec([None, *case.event_shape], x.dtype)
+  module.forward = tf.function(bijector.forward, input_signature=[spec])
+  y = bijector.forward(x)
+  spec = tf.TensorSpec([None, *y.shape[1:]], x.dtype)
+  module.inverse = tf.function(bijector.inverse, input_signature=[spec])
+  with tempfile.TemporaryDirectory() as folder:
+    tf.saved_model.save(module, folder)
+    loaded = tf.saved_model.load(folder)
+  np.testing.assert_allclose(loaded.forward(x), y, atol=1e-12)
+  np.testing.assert_allclose(loaded.inverse(y), x, atol=1e-10)
+
+
+CHECKS = [
+  check_round_trip,
+  check_log_det,
+  check_batch_shapes,
+  check_shapes,
+  check_dtypes,
+  check_graph,
+  check_gradients,
+  check_variables,
+  check_copy,
+  check_checkpoint,
+  check_saved_model,
+]

@@ -1,0 +1,38 @@
+"""Every layer and flow of the zoo passes every check of the conformance set."""
+
+import pytest
+
+from tests import broken, conformance, zoo
+
+# For each check the bijector that it must reject.
+REJECTED = {
+  conformance.check_round_trip: broken.WrongInverse,
+  conformance.check_log_det: broken.WrongLogDet,
+  conformance.check_batch_shapes: broken.MixesTheBatch,
+  conformance.check_shapes: broken.WrongShape,
+  conformance.check_dtypes: broken.WrongDtype,
+  conformance.check_graph: broken.EagerOnly,
+  conformance.check_gradients: broken.StoppedGradient,
+  conformance.check_variables: broken.HiddenVariable,
+  conformance.check_copy: broken.NewVariableInCopy,
+  conformance.check_checkpoint: broken.HiddenVariable,
+  conformance.check_saved_model: broken.EagerOnly,
+}
+
+
+@pytest.mark.parametrize(
+  'check', conformance.CHECKS, ids=lambda check: check.__name__[6:]
+)
+@pytest.mark.parametrize('case', zoo.ZOO, ids=lambda case: case.name)
+def test_conforms(case, check):
+  check(case)
+
+
+@pytest.mark.parametrize(
+  'check', conformance.CHECKS, ids=lambda check: check.__name__[6:]
+)
+def test_check_can_fail(check):
+  conformance_case = broken.case(broken.Scaled)
+  check(conformance_case)
+  with pytest.raises((AssertionError, ValueError, TypeError)):
+    check(broken.case(REJECTED[check]))

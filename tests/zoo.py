@@ -1,0 +1,211 @@
+"""The one table of layers and flows that every conformance check runs over."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+import tfp_cinc
+from tfp_cinc import models, networks
+
+tfb = tfp.bijectors
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+  """A bijector of images to check.
+
+  Attributes:
+    name: what the tests show.
+    make: from a dtype to the bijector.
+    event_shape: [H, W, C], small: the checks take its dense Jacobian.
+    parameters: how many trainable numbers there are.
+  """
+
+  name: str
+  make: Callable[[tf.DType], tfb.Bijector]
+  event_shape: tuple[int, int, int]
+  parameters: int
+
+  def build(self, dtype=tf.float64, seed=1) -> tfb.Bijector:
+    """The bijector, with trainable variables away from where they start."""
+    bijector = self.make(dtype)
+    rng = np.random.default_rng(seed)
+    for variable in bijector.trainable_variables:
+      variable.assign_add(
+        tf.cast(0.1 * rng.normal(size=variable.shape), variable.dtype)
+      )
+    return bijector
+
+  def events(self, batch_shape=(2,), dtype=tf.float64, seed=2) -> tf.Tensor:
+    """Random images."""
+    rng = np.random.default_rng(seed)
+    shape = [*batch_shape, *self.event_shape]
+    return tf.constant(rng.normal(size=shape), dtype)
+
+
+def _network(inputs, outputs, dtype, seed=1):
+  return networks.glow_network(
+    inputs, outputs, hidden_channels=3, seed=seed, dtype=dtype
+  )
+
+
+def _cinc(channels, kernel_size, **options):
+  return lambda dtype: tfp_cinc.trainable_cinc_conv2d(
+    channels, kernel_size, seed=1, dtype=dtype, **options
+  )
+
+
+def _from_kernel(dtype):
+  rng = np.random.default_rng(1)
+  kernel = 0.3 * rng.normal(size=[3, 3, 2, 2])
+  kernel[-1, -1] = [[0.1, -2.0], [1.0, 0.3]]
+  return tfp_cinc.CInCConv2D.from_kernel(
+    kernel.astype(dtype.as_numpy_dtype), bias=[1.0, 2.0]
+  )
+
+
+def _quad(scale_function):
+  def make(dtype):
+    parts = [_network(j, 2, dtype, seed=j) for j in (1, 2, 3)]
+    return tfp_cinc.QuadCoupling(parts, scale_function, dtype)
+
+  return make
+
+
+def _coupling(kind, channels, *options):
+  def make(dtype):
+    network = _network(channels // 2, channels, dtype)
+    return kind(network, *options, dtype=dtype)
+
+  return make
+
+
+def _leading(dtype):
+  inner = tfp_cinc.trainable_cinc_conv2d(2, 2, seed=1, dtype=dtype)
+  return tfp_cinc.LeadingChannels(inner, num_channels=2)
+
+
+def _flow(model, **options):
+  def make(dtype):
+    flow = model(
+      [4, 4, 2],
+      levels=2,
+      depth=1,
+      hidden_channels=3,
+      seed=1,
+      dtype=dtype,
+      **options,
+    )
+    return tfb.Invert(flow.bijector)
+
+  return make
+
+
+def _act_norm(dtype):
+  return tfp_cinc.trainable_act_norm(3, dtype=dtype)
+
+
+def _one_by_one(dtype):
+  return tfp_cinc.trainable_one_by_one_conv2d(5, seed=1, dtype=dtype)
+
+
+def _glow_network_parameters(inputs, outputs, width=3):
+  return (
+    9 * inputs * width
+    + width
+    + width * width
+    + width
+    + 9 * width * outputs
+    + outputs
+  )
+
+
+_CINC3 = 9 * 3**2 - 3  # the poster's 9 n^2 - n (n - 1) / 2
+_QUAD = sum(_glow_network_parameters(j, 2) for j in (1, 2, 3))
+_PRIOR = 9 * 4 * 8 + 8
+
+
+def _step_parameters(channels, convolutions, coupling):
+  return 2 * channels + convolutions + coupling
+
+
+_CINC8 = 9 * 8**2 - 8 * 7 // 2
+_CINC16 = 9 * 16**2 - 16 * 15 // 2
+_AFFINE8 = _glow_network_parameters(4, 8)
+_QUAD8 = sum(_glow_network_parameters(2 * j, 4) for j in (1, 2, 3))
+_AFFINE16 = _glow_network_parameters(8, 16)
+_QUAD16 = sum(_glow_network_parameters(4 * j, 8) for j in (1, 2, 3))
+
+LAYERS = [
+  Case('ActNorm', _act_norm, (2, 3, 3), 6),
+  Case('OneByOneConv2D', _one_by_one, (2, 3, 5), 25),
+  Case('CInCConv2D', _cinc(3, 3), (4, 5, 3), _CINC3),
+  Case('CInCConv2D-k1', _cinc(3, 1), (3, 2, 3), 6),
+  Case('CInCConv2D-k2', _cinc(2, 2, padding='top_right'), (3, 4, 2), 15),
+  Case('CInCConv2D-k4', _cinc(1, 4, padding='bottom_left'), (5, 3, 1), 16),
+  Case('CInCConv2D-row', _cinc(2, 3), (1, 5, 2), 35),
+  Case('CInCConv2D-column', _cinc(2, 3), (5, 1, 2), 35),
+  Case(
+    'CInCConv2D-bottom_right',
+    _cinc(2, 3, padding='bottom_right', use_bias=True),
+    (4, 3, 2),
+    37,
+  ),
+  Case('CInCConv2D-dilated', _cinc(2, 2, dilation=2), (5, 4, 2), 15),
+  Case('CInCConv2D-unit', _cinc(3, 2, corner='unit'), (3, 3, 3), 30),
+  Case('CInCConv2D-plu', _cinc(3, 2, corner='plu'), (3, 3, 3), 36),
+  Case('CInCConv2D-from_kernel', _from_kernel, (3, 4, 2), 0),
+  Case(
+    'AffineCoupling',
+    _coupling(tfp_cinc.AffineCoupling, 4),
+    (3, 2, 4),
+    _glow_network_parameters(2, 4),
+  ),
+  Case(
+    'AffineCoupling-exp',
+    _coupling(tfp_cinc.AffineCoupling, 2, 'exp'),
+    (3, 2, 2),
+    _glow_network_parameters(1, 2),
+  ),
+  Case('QuadCoupling', _quad('sigmoid'), (3, 2, 4), _QUAD),
+  Case('QuadCoupling-exp', _quad('exp'), (3, 2, 4), _QUAD),
+  Case(
+    'SplitPrior',
+    _coupling(tfp_cinc.SplitPrior, 4),
+    (3, 2, 4),
+    _glow_network_parameters(2, 4),
+  ),
+  Case('Squeeze', lambda dtype: tfp_cinc.Squeeze(dtype=dtype), (4, 2, 4), 0),
+  Case('LeadingChannels', _leading, (2, 3, 3), 15),
+]
+
+FLOWS = [
+  Case(
+    'cinc',
+    _flow(models.cinc),
+    (4, 4, 2),
+    _step_parameters(8, _CINC8, _QUAD8)
+    + _PRIOR
+    + _step_parameters(16, _CINC16, _QUAD16),
+  ),
+  Case(
+    'cinc-one_by_one-affine',
+    _flow(models.cinc, one_by_one=True, coupling='affine'),
+    (4, 4, 2),
+    _step_parameters(8, _CINC8 + 8**2, _AFFINE8)
+    + _PRIOR
+    + _step_parameters(16, _CINC16 + 16**2, _AFFINE16),
+  ),
+  Case(
+    'glow',
+    _flow(models.glow, split_prior=False),
+    (4, 4, 2),
+    _step_parameters(8, 8**2, _AFFINE8)
+    + _step_parameters(16, 16**2, _AFFINE16),
+  ),
+]
+
+ZOO = LAYERS + FLOWS
