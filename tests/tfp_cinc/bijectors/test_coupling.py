@@ -1,0 +1,92 @@
+"""What is special to couplings, beside the conformance set."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_cinc
+from tests import zoo
+
+
+def count_calls(coupling):
+  """Replaces networks by ones that count how often they are called."""
+  calls = []
+
+  def counted(network):
+    def call(x, **kwargs):
+      calls.append(x)
+      return network(x, **kwargs)
+
+    return call
+
+  networks = [counted(network) for network in coupling.networks]
+  return tfp_cinc.BlockCoupling(networks, dtype=coupling.dtype), calls
+
+
+def quad(dtype=tf.float32):
+  case = next(case for case in zoo.ZOO if case.name == 'QuadCoupling')
+  return case.build(dtype)
+
+
+def test_quad_coupling_inverts_to_1e_5_in_float32():
+  coupling = quad()
+  x = tf.random.stateless_normal([16, 8, 8, 4], [0, 0])
+  y = tf.identity(coupling.forward(x))
+  assert np.max(np.abs(coupling.inverse(y) - x)) < 1e-5
+
+
+def test_blocks_depend_on_those_before_them_alone():
+  """The figure of the paper: y_j reads x_1 ... x_j."""
+  coupling = quad(tf.float64)
+  x = tf.random.stateless_normal([1, 2, 2, 4], [0, 0], tf.float64)
+  for j in range(4):
+    change = tf.one_hot(j, 4, dtype=tf.float64)
+    difference = coupling.forward(x + change) - coupling.forward(x)
+    assert not np.any(difference[..., :j])
+    assert np.all(np.any(difference[..., j:], axis=(0, 1, 2)))
+
+
+@pytest.mark.parametrize(
+  ('scale_function', 'expected'),
+  [('exp', np.exp(0.3)), ('sigmoid', 1 / (1 + np.exp(-2.3)))],
+)
+def test_formula_of_the_affine_coupling(scale_function, expected):
+  """y_2 = (x_2 + f) * s for a network that returns f = 0.5 and h = 0.3."""
+
+  def network(x):
+    return tf.concat([0.5 + 0 * x, 0.3 + 0 * x], -1)
+
+  coupling = tfp_cinc.AffineCoupling(network, scale_function)
+  x = tf.ones([1, 2, 2, 2])
+  np.testing.assert_allclose(coupling.forward(x)[..., 0], 1.0)
+  np.testing.assert_allclose(
+    coupling.forward(x)[..., 1], 1.5 * expected, rtol=1e-6
+  )
+  np.testing.assert_allclose(
+    coupling.forward_log_det_jacobian(x, 3), 4 * np.log(expected), rtol=1e-6
+  )
+
+
+def test_value_and_log_det_come_from_one_call_of_the_networks():
+  coupling, calls = count_calls(quad())
+  x = tf.random.stateless_normal([2, 2, 2, 4], [0, 0])
+  y = coupling.forward(x)
+  coupling.forward_log_det_jacobian(x, 3)
+  assert len(calls) == 3
+  calls.clear()
+  y = tf.identity(y)
+  x = coupling.inverse(y)
+  coupling.inverse_log_det_jacobian(y, 3)
+  assert len(calls) == 3
+  del x  # alive until here: TFP's cache lives as long as the result
+
+
+def test_bad_input():
+  with pytest.raises(ValueError, match='3 channels are not divisible into 2'):
+    zoo.ZOO[13].build(tf.float32).forward(tf.zeros([1, 2, 2, 3]))
+  with pytest.raises(ValueError, match="did you mean 'sigmoid'"):
+    tfp_cinc.AffineCoupling(tf.identity, 'sigmod')
+  with pytest.raises(ValueError, match='has 2 entries; a quad-coupling has 3'):
+    tfp_cinc.QuadCoupling([tf.identity] * 2)
+  with pytest.raises(ValueError, match='`networks` is empty'):
+    tfp_cinc.BlockCoupling([])

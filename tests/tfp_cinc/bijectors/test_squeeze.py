@@ -1,0 +1,24 @@
+"""What is special to Squeeze, beside the conformance set."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_cinc
+
+
+def test_a_block_of_pixels_becomes_one_pixel():
+  x = tf.reshape(tf.range(16.0), [4, 4, 1])
+  y = tfp_cinc.Squeeze().forward(x)
+  np.testing.assert_array_equal(y[0, 1], [2.0, 3.0, 6.0, 7.0])
+
+
+def test_bad_input():
+  with pytest.raises(
+    ValueError, match='height 5 of the image is not divisible'
+  ):
+    tfp_cinc.Squeeze().forward(tf.zeros([5, 4, 1]))
+  with pytest.raises(ValueError, match='6 channels of the image are not'):
+    tfp_cinc.Squeeze().inverse(tf.zeros([2, 2, 6]))
+  with pytest.raises(ValueError, match='`factor` is 1'):
+    tfp_cinc.Squeeze(1)

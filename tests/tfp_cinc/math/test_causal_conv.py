@@ -1,0 +1,186 @@
+"""The causal convolution, its solve and its matrix."""
+
+import hypothesis
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import strategies as st
+
+from tfp_cinc import math
+from tfp_cinc.math import causal_conv
+
+
+def make_kernel(kernel_size, channels, seed=0):
+  """A kernel whose convolution is well conditioned."""
+  rng = np.random.default_rng(seed)
+  shape = [kernel_size, kernel_size, channels, channels]
+  kernel = 0.3 * rng.normal(size=shape) / np.sqrt(channels)
+  kernel[-1, -1] += np.eye(channels)
+  return tf.constant(kernel)
+
+
+def dense_matrix(kernel, height, width, padding, dilation):
+  """Definition 3 of the paper, entry by entry in NumPy."""
+  kernel = np.asarray(kernel)
+  size, channels = kernel.shape[0], kernel.shape[-1]
+  down = 1 if padding.startswith('top') else -1
+  right = 1 if padding.endswith('left') else -1
+  matrix = np.zeros([height, width, channels, height, width, channels])
+  for i, j in np.ndindex(height, width):
+    for a, b in np.ndindex(size, size):
+      row = i - down * dilation * (size - 1 - a)
+      column = j - right * dilation * (size - 1 - b)
+      if 0 <= row < height and 0 <= column < width:
+        matrix[i, j, :, row, column, :] += kernel[a, b].T
+  return matrix.reshape([height * width * channels] * 2)
+
+
+geometries = {
+  'kernel_size': st.integers(1, 5),
+  'channels': st.integers(1, 3),
+  'height': st.integers(1, 7),
+  'width': st.integers(1, 7),
+  'padding': st.sampled_from(causal_conv.PADDINGS),
+  'dilation': st.integers(1, 3),
+}
+examples = hypothesis.settings(
+  max_examples=60, deadline=None, derandomize=True, database=None
+)
+
+
+@hypothesis.given(**geometries)
+@examples
+def test_agrees_with_the_dense_matrix(
+  kernel_size, channels, height, width, padding, dilation
+):
+  kernel = make_kernel(kernel_size, channels)
+  options = {'padding': padding, 'dilation': dilation}
+  expected = dense_matrix(kernel, height, width, padding, dilation)
+  matrix = math.convolution_matrix(kernel, (height, width), **options)
+  np.testing.assert_allclose(matrix, expected, atol=1e-12)
+
+  x = np.random.default_rng(1).normal(size=[2, height, width, channels])
+  flat = x.reshape([2, -1])
+  y = math.causal_conv2d(x, kernel, **options)
+  np.testing.assert_allclose(
+    np.reshape(y, [2, -1]), flat @ expected.T, atol=1e-12
+  )
+  solved = math.causal_conv2d_solve(x, kernel, **options)
+  np.testing.assert_allclose(
+    np.reshape(solved, [2, -1]),
+    np.linalg.solve(expected, flat.T).T,
+    atol=1e-10,
+  )
+  corner = np.linalg.slogdet(kernel[-1, -1])[1]
+  np.testing.assert_allclose(
+    np.linalg.slogdet(expected)[1], height * width * corner, atol=1e-10
+  )
+
+
+@pytest.mark.parametrize('padding', causal_conv.PADDINGS)
+def test_matrix_is_block_triangular(padding):
+  kernel = make_kernel(3, 2)
+  matrix = math.convolution_matrix(kernel, (3, 4), padding=padding)
+  blocks = np.reshape(matrix, [12, 2, 12, 2])
+  if padding == 'top_left':
+    later = np.triu_indices(12, 1)
+    assert not np.any(blocks[later[0], :, later[1], :])
+  for pixel in range(12):
+    np.testing.assert_allclose(
+      blocks[pixel, :, pixel, :], np.transpose(kernel[-1, -1])
+    )
+
+
+@pytest.mark.parametrize('native', [False, True], ids=['custom', 'native'])
+@pytest.mark.parametrize(
+  ('kernel_size', 'padding', 'dilation'),
+  [(3, 'top_left', 1), (2, 'bottom_right', 2), (4, 'top_right', 1)],
+)
+def test_solve_gradients(kernel_size, padding, dilation, native):
+  """First and second derivatives, along random directions."""
+  rng = np.random.default_rng(2)
+  kernel = tf.Variable(make_kernel(kernel_size, 2))
+  y = tf.Variable(rng.normal(size=[2, 4, 5, 2]))
+  places = [y, kernel]
+  directions = [tf.constant(rng.normal(size=p.shape)) for p in places]
+  weights = tf.constant(rng.normal(size=y.shape))
+
+  def value():
+    x = math.causal_conv2d_solve(y, kernel, padding=padding, dilation=dilation)
+    return tf.reduce_sum(weights * x**3)
+
+  def slope():
+    with tf.GradientTape() as tape:
+      result = value()
+    gradients = tape.gradient(result, places)
+    return sum(
+      tf.reduce_sum(g * d) for g, d in zip(gradients, directions, strict=True)
+    )
+
+  def curvature():
+    with tf.GradientTape() as tape:
+      result = slope()
+    gradients = tape.gradient(result, places)
+    return sum(
+      tf.reduce_sum(g * d) for g, d in zip(gradients, directions, strict=True)
+    )
+
+  def differences(function, step=1e-5):
+    ends = []
+    for distance in (step, -2 * step, step):
+      for place, direction in zip(places, directions, strict=True):
+        place.assign_add(distance * direction)
+      ends.append(function())
+    return (ends[0] - ends[1]) / (2 * step)
+
+  def check():
+    np.testing.assert_allclose(slope(), differences(value), rtol=1e-6)
+    np.testing.assert_allclose(curvature(), differences(slope), rtol=1e-6)
+
+  if native:
+    with causal_conv.native_gradients():
+      check()
+  else:
+    check()
+
+
+def test_solve_uses_the_corner_inverse_that_it_is_given():
+  kernel, y = make_kernel(3, 2), tf.random.normal([1, 3, 3, 2], dtype='double')
+  inverse = tf.linalg.inv(kernel[-1, -1])
+  np.testing.assert_allclose(
+    math.causal_conv2d_solve(y, kernel, corner_inverse=inverse),
+    math.causal_conv2d_solve(y, kernel),
+    atol=1e-12,
+  )
+
+
+def test_solve_compiles_by_xla_for_any_batch():
+  kernel = tf.cast(make_kernel(3, 2), tf.float32)
+  x = tf.random.stateless_normal([3, 6, 5, 2], [0, 1])
+
+  @tf.function(jit_compile=True)
+  def solve(y):
+    return math.causal_conv2d_solve(y, kernel)
+
+  y = math.causal_conv2d(x, kernel)
+  np.testing.assert_allclose(solve(y), x, atol=1e-5)
+  np.testing.assert_allclose(solve(y[:1]), x[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize('function', ['causal_conv2d', 'causal_conv2d_solve'])
+@pytest.mark.parametrize(
+  ('shape', 'kernel_shape', 'options', 'message'),
+  [
+    ([4, 4, 2], [3, 2, 2, 2], {}, r'must be \[k, k, C, C\]'),
+    ([4, 4, 2], [0, 0, 2, 2], {}, 'k >= 1'),
+    ([4, 4, 3], [3, 3, 2, 2], {}, '3 channels and `kernel` is for 2'),
+    ([4, 2], [3, 3, 2, 2], {}, r'must be \[..., H, W, C\]'),
+    ([4, 4, 2], [3, 3, 2, 2], {'padding': 'top'}, "did you mean 'top_"),
+    ([4, 4, 2], [3, 3, 2, 2], {'dilation': 0}, '`dilation` is 0'),
+  ],
+)
+def test_bad_input(function, shape, kernel_shape, options, message):
+  if function == 'causal_conv2d_solve':
+    options = {'corner_inverse': tf.eye(2), **options}
+  with pytest.raises(ValueError, match=message):
+    getattr(math, function)(tf.zeros(shape), tf.zeros(kernel_shape), **options)

@@ -1,0 +1,87 @@
+"""Data-dependent initialization, and ActNorm with it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_cinc
+from tfp_cinc.bijectors.act_norm import data_dependent_initialization
+
+
+def make_flow():
+  return tfp_cinc.models.glow(
+    [4, 4, 3], levels=1, depth=2, hidden_channels=4, seed=0
+  )
+
+
+@pytest.fixture(scope='module')
+def images():
+  return tf.random.stateless_uniform([64, 4, 4, 3], [0, 0]) ** 2 - 0.5
+
+
+def test_outputs_of_the_layers_are_standardized(images):
+  flow = make_flow()
+  assert not tfp_cinc.is_initialized(flow)
+  tfp_cinc.initialize_from_data(flow, images)
+  assert tfp_cinc.is_initialized(flow)
+  seen = []
+  x = images
+  for layer in reversed(flow.bijector.bijector.bijectors):
+    for part in reversed(getattr(layer, 'bijectors', [layer])):
+      x = part.forward(x)
+      if isinstance(part, tfp_cinc.ActNorm):
+        seen.append(x)
+  assert len(seen) == 2
+  for output in seen:
+    np.testing.assert_allclose(np.mean(output, (0, 1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(np.std(output, (0, 1, 2)), 1, atol=1e-4)
+
+
+def test_neither_sampling_nor_log_prob_initializes(images):
+  flow = make_flow()
+  flow.log_prob(images)
+  flow.sample(2)
+  assert not tfp_cinc.is_initialized(flow)
+
+
+def test_images_that_were_seen_before_initialize_too(images):
+  """TFP's cache holds what it computed from the same tensor."""
+  flow = make_flow()
+  latents = flow.bijector.inverse(images)
+  tfp_cinc.initialize_from_data(flow, images)
+  assert tfp_cinc.is_initialized(flow)
+  del latents
+
+
+def test_a_constant_channel_is_no_nan():
+  layer = tfp_cinc.trainable_act_norm(2)
+  x = tf.concat([tf.ones([8, 2, 2, 1]), tf.random.normal([8, 2, 2, 1])], -1)
+  with data_dependent_initialization():
+    y = layer.forward(x)
+  assert np.all(np.isfinite(y))
+  np.testing.assert_allclose(y[..., 0], 0, atol=1e-3)
+  assert np.exp(layer.log_scale[0]) <= 1000.1
+
+
+def test_given_parameters_are_left_alone():
+  layer = tfp_cinc.ActNorm(log_scale=[1.0], shift=[2.0])
+  with data_dependent_initialization():
+    layer.forward(tf.random.normal([4, 2, 2, 1]))
+  assert float(layer.log_scale[0]) == 1.0
+
+
+@pytest.mark.parametrize(
+  ('bad', 'message'),
+  [
+    (np.zeros([2, 4, 4, 3], np.uint8), 'uint8; a flow takes floating'),
+    (np.zeros([2, 8, 8, 3], np.float32), r'takes \[None, 4, 4, 3\]'),
+    (np.zeros([4, 4, 3], np.float32), r'takes \[None, 4, 4, 3\]'),
+    (np.full([2, 4, 4, 3], np.nan, np.float32), 'not finite'),
+    (np.full([2, 4, 4, 3], 255.0, np.float32), 'from 255 to 255'),
+  ],
+)
+def test_bad_images(bad, message):
+  flow = make_flow()
+  with pytest.raises(ValueError, match=message):
+    tfp_cinc.initialize_from_data(flow, bad)
+  assert not tfp_cinc.is_initialized(flow)

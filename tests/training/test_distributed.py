@@ -1,0 +1,58 @@
+"""Two real Horovod workers."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.training import processes
+
+
+def follow(out, *arguments, workers):
+  code, _, error = processes.run(
+    'tests.training.follow', out, *arguments, workers=workers
+  )
+  assert code == 0, error
+  return np.load(out)
+
+
+@pytest.fixture(scope='module')
+def one(tmp_path_factory):
+  out = tmp_path_factory.mktemp('one') / 'out.npz'
+  return follow(out, workers=1)
+
+
+def test_two_workers_follow_the_curve_of_one(one, tmp_path):
+  """16 images on one worker, 8 on each of two: sums are rounded differently."""
+  two = follow(tmp_path / 'out.npz', workers=2)
+  assert np.all(two['same'])
+  np.testing.assert_allclose(two['losses'], one['losses'], rtol=1e-5)
+  np.testing.assert_allclose(two['weights'], one['weights'], atol=1e-4)
+  assert one['losses'][-1] < one['losses'][0]
+
+
+def test_a_bad_step_of_one_worker_is_skipped_by_all(one, tmp_path):
+  two = follow(tmp_path / 'out.npz', 3, workers=2)
+  assert list(np.flatnonzero(two['skipped'])) == [3]
+  assert np.all(two['same'])
+  assert np.all(np.isfinite(two['weights']))
+  np.testing.assert_allclose(two['losses'][:3], one['losses'][:3], rtol=1e-5)
+  assert np.isfinite(two['losses'][4])
+
+
+def test_train_command_on_two_workers(tmp_path):
+  code, out, error = processes.train(tmp_path / 'run', workers=2)
+  assert code == 0, error
+  assert out.count('Test bits/dim') == 1
+  metrics = json.loads((tmp_path / 'run' / 'metrics.json').read_text())
+  assert metrics['workers'] == 2
+  assert metrics['step'] == 6
+  assert len(list((tmp_path / 'run' / 'tensorboard').iterdir())) == 2
+
+
+def test_an_error_is_told_once(tmp_path):
+  code, out, error = processes.train(
+    tmp_path / 'run', '--config.train.batch_size=7', workers=2
+  )
+  assert code != 0
+  assert (out + error).count('2 workers cannot share equally') == 1
