@@ -105,7 +105,7 @@ def case(kind):
   """The case of a broken bijector."""
   return Case(
     kind.__name__,
-    lambda dtype: kind(tf.Variable(tf.cast(next(_values), dtype))),
+    lambda dtype, seed: kind(tf.Variable(tf.cast(next(_values), dtype))),
     (2, 3, 4),
     parameters=1,
   )

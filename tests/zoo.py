@@ -19,19 +19,19 @@ class Case:
 
   Attributes:
     name: what the tests show.
-    make: from a dtype to the bijector.
+    make: from a dtype and the seed of the initial values to the bijector.
     event_shape: [H, W, C], small: the checks take its dense Jacobian.
     parameters: how many trainable numbers there are.
   """
 
   name: str
-  make: Callable[[tf.DType], tfb.Bijector]
+  make: Callable[[tf.DType, int], tfb.Bijector]
   event_shape: tuple[int, int, int]
   parameters: int
 
   def build(self, dtype=tf.float64, seed=1) -> tfb.Bijector:
     """The bijector, with trainable variables away from where they start."""
-    bijector = self.make(dtype)
+    bijector = self.make(dtype, seed)
     rng = np.random.default_rng(seed)
     for variable in bijector.trainable_variables:
       variable.assign_add(
@@ -46,19 +46,19 @@ class Case:
     return tf.constant(rng.normal(size=shape), dtype)
 
 
-def _network(inputs, outputs, dtype, seed=1):
+def _network(inputs, outputs, dtype, seed):
   return networks.glow_network(
     inputs, outputs, hidden_channels=3, seed=seed, dtype=dtype
   )
 
 
 def _cinc(channels, kernel_size, **options):
-  return lambda dtype: tfp_cinc.trainable_cinc_conv2d(
-    channels, kernel_size, seed=1, dtype=dtype, **options
+  return lambda dtype, seed: tfp_cinc.trainable_cinc_conv2d(
+    channels, kernel_size, seed=seed, dtype=dtype, **options
   )
 
 
-def _from_kernel(dtype):
+def _from_kernel(dtype, seed):
   rng = np.random.default_rng(1)
   kernel = 0.3 * rng.normal(size=[3, 3, 2, 2])
   kernel[-1, -1] = [[0.1, -2.0], [1.0, 0.3]]
@@ -68,34 +68,34 @@ def _from_kernel(dtype):
 
 
 def _quad(scale_function):
-  def make(dtype):
-    parts = [_network(j, 2, dtype, seed=j) for j in (1, 2, 3)]
+  def make(dtype, seed):
+    parts = [_network(j, 2, dtype, seed) for j in (1, 2, 3)]
     return tfp_cinc.QuadCoupling(parts, scale_function, dtype)
 
   return make
 
 
 def _coupling(kind, channels, *options):
-  def make(dtype):
-    network = _network(channels // 2, channels, dtype)
+  def make(dtype, seed):
+    network = _network(channels // 2, channels, dtype, seed)
     return kind(network, *options, dtype=dtype)
 
   return make
 
 
-def _leading(dtype):
-  inner = tfp_cinc.trainable_cinc_conv2d(2, 2, seed=1, dtype=dtype)
+def _leading(dtype, seed):
+  inner = tfp_cinc.trainable_cinc_conv2d(2, 2, seed=seed, dtype=dtype)
   return tfp_cinc.LeadingChannels(inner, num_channels=2)
 
 
 def _flow(model, **options):
-  def make(dtype):
+  def make(dtype, seed):
     flow = model(
       [4, 4, 2],
       levels=2,
       depth=1,
       hidden_channels=3,
-      seed=1,
+      seed=seed,
       dtype=dtype,
       **options,
     )
@@ -104,12 +104,12 @@ def _flow(model, **options):
   return make
 
 
-def _act_norm(dtype):
+def _act_norm(dtype, seed):
   return tfp_cinc.trainable_act_norm(3, dtype=dtype)
 
 
-def _one_by_one(dtype):
-  return tfp_cinc.trainable_one_by_one_conv2d(5, seed=1, dtype=dtype)
+def _one_by_one(dtype, seed):
+  return tfp_cinc.trainable_one_by_one_conv2d(5, seed=seed, dtype=dtype)
 
 
 def _glow_network_parameters(inputs, outputs, width=3):
@@ -178,7 +178,9 @@ LAYERS = [
     (3, 2, 4),
     _glow_network_parameters(2, 4),
   ),
-  Case('Squeeze', lambda dtype: tfp_cinc.Squeeze(dtype=dtype), (4, 2, 4), 0),
+  Case(
+    'Squeeze', lambda dtype, seed: tfp_cinc.Squeeze(dtype=dtype), (4, 2, 4), 0
+  ),
   Case('LeadingChannels', _leading, (2, 3, 3), 15),
 ]
 

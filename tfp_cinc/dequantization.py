@@ -42,10 +42,11 @@ def dequantize(images, num_bits: int = 8, seed=None, noise=None) -> tf.Tensor:
   if noise is None:
     seed = tfp.random.sanitize_seed(seed, salt='dequantize')
     noise = tf.random.stateless_uniform(tf.shape(images), seed)
-  values = tf.cast(images // 2 ** (8 - num_bits), tf.float32) + noise
-  values = values / bins - 0.5
-  # The sum above rounds to the next bin for a noise near 1.
-  return tf.minimum(values, 0.5 - 2.0**-24)
+  # Any nearer to 1, and float32 would round some sums to the next bin.
+  noise = tf.minimum(tf.cast(noise, tf.float32), 1.0 - 2.0**-14)
+  return (
+    tf.cast(images // 2 ** (8 - num_bits), tf.float32) + noise
+  ) / bins - 0.5
 
 
 def quantize(values, num_bits: int = 8) -> tf.Tensor:

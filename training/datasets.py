@@ -284,11 +284,7 @@ def _array_dataset(name, train_images, test_images, warnings=()):
 
   def train_image(seed, position):
     epoch, index = position // count, position % count
-    key = tf.cast(_fold(_fold(seed, epoch), _ORDER), tf.uint32)
-    key = tf.concat([key, key[:1]], 0)  # three numbers are wanted
-    index = tf.random.experimental.index_shuffle(
-      tf.cast(index, tf.int32), key, count - 1
-    )
-    return images[index]
+    key = _fold(_fold(seed, epoch), _ORDER)
+    return images[tf.random.experimental.index_shuffle(index, key, count - 1)]
 
   return Dataset(name, test_images, count, train_image, tuple(warnings))

@@ -8,7 +8,13 @@ import tf_keras
 import tfp_cinc
 from training.errors import UserError
 
-__all__ = ['build_flow', 'build_optimizer', 'make_log_prob', 'make_train_step']
+__all__ = [
+  'build_flow',
+  'build_optimizer',
+  'learning_rates',
+  'make_log_prob',
+  'make_train_step',
+]
 
 
 def build_flow(config, image_shape):
@@ -45,7 +51,7 @@ def build_flow(config, image_shape):
 
 
 def build_optimizer(config, variables) -> tf_keras.optimizers.Optimizer:
-  """Adam with the learning rates of a `config.train`, its slots created.
+  """Adam with `learning_rates(config)`, its slots created.
 
   Args:
     config: the `train` part of a configuration.
@@ -53,6 +59,22 @@ def build_optimizer(config, variables) -> tf_keras.optimizers.Optimizer:
 
   Returns:
     `tf_keras.optimizers.Adam`.
+  """
+  optimizer = tf_keras.optimizers.Adam(
+    learning_rates(config), jit_compile=False
+  )
+  optimizer.build(variables)
+  return optimizer
+
+
+def learning_rates(config):
+  """The learning rate by step: a linear warm-up, then constant or a cosine.
+
+  Args:
+    config: the `train` part of a configuration.
+
+  Returns:
+    `tf_keras.optimizers.schedules.LearningRateSchedule`.
 
   Raises:
     UserError: if the schedule is unknown.
@@ -60,28 +82,24 @@ def build_optimizer(config, variables) -> tf_keras.optimizers.Optimizer:
   rate, warmup = config.learning_rate, config.warmup_steps
   schedules = tf_keras.optimizers.schedules
   if config.schedule == 'cosine':
-    learning_rate = schedules.CosineDecay(
+    return schedules.CosineDecay(
       initial_learning_rate=0.0,
       warmup_target=rate,
       warmup_steps=warmup,
       decay_steps=max(1, config.num_steps - warmup),
       alpha=0.01,
     )
-  elif config.schedule == 'constant':
+  if config.schedule == 'constant':
     # From rate / warmup at the first step to rate, and then no further.
-    learning_rate = schedules.PolynomialDecay(
+    return schedules.PolynomialDecay(
       initial_learning_rate=rate / max(1, warmup),
       decay_steps=max(1, warmup - 1),
       end_learning_rate=rate,
     )
-  else:
-    raise UserError(
-      f'config.train.schedule is {config.schedule!r}; it must be '
-      "'constant' or 'cosine'."
-    )
-  optimizer = tf_keras.optimizers.Adam(learning_rate, jit_compile=False)
-  optimizer.build(variables)
-  return optimizer
+  raise UserError(
+    f"config.train.schedule is {config.schedule!r}; it must be 'constant' or "
+    "'cosine'."
+  )
 
 
 def make_train_step(flow, optimizer, workers, *, num_bits, clip_norm):

@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
 def summaries(folder):
   """{tag: [step, ...]} of the TensorBoard files."""
   steps = {}
-  for path in (folder / 'tensorboard').iterdir():
+  for path in sorted((folder / 'tensorboard').iterdir()):
     for event in tf.compat.v1.train.summary_iterator(str(path)):
       for value in event.summary.value:
         steps.setdefault(value.tag, []).append(event.step)

@@ -162,7 +162,10 @@ def test_a_prepared_tfds_set(tmp_path):
   )
 
   def split(images):
-    return [{'image': image, 'label': 1} for image in images]
+    labels = np.ones([len(images)], np.int64)
+    return tf.data.Dataset.from_tensor_slices(
+      {'image': images, 'label': labels}
+    )
 
   tfds.dataset_builders.store_as_tfds_dataset(
     name='cifar10',

@@ -131,6 +131,8 @@ class CInCConv2D(tfb.Bijector):
         by Theorem 2 no inverse exists then.
     """
     kernel = np.asarray(kernel)
+    if not np.issubdtype(kernel.dtype, np.floating):
+      kernel = kernel.astype(np.float32)
     if kernel.ndim != 4 or len({*kernel.shape[:2]} | {0}) != 2:
       raise ValueError(
         f'`kernel` has shape {kernel.shape}; it must be [k, k, C, C], k >= 1.'
@@ -267,27 +269,15 @@ def trainable_cinc_conv2d(
   with tf.name_scope(name):
     if corner == 'plu':
       rotation = np.linalg.qr(rng.normal(size=[channels, channels]))[0]
-      factors = PLUMatrix.from_matrix(rotation)
-      matrix = PLUMatrix(
-        lower=variable(factors.lower, 'corner_lower'),
-        log_scale=variable(factors.log_scale, 'corner_log_scale'),
-        upper=variable(factors.upper, 'corner_upper'),
-        sign=factors.sign,
-        permutation=factors.permutation,
-      )
+      matrix = PLUMatrix.from_matrix(rotation.astype(dtype.as_numpy_dtype))
     else:
-      entries = tf.zeros([channels * (channels - 1) // 2], dtype)
       matrix = PLUMatrix(
-        lower=variable(entries, 'corner_lower'),
-        log_scale=(
-          None
-          if corner == 'unit'
-          else variable(tf.zeros([channels]), 'corner_log_scale')
-        ),
+        lower=tf.zeros([channels * (channels - 1) // 2], dtype),
+        log_scale=None if corner == 'unit' else tf.zeros([channels], dtype),
       )
     return CInCConv2D(
       variable(taps, 'taps'),
-      matrix,
+      matrix.trainable(),
       variable(tf.zeros([channels]), 'bias') if use_bias else None,
       padding=padding,
       dilation=dilation,

@@ -110,13 +110,4 @@ def trainable_one_by_one_conv2d(
   rotation *= np.sign(np.diag(triangle))  # uniform over the rotations
   matrix = PLUMatrix.from_matrix(rotation.astype(dtype.as_numpy_dtype))
   with tf.name_scope(name):
-    return OneByOneConv2D(
-      PLUMatrix(
-        lower=tf.Variable(matrix.lower, name='lower'),
-        log_scale=tf.Variable(matrix.log_scale, name='log_scale'),
-        upper=tf.Variable(matrix.upper, name='upper'),
-        sign=matrix.sign,
-        permutation=matrix.permutation,
-      ),
-      name=name,
-    )
+    return OneByOneConv2D(matrix.trainable(), name=name)

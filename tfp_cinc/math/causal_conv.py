@@ -18,6 +18,7 @@ import threading
 
 import tensorflow as tf
 
+from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.math.block_solve import solve_blocks
 
@@ -59,6 +60,7 @@ def causal_conv2d(
     ValueError: if a shape, `padding` or `dilation` is not as above.
   """
   check_choice('padding', padding, PADDINGS)
+  x, kernel = _to_tensors(x, kernel)
   return _on_image_batch(
     lambda images: _conv(images, kernel, padding), x, kernel, dilation
   )
@@ -106,6 +108,7 @@ def causal_conv2d_solve(
     ValueError: if a shape, `padding` or `dilation` is not as above.
   """
   check_choice('padding', padding, PADDINGS)
+  y, kernel = _to_tensors(y, kernel)
   if corner_inverse is None:
     corner_inverse = tf.linalg.inv(kernel[-1, -1])
   return _on_image_batch(
@@ -157,6 +160,14 @@ def native_gradients():
     yield
   finally:
     _state.native_gradients = False
+
+
+def _to_tensors(images, kernel):
+  dtype = tfp_compat.common_dtype([images, kernel], dtype_hint=tf.float32)
+  return (
+    tf.convert_to_tensor(images, dtype),
+    tf.convert_to_tensor(kernel, dtype),
+  )
 
 
 def _on_image_batch(function, images, kernel, dilation):

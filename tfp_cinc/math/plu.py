@@ -27,9 +27,9 @@ class PLUMatrix(tf.Module):
     log_scale: `Tensor` or `Variable` [C], or None for D = diag(sign).
     upper: `Tensor` or `Variable` [C*(C-1)/2], the entries of U above the
       diagonal, as those of `lower` are in the transpose of U; or None.
-    sign: array [C] of +1 and -1, or None for +1.
-    permutation: integer array [C]: row i of L D U is row `permutation[i]` of
-      A; or None.
+    sign: `Tensor` or `Variable` [C] of +1 and -1, or None for +1.
+    permutation: int32 `Tensor` or `Variable` [C]: row i of L D U is row
+      `permutation[i]` of A; or None.
 
   Raises:
     ValueError: if the sizes of the arguments do not belong to one C.
@@ -52,10 +52,8 @@ class PLUMatrix(tf.Module):
     self.lower = convert(lower, dtype=dtype)
     self.log_scale = convert(log_scale, dtype=dtype)
     self.upper = convert(upper, dtype=dtype)
-    self.sign = None if sign is None else np.asarray(sign, dtype.as_numpy_dtype)
-    self.permutation = (
-      None if permutation is None else np.asarray(permutation, np.int32)
-    )
+    self.sign = convert(sign, dtype=dtype)
+    self.permutation = convert(permutation, dtype=tf.int32)
     entries = self.lower.shape[-1]
     self.size = round((1 + (1 + 8 * entries) ** 0.5) / 2)
     if self.size * (self.size - 1) // 2 != entries:
@@ -93,15 +91,15 @@ class PLUMatrix(tf.Module):
     matrix = np.asarray(matrix)
     if not np.all(np.isfinite(matrix)):
       raise ValueError('the matrix has entries that are not finite.')
+    values = np.linalg.svd(matrix, compute_uv=False)
+    if values[-1] <= np.finfo(matrix.dtype).eps * len(matrix) * values[0]:
+      raise ValueError(
+        f'the matrix is singular: its singular values go from {values[0]:.3g} '
+        f'down to {values[-1]:.3g}.'
+      )
     packed, permutation = tf.linalg.lu(tf.constant(matrix, tf.float64))
     packed = packed.numpy()
     diagonal = np.diag(packed)
-    epsilon = np.finfo(matrix.dtype).eps * matrix.shape[0]
-    if np.min(np.abs(diagonal)) <= epsilon * np.max(np.abs(matrix)):
-      raise ValueError(
-        'the matrix is singular: its LU factorization has the pivot '
-        f'{np.min(np.abs(diagonal)):.3g}.'
-      )
     unit_upper = np.triu(packed, 1) / diagonal[:, np.newaxis]
     return cls(
       lower=_strict_lower_entries(packed).astype(matrix.dtype),
@@ -110,6 +108,28 @@ class PLUMatrix(tf.Module):
       sign=np.sign(diagonal),
       permutation=permutation.numpy(),
       name=name,
+    )
+
+  def trainable(self) -> 'PLUMatrix':
+    """The same matrix with new Variables for its factors.
+
+    Those of sign and permutation are not trainable: they are Variables so that
+    checkpoints hold them.
+    """
+
+    def variable(name, trainable=True):
+      value = getattr(self, name)
+      if value is None:
+        return None
+      return tf.Variable(value, trainable=trainable, name=name)
+
+    return PLUMatrix(
+      lower=variable('lower'),
+      log_scale=variable('log_scale'),
+      upper=variable('upper'),
+      sign=variable('sign', trainable=False),
+      permutation=variable('permutation', trainable=False),
+      name=self.name,
     )
 
   @property
@@ -126,7 +146,7 @@ class PLUMatrix(tf.Module):
     if self.upper is not None:
       matrix @= self._unit_upper()
     if self.permutation is not None:
-      matrix = tf.gather(matrix, np.argsort(self.permutation))
+      matrix = tf.gather(matrix, tf.math.invert_permutation(self.permutation))
     return matrix
 
   def inverse(self) -> tf.Tensor:
@@ -158,7 +178,7 @@ class PLUMatrix(tf.Module):
 
   def _diagonal(self):
     if self.log_scale is None:
-      return None if self.sign is None else tf.constant(self.sign)
+      return self.sign
     scale = tf.exp(self.log_scale)
     return scale if self.sign is None else self.sign * scale
 

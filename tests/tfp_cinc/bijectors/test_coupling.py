@@ -38,7 +38,7 @@ def test_quad_coupling_inverts_to_1e_5_in_float32():
 def test_blocks_depend_on_those_before_them_alone():
   """The figure of the paper: y_j reads x_1 ... x_j."""
   coupling = quad(tf.float64)
-  x = tf.random.stateless_normal([1, 2, 2, 4], [0, 0], tf.float64)
+  x = tf.random.stateless_normal([1, 2, 2, 4], [0, 0], dtype=tf.float64)
   for j in range(4):
     change = tf.one_hot(j, 4, dtype=tf.float64)
     difference = coupling.forward(x + change) - coupling.forward(x)

@@ -22,7 +22,7 @@ def flow():
 
 
 def test_is_a_distribution_over_images(flow):
-  assert isinstance(flow, tfd.TransformedDistribution)
+  assert isinstance(flow, tfd.Distribution)
   assert flow.event_shape == [8, 4, 3]
   assert flow.batch_shape == []
   samples = flow.sample([2, 3], seed=1)
@@ -80,7 +80,7 @@ def test_networks_in_bfloat16_stay_close():
   for ours, theirs in zip(full.variables, half.variables, strict=True):
     assert theirs.dtype == ours.dtype
     if ours.trainable:
-      ours.assign_add(0.1 * tf.ones_like(ours))
+      ours.assign_add(0.02 * tf.ones_like(ours))
     theirs.assign(ours)
   x = tf.random.stateless_uniform([4, 4, 4, 3], [0, 0]) - 0.5
   difference = full.log_prob(x) - half.log_prob(x)
