@@ -88,6 +88,23 @@ def _leading(dtype, seed):
   return tfp_cinc.LeadingChannels(inner, num_channels=2)
 
 
+def _chain(memory):
+  def make(dtype, seed):
+    act_norm = tfp_cinc.trainable_act_norm(4, dtype=dtype)
+    inner = tfp_cinc.ReversibleChain(
+      [
+        tfp_cinc.QuadCoupling(
+          [_network(j, 2, dtype, seed) for j in (1, 2, 3)], dtype=dtype
+        ),
+        tfp_cinc.trainable_cinc_conv2d(4, 2, seed=seed, dtype=dtype),
+      ],
+      memory,
+    )
+    return tfp_cinc.ReversibleChain([tfb.Sinh(), inner, act_norm], memory)
+
+  return make
+
+
 def _flow(model, **options):
   def make(dtype, seed):
     flow = model(
@@ -181,6 +198,8 @@ LAYERS = [
   Case(
     'Squeeze', lambda dtype, seed: tfp_cinc.Squeeze(dtype=dtype), (4, 2, 4), 0
   ),
+  Case('ReversibleChain', _chain('reversible'), (2, 3, 4), _QUAD + 58 + 8),
+  Case('ReversibleChain-store', _chain('store'), (2, 3, 4), _QUAD + 58 + 8),
   Case('LeadingChannels', _leading, (2, 3, 3), 15),
 ]
 
@@ -196,6 +215,14 @@ FLOWS = [
   Case(
     'cinc-one_by_one-affine',
     _flow(models.cinc, one_by_one=True, coupling='affine'),
+    (4, 4, 2),
+    _step_parameters(8, _CINC8 + 8**2, _AFFINE8)
+    + _PRIOR
+    + _step_parameters(16, _CINC16 + 16**2, _AFFINE16),
+  ),
+  Case(
+    'cinc-reversible',
+    _flow(models.cinc, one_by_one=True, coupling='affine', memory='reversible'),
     (4, 4, 2),
     _step_parameters(8, _CINC8 + 8**2, _AFFINE8)
     + _PRIOR

@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.initialization import is_initialized
-from tfp_cinc.math.causal_conv import native_gradients
+from tfp_cinc.internal.gradients import native_gradients
 
 __all__ = ['export_saved_model', 'fixed_noise']
 

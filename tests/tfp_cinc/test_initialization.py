@@ -26,8 +26,8 @@ def test_outputs_of_the_layers_are_standardized(images):
   assert tfp_cinc.is_initialized(flow)
   seen = []
   x = images
-  for layer in reversed(flow.bijector.bijector.bijectors):
-    for part in reversed(getattr(layer, 'bijectors', [layer])):
+  for layer in flow.bijector.bijector.bijectors[::-1]:
+    for part in getattr(layer, 'bijectors', [layer])[::-1]:
       x = part.forward(x)
       if isinstance(part, tfp_cinc.ActNorm):
         seen.append(x)

@@ -18,6 +18,7 @@ from tfp_cinc.bijectors.one_by_one_conv2d import (
   trainable_one_by_one_conv2d,
 )
 from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.reversible_chain import ReversibleChain
 from tfp_cinc.bijectors.squeeze import Squeeze
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
   'OneByOneConv2D',
   'OnePassBijector',
   'QuadCoupling',
+  'ReversibleChain',
   'SplitPrior',
   'Squeeze',
   'trainable_act_norm',

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.one_pass import OnePassBijector, add_gradients
 from tfp_cinc.internal.choices import check_choice
 
 __all__ = [
@@ -100,26 +100,57 @@ class BlockCoupling(OnePassBijector):
     return self._scale_function
 
   def _forward_and_log_det(self, x, **kwargs):
-    return self._transform(x, invert=False, **kwargs)
+    def change(block, shift, log_scale):
+      return block, (block + shift) * tf.exp(log_scale)
+
+    _, y, log_det = self._walk(x, change, kwargs)
+    return tf.concat(y, -1), log_det
 
   def _inverse_and_log_det(self, y, **kwargs):
-    return self._transform(y, invert=True, **kwargs)
+    def change(block, shift, log_scale):
+      return (block * tf.exp(-log_scale) - shift,) * 2
 
-  def _transform(self, inputs, invert, **kwargs):
-    """(forward(x), its log-det), or the same of the inverse."""
+    _, x, log_det = self._walk(y, change, kwargs)
+    return tf.concat(x, -1), -log_det
+
+  def _pull_back(self, y, dy, dlog_det, kwargs, gradients):
+    """Runs each network once, for the inverse and the gradient together."""
+    with tf.GradientTape() as tape:
+
+      def change(block, shift, log_scale):
+        x = tf.stop_gradient(block * tf.exp(-log_scale) - shift)
+        tape.watch(x)
+        return x, (x + shift) * tf.exp(log_scale)
+
+      tape.watch([y, *tf.nest.flatten(kwargs)])
+      x, again, log_det = self._walk(y, change, kwargs)
+      again = tf.concat(again, -1)
+    dx = add_gradients(
+      tape, (again, log_det), x, (dy, dlog_det), self, kwargs, gradients
+    )
+    return tf.concat(x, -1), tf.concat(dx, -1)
+
+  def _walk(self, inputs, change, kwargs):
+    """Goes through the blocks, each network reading the images before it.
+
+    Args:
+      inputs: [..., H, W, C], of either side.
+      change: from (block, shift, log_scale) to (image block, output block).
+      kwargs: conditions of the networks.
+
+    Returns:
+      (image blocks, output blocks, the log-det of forward).
+    """
     first, *blocks = self._split(inputs)
-    known, outputs, log_det = [first], [first], 0.0
+    images, outputs, log_det = [first], [first], 0.0
     for network, block in zip(self._networks, blocks, strict=True):
-      shift, scale = tf.split(network(tf.concat(known, -1), **kwargs), 2, -1)
+      shift, scale = tf.split(network(tf.concat(images, -1), **kwargs), 2, -1)
       log_scale = SCALE_FUNCTIONS[self._scale_function](scale)
-      if invert:
-        output = block * tf.exp(-log_scale) - shift
-      else:
-        output = (block + shift) * tf.exp(log_scale)
+      image, output = change(block, shift, log_scale)
+      images.append(image)
       outputs.append(output)
-      known.append(output if invert else block)
       log_det += tf.reduce_sum(log_scale, axis=[-3, -2, -1])
-    return tf.concat(outputs, -1), -log_det if invert else log_det
+    return images, outputs, log_det
 
   def _split(self, inputs):
     count, channels = len(self._networks) + 1, inputs.shape[-1]

@@ -3,7 +3,11 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.one_pass import (
+  OnePassBijector,
+  pull_back,
+  value_and_log_det,
+)
 
 __all__ = ['LeadingChannels']
 
@@ -73,13 +77,23 @@ class LeadingChannels(OnePassBijector):
     return self._num_channels
 
   def _forward_and_log_det(self, x, **kwargs):
-    first, rest = x[..., : self._num_channels], x[..., self._num_channels :]
-    y = self._bijector.forward(first, **kwargs)
-    log_det = self._bijector.forward_log_det_jacobian(first, 3, **kwargs)
-    return tf.concat([y, rest], -1), log_det
+    return self._transform(x, False, **kwargs)
 
   def _inverse_and_log_det(self, y, **kwargs):
-    first, rest = y[..., : self._num_channels], y[..., self._num_channels :]
-    x = self._bijector.inverse(first, **kwargs)
-    log_det = self._bijector.inverse_log_det_jacobian(first, 3, **kwargs)
-    return tf.concat([x, rest], -1), log_det
+    return self._transform(y, True, **kwargs)
+
+  def _transform(self, x, invert, **kwargs):
+    first, rest = self._split(x)
+    y, log_det = value_and_log_det(self._bijector, first, invert, **kwargs)
+    return tf.concat([y, rest], -1), log_det
+
+  def _pull_back(self, y, dy, dlog_det, kwargs, gradients):
+    (first, rest), (dfirst, drest) = self._split(y), self._split(dy)
+    x, dx = pull_back(
+      self._bijector, first, dfirst, dlog_det, kwargs, gradients
+    )
+    return tf.concat([x, rest], -1), tf.concat([dx, drest], -1)
+
+  def _split(self, x):
+    count = self._num_channels
+    return tf.split(x, [count, x.shape[-1] - count], axis=-1)

@@ -5,7 +5,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.internal import tfp_compat
 
-__all__ = ['OnePassBijector']
+__all__ = ['OnePassBijector', 'add_gradients', 'pull_back', 'value_and_log_det']
 
 tfb = tfp.bijectors
 
@@ -36,6 +36,13 @@ class OnePassBijector(tfb.Bijector):
     x, log_det = self._inverse_and_log_det(y, **kwargs)
     return x, {'ildj': log_det}
 
+  # TFP's own hash goes through all parameters of all nested bijectors, at each
+  # look into its cache: more time than the rest of a trace.
+  __hash__ = object.__hash__
+
+  def __eq__(self, other):
+    return self is other
+
   # TFP looks for these by name to know what a bijector can do.
   def _forward(self, x, **kwargs):
     return self._forward_and_log_det(x, **kwargs)[0]
@@ -48,3 +55,97 @@ class OnePassBijector(tfb.Bijector):
 
   def _inverse_log_det_jacobian(self, y, **kwargs) -> tf.Tensor:
     return self._inverse_and_log_det(y, **kwargs)[1]
+
+
+def value_and_log_det(bijector: tfb.Bijector, x, invert: bool, **kwargs):
+  """A bijector's value and log-det on images, past TFP's cache where it can.
+
+  Args:
+    bijector: any bijector of images.
+    x: `Tensor` [..., H, W, C].
+    invert: whether its inverse is meant.
+    **kwargs: conditions of the bijector.
+
+  Returns:
+    (forward(x), its log-det over the last three dimensions), or those of the
+    inverse.
+  """
+  if isinstance(bijector, OnePassBijector):
+    if invert:
+      return bijector._inverse_and_log_det(x, **kwargs)
+    return bijector._forward_and_log_det(x, **kwargs)
+  if invert:
+    return (
+      bijector.inverse(x, **kwargs),
+      bijector.inverse_log_det_jacobian(x, 3, **kwargs),
+    )
+  return (
+    bijector.forward(x, **kwargs),
+    bijector.forward_log_det_jacobian(x, 3, **kwargs),
+  )
+
+
+def pull_back(bijector: tfb.Bijector, y, dy, dlog_det, kwargs, gradients):
+  """Takes gradients back through `forward`, from the output alone.
+
+  A bijector with a cheaper way than its inverse and another forward pass has a
+  method `_pull_back` of the same arguments.
+
+  Args:
+    bijector: any bijector of images.
+    y: its output [..., H, W, C].
+    dy: the gradient in y.
+    dlog_det: the gradient in the log-det, [...].
+    kwargs: conditions of the bijector.
+    gradients: a dict from the id of Variables and conditions to the sum of
+      their gradients so far, which is added to.
+
+  Returns:
+    (x, the gradient in x).
+  """
+  if hasattr(bijector, '_pull_back'):
+    return bijector._pull_back(y, dy, dlog_det, kwargs, gradients)
+  x, _ = value_and_log_det(bijector, y, invert=True, **kwargs)
+  x = tf.stop_gradient(x)
+  with tf.GradientTape() as tape:
+    tape.watch([x, *tf.nest.flatten(kwargs)])
+    values = value_and_log_det(bijector, x, invert=False, **kwargs)
+  dx = add_gradients(
+    tape, values, x, (dy, dlog_det), bijector, kwargs, gradients
+  )
+  return x, dx
+
+
+def add_gradients(tape, values, x, upstream, bijector, kwargs, gradients):
+  """Adds the gradients in Variables and conditions; returns those in x.
+
+  Args:
+    tape: that saw `values` computed.
+    values: (y, log-det).
+    x: a structure of tensors.
+    upstream: the gradients in y and in the log-det, [..., H, W, C] and [...].
+    bijector: whose Variables are meant.
+    kwargs: its conditions.
+    gradients: as in `pull_back`.
+
+  Returns:
+    The gradients in x, zeros where there are none.
+  """
+  y, log_det = values
+  dy, dlog_det = upstream
+  if log_det.shape != dlog_det.shape:  # a constant Jacobian: the same for all
+    dlog_det = tf.reduce_sum(dlog_det)
+  conditions = tf.nest.flatten(kwargs)
+  variables = list(bijector.trainable_variables)
+  found = tape.gradient(
+    [y, log_det],
+    [x, *conditions, *variables],
+    output_gradients=[dy, dlog_det],
+    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+  )
+  for source, gradient in zip(
+    [*conditions, *variables], found[1:], strict=True
+  ):
+    before = gradients.get(id(source))
+    gradients[id(source)] = gradient if before is None else before + gradient
+  return found[0]

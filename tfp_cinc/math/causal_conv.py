@@ -13,13 +13,11 @@ flipped images: 'bottom_right' flips rows and columns, and so on. The corner
 block is `kernel[k-1, k-1]` for all of them.
 """
 
-import contextlib
-import threading
-
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.gradients import uses_native_gradients
 from tfp_cinc.math.block_solve import solve_blocks
 
 __all__ = [
@@ -27,13 +25,10 @@ __all__ = [
   'causal_conv2d',
   'causal_conv2d_solve',
   'convolution_matrix',
-  'native_gradients',
 ]
 
 PADDINGS = ('top_left', 'top_right', 'bottom_left', 'bottom_right')
 _OPPOSITE = dict(zip(PADDINGS, reversed(PADDINGS), strict=True))
-
-_state = threading.local()
 
 
 def causal_conv2d(
@@ -148,20 +143,6 @@ def convolution_matrix(
   return tf.transpose(tf.reshape(columns, [size, size]))
 
 
-@contextlib.contextmanager
-def native_gradients():
-  """Within it solves are left to TensorFlow's own gradients.
-
-  They give the same numbers for more memory, and are all that a SavedModel can
-  hold: it has no place for a custom gradient's own gradient.
-  """
-  _state.native_gradients = True
-  try:
-    yield
-  finally:
-    _state.native_gradients = False
-
-
 def _to_tensors(images, kernel):
   dtype = tfp_compat.common_dtype([images, kernel], dtype_hint=tf.float32)
   return (
@@ -255,7 +236,7 @@ def _kernel_gradient(images, output_gradient, kernel_shape, padding):
 
 def _solve(images, kernel, corner_inverse, padding):
   """`causal_conv2d_solve` on [N, H, W, C] with dilation 1."""
-  if getattr(_state, 'native_gradients', False):
+  if uses_native_gradients():
     return solve_blocks(images, kernel, corner_inverse, padding)
 
   @tf.custom_gradient

@@ -23,6 +23,7 @@ def cinc(
   one_by_one: bool = False,
   hidden_channels: int = 512,
   split_prior: bool = True,
+  memory: str = 'store',
   seed: int | None = None,
   dtype=tf.float32,
   network_dtype=None,
@@ -47,6 +48,8 @@ def cinc(
       none; a variant of its published code has.
     hidden_channels: width of the coupling networks.
     split_prior: whether channels that leave at a level have a learned prior.
+    memory: 'store' keeps activations for the gradient, 'reversible' recomputes
+      them, for memory that does not grow with depth; see `ReversibleChain`.
     seed: of all initial values; None draws others each time.
     dtype: floating dtype of the flow.
     network_dtype: what the coupling networks compute in, where it is not
@@ -88,6 +91,7 @@ def cinc(
     scale_function=scale_function,
     hidden_channels=hidden_channels,
     split_prior=split_prior,
+    memory=memory,
     seed=seed,
     dtype=dtype,
     network_dtype=network_dtype,

@@ -13,6 +13,7 @@ from tfp_cinc.bijectors.coupling import (
   SplitPrior,
 )
 from tfp_cinc.bijectors.leading_channels import LeadingChannels
+from tfp_cinc.bijectors.reversible_chain import ReversibleChain
 from tfp_cinc.bijectors.squeeze import Squeeze
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.networks import glow_network, zero_conv_network
@@ -35,6 +36,7 @@ def multiscale_flow(
   scale_function: str,
   hidden_channels: int,
   split_prior: bool,
+  memory: str,
   seed: int | None,
   dtype,
   network_dtype,
@@ -59,6 +61,7 @@ def multiscale_flow(
     scale_function: of the couplings, 'sigmoid' or 'exp'.
     hidden_channels: width of the coupling networks.
     split_prior: whether the channels that leave have a learned prior.
+    memory: 'store' or 'reversible', see `ReversibleChain`.
     seed: of all initial values; None draws others each time.
     dtype: floating dtype of the flow.
     network_dtype: what coupling networks compute in, see `ConvNetwork`.
@@ -121,16 +124,12 @@ def multiscale_flow(
     channels *= 4
     layers = [squeeze]
     for step in range(depth):
-      layers += [
-        _chain(
-          [
-            trainable_act_norm(channels, dtype=dtype),
-            *make_convolutions(channels, draw_seed),
-            make_coupling(channels),
-          ],
-          name=f'level_{level}_step_{step}',
-        )
+      parts = [
+        trainable_act_norm(channels, dtype=dtype),
+        *make_convolutions(channels, draw_seed),
+        make_coupling(channels),
       ]
+      layers.append(_chain(parts, memory, f'level_{level}_step_{step}'))
     if level + 1 < levels:
       if split_prior:
         network = zero_conv_network(channels // 2, channels, **network_options)
@@ -138,7 +137,7 @@ def multiscale_flow(
       rest = make_level(level + 1, channels // 2)
       layers.append(LeadingChannels(rest, channels // 2, name=f'after_{level}'))
     layers.append(tfb.Invert(squeeze, name=f'unsqueeze_{level}'))
-    return _chain(layers, name=f'level_{level}')
+    return _chain(layers, memory, f'level_{level}')
 
   with tf.name_scope(name):
     base = tfd.Sample(
@@ -151,6 +150,6 @@ def multiscale_flow(
     )
 
 
-def _chain(layers, name):
-  """A `tfb.Chain` that applies `layers` in the order in which they stand."""
-  return tfb.Chain(layers[::-1], name=name)
+def _chain(layers, memory, name):
+  """A chain that applies `layers` in the order in which they stand."""
+  return ReversibleChain(layers[::-1], memory, name=name)
