@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_cinc.internal.shapes import on_image_batch
+
 __all__ = ['ConvNetwork', 'glow_network', 'zero_conv_network']
 
 
@@ -69,15 +71,12 @@ class ConvNetwork(tf.Module):
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """The output [..., H, W, C_out] for an input [..., H, W, C_in]."""
-    batch_shape = tf.shape(x)[:-3]
-    result = tf.reshape(x, tf.concat([[-1], tf.shape(x)[-3:]], 0))
-    result = tf.ensure_shape(result, [None, *x.shape[-3:]])
+    return tf.cast(on_image_batch(self._apply, x), self._dtype)
+
+  def _apply(self, x):
     for layer in self._layers:
-      result = layer(result)
-    shape = tf.concat([batch_shape, tf.shape(result)[1:]], 0)
-    static_shape = x.shape[:-3].concatenate(result.shape[1:])
-    result = tf.ensure_shape(tf.reshape(result, shape), static_shape)
-    return tf.cast(result, self._dtype)
+      x = layer(x)
+    return x
 
 
 def glow_network(

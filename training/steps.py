@@ -50,7 +50,7 @@ def build_flow(config, image_shape):
     raise UserError(f'config.flow: {error}') from None
 
 
-def build_optimizer(config, variables) -> tf_keras.optimizers.Optimizer:
+def build_optimizer(config, variables):
   """Adam with `learning_rates(config)`, its slots created.
 
   Args:
@@ -58,12 +58,12 @@ def build_optimizer(config, variables) -> tf_keras.optimizers.Optimizer:
     variables: what it will train.
 
   Returns:
-    `tf_keras.optimizers.Adam`.
+    `tf_keras.optimizers.legacy.Adam`.
   """
-  optimizer = tf_keras.optimizers.Adam(
-    learning_rates(config), jit_compile=False
-  )
-  optimizer.build(variables)
+  # The one with a kernel for each variable: the newer one builds its update out
+  # of some 35 operations, which takes longer to trace than the whole flow.
+  optimizer = tf_keras.optimizers.legacy.Adam(learning_rates(config))
+  optimizer._create_all_weights(list(variables))
   return optimizer
 
 

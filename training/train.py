@@ -80,7 +80,7 @@ class Run:
     self.workers.broadcast(
       [
         *self.flow.variables,
-        *self.optimizer.variables,
+        *self.optimizer.variables(),
         self.step,
         self.skipped,
         self.seconds,
@@ -223,7 +223,8 @@ def _write_scalars(run, metrics, images_per_second):
   step = int(run.step)
   tf.summary.scalar('train/bits_per_dim', metrics['bits_per_dim'], step)
   tf.summary.scalar('train/gradient_norm', metrics['gradient_norm'], step)
-  tf.summary.scalar('train/learning_rate', run.optimizer.learning_rate, step)
+  learning_rate = steps.learning_rates(run.config.train)(step)
+  tf.summary.scalar('train/learning_rate', learning_rate, step)
   tf.summary.scalar('train/images_per_second', images_per_second, step)
   tf.summary.scalar('train/skipped_steps', run.skipped, step)
 

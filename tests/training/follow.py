@@ -41,7 +41,7 @@ def main(out, poison=-1):
     weights = tf.concat(
       [
         tf.reshape(tf.cast(variable, tf.float32), [-1])
-        for variable in [*run.flow.variables, *run.optimizer.variables]
+        for variable in [*run.flow.variables, *run.optimizer.variables()]
       ],
       axis=0,
     )

@@ -28,7 +28,7 @@ def images(seed=0):
 
 
 def state(flow, optimizer):
-  return [v.numpy() for v in [*flow.variables, *optimizer.variables]]
+  return [v.numpy() for v in [*flow.variables, *optimizer.variables()]]
 
 
 def test_steps_train_and_bad_ones_are_skipped():

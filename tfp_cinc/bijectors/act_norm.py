@@ -4,14 +4,12 @@ import contextlib
 import threading
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels
 
 __all__ = ['ActNorm', 'data_dependent_initialization', 'trainable_act_norm']
-
-tfb = tfp.bijectors
 
 # Below it a channel counts as constant: uniform dequantization noise of 8-bit
 # data has standard deviation 1.1e-3.
@@ -20,7 +18,7 @@ _LEAST_STANDARD_DEVIATION = 1e-3
 _state = threading.local()
 
 
-class ActNorm(tfb.Bijector):
+class ActNorm(ConstantJacobianBijector):
   """A scale and a shift per channel, set from data before training.
 
   ```
@@ -69,7 +67,6 @@ class ActNorm(tfb.Bijector):
       self._initialized = initialized
       super().__init__(
         forward_min_event_ndims=1,
-        is_constant_jacobian=True,
         dtype=dtype,
         validate_args=validate_args,
         parameters=parameters,

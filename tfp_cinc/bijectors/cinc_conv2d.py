@@ -2,8 +2,8 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector, num_pixels
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.math import causal_conv
@@ -11,12 +11,10 @@ from tfp_cinc.math.plu import PLUMatrix
 
 __all__ = ['CInCConv2D', 'trainable_cinc_conv2d']
 
-tfb = tfp.bijectors
-
 CORNERS = ('triangular', 'unit', 'plu')
 
 
-class CInCConv2D(tfb.Bijector):
+class CInCConv2D(ConstantJacobianBijector):
   """A k x k convolution that is invertible whatever its parameters.
 
   The image is zero-padded by (k - 1) * dilation on two adjacent sides, so that
@@ -90,7 +88,6 @@ class CInCConv2D(tfb.Bijector):
       self._kernel_size = _kernel_size(self._taps.shape, corner.size)
       super().__init__(
         forward_min_event_ndims=3,
-        is_constant_jacobian=True,
         dtype=dtype,
         validate_args=validate_args,
         parameters=parameters,
@@ -199,8 +196,7 @@ class CInCConv2D(tfb.Bijector):
     )
 
   def _forward_log_det_jacobian(self, x):
-    pixels = tf.reduce_prod(tf.shape(x)[-3:-1])
-    return tf.cast(pixels, self.dtype) * self.corner.log_abs_det()
+    return num_pixels(x) * self.corner.log_abs_det()
 
 
 def _kernel_size(taps_shape, channels):

@@ -2,17 +2,15 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
+from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
 from tfp_cinc.internal.shapes import check_channels
 from tfp_cinc.math.plu import PLUMatrix
 
 __all__ = ['OneByOneConv2D', 'trainable_one_by_one_conv2d']
 
-tfb = tfp.bijectors
 
-
-class OneByOneConv2D(tfb.Bijector):
+class OneByOneConv2D(ConstantJacobianBijector):
   """An invertible linear map of the channels of each pixel.
 
   ```
@@ -52,7 +50,6 @@ class OneByOneConv2D(tfb.Bijector):
       self._matrix = matrix
       super().__init__(
         forward_min_event_ndims=1,
-        is_constant_jacobian=True,
         dtype=matrix.dtype,
         validate_args=validate_args,
         parameters=parameters,

@@ -5,7 +5,14 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.internal import tfp_compat
 
-__all__ = ['OnePassBijector', 'add_gradients', 'pull_back', 'value_and_log_det']
+__all__ = [
+  'ConstantJacobianBijector',
+  'OnePassBijector',
+  'add_gradients',
+  'num_pixels',
+  'pull_back',
+  'value_and_log_det',
+]
 
 tfb = tfp.bijectors
 
@@ -57,6 +64,35 @@ class OnePassBijector(tfb.Bijector):
     return self._inverse_and_log_det(y, **kwargs)[1]
 
 
+class ConstantJacobianBijector(OnePassBijector):
+  """A bijector whose log-det is the same for all inputs of a shape.
+
+  Subclasses implement `_forward`, `_inverse` and `_forward_log_det_jacobian`,
+  which returns a scalar.
+  """
+
+  def __init__(self, **kwargs):
+    """Creates the bijector, as `tfb.Bijector` does."""
+    super().__init__(is_constant_jacobian=True, **kwargs)
+
+  def _forward_and_log_det(self, x):
+    return self._forward(x), self._forward_log_det_jacobian(x)
+
+  def _inverse_and_log_det(self, y):
+    x = self._inverse(y)
+    return x, -self._forward_log_det_jacobian(x)
+
+  def _inverse_log_det_jacobian(self, y):
+    return self._inverse_and_log_det(y)[1]
+
+
+def num_pixels(x) -> tf.Tensor:
+  """H * W of images [..., H, W, C], as a scalar of their dtype."""
+  if x.shape.rank is not None and None not in x.shape[-3:-1]:
+    return tf.constant(x.shape[-3] * x.shape[-2], x.dtype)
+  return tf.cast(tf.reduce_prod(tf.shape(x)[-3:-1]), x.dtype)
+
+
 def value_and_log_det(bijector: tfb.Bijector, x, invert: bool, **kwargs):
   """A bijector's value and log-det on images, past TFP's cache where it can.
 
@@ -72,8 +108,12 @@ def value_and_log_det(bijector: tfb.Bijector, x, invert: bool, **kwargs):
   """
   if isinstance(bijector, OnePassBijector):
     if invert:
-      return bijector._inverse_and_log_det(x, **kwargs)
-    return bijector._forward_and_log_det(x, **kwargs)
+      y, log_det = bijector._inverse_and_log_det(x, **kwargs)
+    else:
+      y, log_det = bijector._forward_and_log_det(x, **kwargs)
+    if bijector.forward_min_event_ndims == 1:  # the same map at every pixel
+      log_det *= num_pixels(x)
+    return y, log_det
   if invert:
     return (
       bijector.inverse(x, **kwargs),

@@ -1,14 +1,14 @@
 """Space to depth."""
 
 import tensorflow as tf
-import tensorflow_probability as tfp
+
+from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
+from tfp_cinc.internal.shapes import on_image_batch
 
 __all__ = ['Squeeze']
 
-tfb = tfp.bijectors
 
-
-class Squeeze(tfb.Bijector):
+class Squeeze(ConstantJacobianBijector):
   """Trades resolution for channels: [H, W, C] -> [H/f, W/f, f*f*C].
 
   forward is `tf.nn.space_to_depth`, inverse `tf.nn.depth_to_space`, and the
@@ -47,7 +47,6 @@ class Squeeze(tfb.Bijector):
       self._factor = factor
       super().__init__(
         forward_min_event_ndims=3,
-        is_constant_jacobian=True,
         dtype=dtype,
         validate_args=validate_args,
         parameters=parameters,
@@ -64,10 +63,16 @@ class Squeeze(tfb.Bijector):
     return self._factor
 
   def _forward(self, x):
-    return _on_images(tf.nn.space_to_depth, x, self._factor, self._squeezed)
+    self._squeezed(*x.shape[-3:])  # raises where it cannot be
+    return on_image_batch(
+      lambda images: tf.nn.space_to_depth(images, self._factor), x
+    )
 
   def _inverse(self, y):
-    return _on_images(tf.nn.depth_to_space, y, self._factor, self._expanded)
+    self._expanded(*y.shape[-3:])  # raises where it cannot be
+    return on_image_batch(
+      lambda images: tf.nn.depth_to_space(images, self._factor), y
+    )
 
   def _forward_log_det_jacobian(self, x):
     return tf.zeros([], self.dtype)
@@ -122,12 +127,3 @@ class Squeeze(tfb.Bijector):
 
 def _divide(size, factor):
   return None if size is None else size // factor
-
-
-def _on_images(function, images, factor, change):
-  """Applies a function of [N, H, W, C] to [..., H, W, C]."""
-  static = images.shape[:-3].concatenate(change(*images.shape.as_list()[-3:]))
-  flat = tf.reshape(images, tf.concat([[-1], tf.shape(images)[-3:]], 0))
-  result = function(flat, factor)
-  shape = tf.concat([tf.shape(images)[:-3], tf.shape(result)[1:]], 0)
-  return tf.ensure_shape(tf.reshape(result, shape), static)

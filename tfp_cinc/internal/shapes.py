@@ -1,8 +1,10 @@
 """Checks of shapes that would otherwise go wrong without a word."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
-__all__ = ['check_channels']
+__all__ = ['check_channels', 'on_image_batch']
 
 
 def check_channels(layer: str, x: tf.Tensor, channels: int) -> None:
@@ -12,3 +14,32 @@ def check_channels(layer: str, x: tf.Tensor, channels: int) -> None:
       f'{layer}: the input has shape {x.shape}; this layer is for {channels} '
       'channels.'
     )
+
+
+def on_image_batch(
+  function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor
+) -> tf.Tensor:
+  """Applies a function of [N, H, W, C] to [..., H, W, C].
+
+  Args:
+    function: from [N, H, W, C] to [N, H', W', C'].
+    x: `Tensor` [..., H, W, C] of any batch rank, 0 too.
+
+  Returns:
+    `Tensor` [..., H', W', C'].
+
+  Raises:
+    ValueError: if `x` has less than three dimensions.
+  """
+  if x.shape.rank == 4:
+    return function(x)
+  if x.shape.rank is None or x.shape.rank < 3:
+    raise ValueError(
+      f'images have shape {x.shape}; they must be [..., H, W, C].'
+    )
+  batch_shape = tf.shape(x)[:-3]
+  flat = tf.reshape(x, tf.concat([[-1], tf.shape(x)[-3:]], 0))
+  result = function(tf.ensure_shape(flat, [None, *x.shape[-3:]]))
+  shape = tf.concat([batch_shape, tf.shape(result)[1:]], 0)
+  static_shape = x.shape[:-3].concatenate(result.shape[1:])
+  return tf.ensure_shape(tf.reshape(result, shape), static_shape)

@@ -18,6 +18,7 @@ import tensorflow as tf
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.gradients import uses_native_gradients
+from tfp_cinc.internal.shapes import on_image_batch
 from tfp_cinc.math.block_solve import solve_blocks
 
 __all__ = [
@@ -56,7 +57,7 @@ def causal_conv2d(
   """
   check_choice('padding', padding, PADDINGS)
   x, kernel = _to_tensors(x, kernel)
-  return _on_image_batch(
+  return _on_undilated(
     lambda images: _conv(images, kernel, padding), x, kernel, dilation
   )
 
@@ -106,7 +107,7 @@ def causal_conv2d_solve(
   y, kernel = _to_tensors(y, kernel)
   if corner_inverse is None:
     corner_inverse = tf.linalg.inv(kernel[-1, -1])
-  return _on_image_batch(
+  return _on_undilated(
     lambda images: _solve(images, kernel, corner_inverse, padding),
     y,
     kernel,
@@ -151,8 +152,8 @@ def _to_tensors(images, kernel):
   )
 
 
-def _on_image_batch(function, images, kernel, dilation):
-  """Applies `function` to [..., H, W, C] as to a [N, H, W, C] undilated batch.
+def _on_undilated(function, images, kernel, dilation):
+  """Applies a function of undilated [N, H, W, C] to dilated [..., H, W, C].
 
   Pixels whose row and column agree modulo the dilation see only one another:
   each such phase is an image of its own. Images are zero-padded to a multiple
@@ -171,7 +172,7 @@ def _on_image_batch(function, images, kernel, dilation):
     )
   if dilation < 1:
     raise ValueError(f'`dilation` is {dilation}; it must be at least 1.')
-  if images.shape.rank is None or images.shape.rank < 3:
+  if images.shape.rank is not None and images.shape.rank < 3:
     raise ValueError(
       f'images have shape {images.shape}; they must be [..., H, W, C].'
     )
@@ -180,19 +181,17 @@ def _on_image_batch(function, images, kernel, dilation):
       f'images have {images.shape[-1]} channels and `kernel` is for '
       f'{kernel.shape[-1]}: shapes {images.shape} and {kernel.shape}.'
     )
-  shape = tf.shape(images)
-  flat = tf.reshape(images, tf.concat([[-1], shape[-3:]], 0))
-  flat = tf.ensure_shape(flat, [None, *images.shape[-3:]])
   if dilation == 1:
-    result = function(flat)
-  else:
-    height, width = images.shape[-3], images.shape[-2]
+    return on_image_batch(function, images)
+
+  def on_phases(images):
+    height, width = images.shape[1:3]
     crops = [[0, -height % dilation], [0, -width % dilation]]
     block = [dilation, dilation]
-    phases = tf.space_to_batch(flat, block, paddings=crops)
-    result = tf.batch_to_space(function(phases), block, crops=crops)
-  result = tf.reshape(result, shape)
-  return tf.ensure_shape(result, images.shape)
+    phases = tf.space_to_batch(images, block, paddings=crops)
+    return tf.batch_to_space(function(phases), block, crops=crops)
+
+  return tf.ensure_shape(on_image_batch(on_phases, images), images.shape)
 
 
 def _conv(images, kernel, padding):

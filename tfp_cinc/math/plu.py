@@ -2,7 +2,6 @@
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_cinc.internal import tfp_compat
 
@@ -23,7 +22,7 @@ class PLUMatrix(tf.Module):
 
   Args:
     lower: `Tensor` or `Variable` [C*(C-1)/2], the entries of L below the
-      diagonal, in the order of `tfp.math.fill_triangular`.
+      diagonal, row by row.
     log_scale: `Tensor` or `Variable` [C], or None for D = diag(sign).
     upper: `Tensor` or `Variable` [C*(C-1)/2], the entries of U above the
       diagonal, as those of `lower` are in the transpose of U; or None.
@@ -185,15 +184,11 @@ class PLUMatrix(tf.Module):
 
 def _unit_lower(entries, size):
   """The unit lower triangular matrix with these entries below its diagonal."""
-  identity = tf.eye(size, dtype=entries.dtype)
-  if size == 1:
-    return identity
-  strict = tfp.math.fill_triangular(entries)
-  return identity + tf.pad(strict, [[1, 0], [0, 1]])
+  index = np.stack(np.tril_indices(size, -1), axis=-1)
+  strict = tf.scatter_nd(index, entries, [size, size])
+  return strict + np.eye(size, dtype=entries.dtype.as_numpy_dtype)
 
 
 def _strict_lower_entries(matrix):
   """The inverse of `_unit_lower`, as an array."""
-  if len(matrix) == 1:
-    return np.zeros([0])
-  return tfp.math.fill_triangular_inverse(np.tril(matrix[1:, :-1])).numpy()
+  return matrix[np.tril_indices(len(matrix), -1)]
