@@ -11,6 +11,7 @@ def get_config():
   """The configuration."""
   config = get_base_config()
   config.flow.name = 'glow'
+  config.train.num_steps = 1200
   config.train.max_minutes = 5.0
   config.train.schedule = 'cosine'
   return config

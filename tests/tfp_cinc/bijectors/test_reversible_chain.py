@@ -1,0 +1,120 @@
+"""What is special to ReversibleChain, beside the conformance set."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+import tfp_cinc
+from tfp_cinc import networks
+
+tfb = tfp.bijectors
+
+
+def make_layers(depth, dtype):
+  layers = []
+  for i in range(depth):
+    network = networks.glow_network(
+      2, 4, hidden_channels=4, seed=i, dtype=dtype
+    )
+    layers += [
+      tfp_cinc.AffineCoupling(network, dtype=dtype),
+      tfp_cinc.trainable_cinc_conv2d(4, 2, seed=i, dtype=dtype),
+      tfp_cinc.trainable_one_by_one_conv2d(4, seed=i, dtype=dtype),
+    ]
+  rng = np.random.default_rng(0)
+  for layer in layers:
+    for variable in layer.trainable_variables:
+      variable.assign_add(0.05 * rng.normal(size=variable.shape))
+  return layers
+
+
+def gradients(chain, x, variables):
+  @tf.function(autograph=False)
+  def compute(x):
+    with tf.GradientTape() as tape:
+      tape.watch(x)
+      y = chain.forward(x)
+      log_det = chain.forward_log_det_jacobian(x, 3)
+      loss = tf.reduce_mean(tf.reduce_sum(y**2, [1, 2, 3]) - log_det)
+    return tape.gradient(loss, [x, *variables])
+
+  return compute(x)
+
+
+@pytest.mark.parametrize(
+  ('dtype', 'tolerance'), [(tf.float32, 1e-3), (tf.float64, 1e-9)]
+)
+def test_gradients_at_depth_32(dtype, tolerance):
+  """The relative error of the gradient of a chain of 96 layers."""
+  layers = make_layers(32, dtype)
+  x = tf.random.stateless_normal([2, 2, 2, 4], [0, 0], dtype=dtype)
+  stored = tfp_cinc.ReversibleChain(layers, 'store')
+  reversible = tfp_cinc.ReversibleChain(layers, 'reversible')
+  variables = stored.trainable_variables
+  assert len(variables) == len(reversible.trainable_variables) == 32 * 12
+  for expected, actual in zip(
+    gradients(stored, x, variables),
+    gradients(reversible, x, variables),
+    strict=True,
+  ):
+    error = tf.norm(actual - expected)
+    assert error <= tolerance * tf.norm(expected) + tolerance * 1e-3
+
+
+class Conditioned(tf.Module):
+  """A network that adds a condition to its input."""
+
+  def __init__(self):
+    super().__init__()
+    self.weight = tf.Variable(tf.ones([2, 4], tf.float64))
+
+  def __call__(self, x, label):
+    return tf.tanh(x + label) @ self.weight
+
+
+def test_conditions_are_routed_by_name_and_get_gradients():
+  layers = [
+    tfp_cinc.AffineCoupling(Conditioned(), dtype=tf.float64, name=name)
+    for name in ('first', 'second')
+  ]
+  x = tf.random.stateless_normal([3, 2, 2, 4], [0, 0], dtype=tf.float64)
+  labels = tf.random.stateless_normal([2, 3, 1, 1, 1], [1, 0], dtype=tf.float64)
+  results = []
+  for memory in ('store', 'reversible'):
+    chain = tfp_cinc.ReversibleChain(layers, memory)
+    with tf.GradientTape() as tape:
+      tape.watch([x, labels])
+      conditions = {
+        'first': {'label': labels[0]},
+        'second': {'label': labels[1]},
+      }
+      y = chain.forward(x, **conditions)
+      log_det = chain.forward_log_det_jacobian(x, 3, **conditions)
+      loss = tf.reduce_sum(y**2) - tf.reduce_sum(log_det)
+    sources = [x, labels, *chain.trainable_variables]
+    results.append([y, log_det, *tape.gradient(loss, sources)])
+    again = chain.inverse(tf.identity(y), **conditions)
+    np.testing.assert_allclose(again, x, atol=1e-12)
+  for stored, reversible in zip(*results, strict=True):
+    np.testing.assert_allclose(stored, reversible, atol=1e-12)
+  assert np.all(results[0][3] != 0)
+
+
+def test_is_the_chain_of_tfp():
+  layers = [*make_layers(1, tf.float32), tfb.Scale(2.0)]
+  ours, theirs = tfp_cinc.ReversibleChain(layers), tfb.Chain(layers)
+  x = tf.random.stateless_normal([3, 4, 4, 4], [0, 0])
+  np.testing.assert_allclose(ours.forward(x), theirs.forward(x), rtol=1e-6)
+  np.testing.assert_allclose(
+    ours.forward_log_det_jacobian(x, 3),
+    theirs.forward_log_det_jacobian(x, 3),
+    rtol=1e-6,
+  )
+
+
+def test_bad_input():
+  with pytest.raises(ValueError, match='`bijectors` is empty'):
+    tfp_cinc.ReversibleChain([])
+  with pytest.raises(ValueError, match="did you mean 'reversible'"):
+    tfp_cinc.ReversibleChain([tfb.Scale(2.0)], memory='reverse')
