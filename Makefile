@@ -35,8 +35,9 @@ format: .venv/installed  ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmark: setup  ## measure the solvers
+benchmark: setup  ## measure the solvers and the flows against their peers
 	$(BIN)/python -m benchmarks.solvers
+	$(BIN)/python -m benchmarks.flows
 
 clean:  ## remove .venv and what tools left behind; runs/ stays
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
@@ -52,13 +53,17 @@ clean:  ## remove .venv and what tools left behind; runs/ stays
 	  -e '.[train,test,dev]'
 	@touch $@
 
-# Horovod is compiled against the TensorFlow that is there; a wheel that pip kept
-# from another one does not load, and is compiled anew.
-.venv/horovod: constraints.txt | .venv/installed
+# Before the long installation, so that what is missing is told at once.
+.venv/compilers:
 	@missing=; for tool in g++ cmake; do \
 	  command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	test -z "$$missing" || { echo "Building Horovod needs$$missing: install\
 	 it (on Debian: apt-get install$$missing) and run make again." >&2; exit 1; }
+	@mkdir -p .venv && touch $@
+
+# Horovod is compiled against the TensorFlow that is there; a wheel that pip kept
+# from another one does not load, and is compiled anew.
+.venv/horovod: constraints.txt | .venv/compilers .venv/installed
 	@echo "Building Horovod; this takes some minutes, once."
 	$(HOROVOD) PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install -q \
 	  --no-build-isolation --no-deps -c constraints.txt horovod

@@ -8,6 +8,7 @@ import os
 import tempfile
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 TOLERANCE = {tf.float32: 2e-4, tf.float64: 1e-10}
@@ -151,6 +152,17 @@ def check_variables(case):
   assert sum(sizes) == case.parameters
 
 
+def check_validate_args(case):
+  """With `validate_args` values that are not finite are refused."""
+  bijector = case.build().copy(validate_args=True)
+  x = case.events()
+  bijector.forward(x)
+  bad = tf.where(tf.range(x.shape[-1]) == 0, np.nan, x)
+  for method in (bijector.forward, bijector.inverse):
+    with pytest.raises(tf.errors.InvalidArgumentError, match='not finite'):
+      method(bad)
+
+
 def check_copy(case):
   """A copy is the same map, on the same variables, under another name."""
   bijector, x = case.build(), case.events()
@@ -201,6 +213,7 @@ CHECKS = [
   check_gradients,
   check_variables,
   check_copy,
+  check_validate_args,
   check_checkpoint,
   check_saved_model,
 ]

@@ -116,7 +116,7 @@ def _flow(model, **options):
       dtype=dtype,
       **options,
     )
-    return tfb.Invert(flow.bijector)
+    return flow.bijector.bijector  # from image to latent
 
   return make
 

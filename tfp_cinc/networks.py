@@ -1,4 +1,4 @@
-"""Networks for couplings and learned priors: the one user of tf_keras.
+"""Networks for couplings and learned priors; here alone tf_keras is used.
 
 A coupling takes any callable from [..., H, W, C_in] to [..., H, W, C_out];
 these are the ones that the papers use.

@@ -89,9 +89,15 @@ def export_saved_model(
     written = os.path.join(temporary, 'new')
     with native_gradients():
       tf.saved_model.save(module, written, signatures=module.signatures())
+    old = os.path.join(temporary, 'old')
     if os.path.exists(path):
-      os.rename(path, os.path.join(temporary, 'old'))
-    os.rename(written, path)
+      os.rename(path, old)
+    try:
+      os.rename(written, path)
+    except OSError:
+      if os.path.exists(old):
+        os.rename(old, path)
+      raise
   finally:
     shutil.rmtree(temporary, ignore_errors=True)
 

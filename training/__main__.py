@@ -59,6 +59,7 @@ def _run(argv):
         'training/configs/cinc_photos.py.'
       )
     preflight.check_data(FLAGS.config.data)
+    preflight.check_numbers(FLAGS.config)
     preflight.check_horovod()
     workdir.check_config(FLAGS.config, FLAGS.workdir)
     from training.train import train
@@ -66,6 +67,8 @@ def _run(argv):
     train(FLAGS.config, FLAGS.workdir)
   else:
     workdir.read_config(FLAGS.workdir)
+    if min(FLAGS.number, FLAGS.noise_draws) < 1:
+      raise UserError('--number and --noise_draws must be at least 1.')
     from training import use
 
     if argv[1] == 'evaluate':
@@ -95,15 +98,16 @@ def check_overrides(argv) -> None:
     return
   try:
     config = runpy.run_path(path)['get_config']()
-  except (OSError, KeyError):
+  except Exception as error:  # whatever a user's file may raise
     raise UserError(
-      f'--config {path} is no configuration: a Python file that defines '
-      'get_config().'
+      f'--config {path} is no configuration, a Python file that defines '
+      f'get_config(): {type(error).__name__}: {error}.'
     ) from None
   known = [f'config.{key}' for key in workdir.flat(config.to_dict())]
   for argument in argv:
     key = argument.lstrip('-').partition('=')[0]
-    if key.startswith('config.') and key not in known:
+    is_override = argument.startswith(('--config.', '-config.'))
+    if is_override and key not in known:
       near = difflib.get_close_matches(key, known, n=1)
       hint = f'; did you mean --{near[0]}?' if near else '.'
       raise UserError(f'--{key} is no value of {path}{hint}')

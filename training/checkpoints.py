@@ -30,7 +30,7 @@ class Checkpoints:
 
     Args:
       folder: the folder of the checkpoints.
-      keep: how many of the newest to keep.
+      keep: how many of the newest to keep, at least 1.
       **objects: what they hold: modules, optimizers, variables.
     """
     self._folder = pathlib.Path(folder)
@@ -59,11 +59,13 @@ class Checkpoints:
     for path in [*temporary.iterdir(), temporary]:
       _sync(path)
     final = self._folder / f'step_{step:09d}'
-    if final.exists():  # damaged, or restore() would have used it
+    if final.exists():
       shutil.rmtree(final)
     os.rename(temporary, final)
     _sync(self._folder)
-    for old in self._all()[self._keep :]:
+    # Newer ones are damaged, or this step would not have been trained again.
+    older = [path for path in self._all() if path.name < final.name]
+    for old in older[self._keep - 1 :]:
       shutil.rmtree(old)
 
   def restore(self, say=print) -> int | None:
@@ -82,8 +84,7 @@ class Checkpoints:
     for folder in folders:
       fault = _fault(folder)
       if fault is None:
-        status = self._checkpoint.read(str(folder / 'state'))
-        status.assert_existing_objects_matched()
+        self._read(folder)
         return int(_NAME.fullmatch(folder.name)[1])
       say(f'{folder} is not whole ({fault}); trying the one before it.')
     if folders:
@@ -92,6 +93,16 @@ class Checkpoints:
         'move this folder away to start from the beginning.'
       )
     return None
+
+  def _read(self, folder):
+    try:
+      status = self._checkpoint.read(str(folder / 'state'))
+      status.assert_existing_objects_matched()
+    except (AssertionError, ValueError) as error:
+      reason = str(error).splitlines()[0]
+      raise UserError(
+        f'{folder} is of another flow or another version of this code: {reason}'
+      ) from None
 
   def _all(self):
     """The folders of all checkpoints, the newest first."""

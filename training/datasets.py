@@ -7,6 +7,7 @@ read together what one worker would read.
 """
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable
 
@@ -264,14 +265,16 @@ def _resize(image, size):
 
 
 def _held_out(name, images, test_fraction, warnings=()):
-  """A data set of which a fixed random part is for testing."""
+  """A data set of which a part chosen by hash is for testing."""
   count = round(test_fraction * len(images))
   if not 0 < count < len(images):
     raise UserError(
       f'config.data.test_fraction {test_fraction} of {len(images)} images is '
       f'{count}; at least one image must be for testing and one for training.'
     )
-  order = np.random.default_rng(0).permutation(len(images))
+  # By content, so that images that are added move few others across.
+  hashes = [hashlib.sha256(image.tobytes()).hexdigest() for image in images]
+  order = np.argsort(hashes, kind='stable')
   return _array_dataset(
     name, images[order[count:]], images[order[:count]], warnings
   )

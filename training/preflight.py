@@ -7,7 +7,12 @@ import pathlib
 
 from training.errors import UserError
 
-__all__ = ['check_data', 'check_horovod', 'prepared_tfds_folder']
+__all__ = [
+  'check_data',
+  'check_horovod',
+  'check_numbers',
+  'prepared_tfds_folder',
+]
 
 _SOURCES = ('photos', 'digits', 'folder', 'tfds')
 
@@ -37,8 +42,44 @@ def check_data(config) -> None:
       f'config.data.dir is {config.dir!r}, which is no folder; give the folder '
       'of your images.'
     )
-  if config.name == 'tfds' and not config.download:
+  several = int(os.environ.get('HOROVOD_SIZE', '1')) > 1
+  if config.name == 'tfds' and (several or not config.download):
+    # Several workers would download into one folder at once.
     prepared_tfds_folder(config.tfds_name, config.dir)
+
+
+def check_numbers(config) -> None:
+  """Raises `UserError` where a number of a configuration is too small.
+
+  Args:
+    config: the whole configuration.
+
+  Raises:
+    UserError: naming the value.
+  """
+  least = {
+    'data.image_size': 1,
+    'train.num_steps': 1,
+    'train.batch_size': 1,
+    'train.init_images': 1,
+    'train.max_skipped': 1,
+    'train.log_every': 1,
+    'train.eval_every': 1,
+    'train.checkpoint_every': 1,
+    'train.keep_checkpoints': 1,
+    'train.max_minutes': 0,
+    'train.warmup_steps': 0,
+    'train.clip_norm': 0,
+    'eval.batch_size': 1,
+    'eval.num_images': 1,
+    'eval.noise_draws': 1,
+  }
+  for key, bound in least.items():
+    part, name = key.split('.')
+    if not config[part][name] >= bound:
+      raise UserError(
+        f'config.{key} is {config[part][name]}; it must be at least {bound}.'
+      )
 
 
 def check_horovod() -> None:
@@ -80,9 +121,8 @@ def prepared_tfds_folder(name: str, data_dir: str) -> str:
   if not versions:
     raise UserError(
       f'the data set {name!r} is not prepared in {root}; prepare it with the '
-      'same command and --config.data.download=True, or by `python -m '
-      f'tensorflow_datasets.scripts.cli.main build {name} --data_dir={root}`, '
-      'on a machine with a network.'
+      'train command of one worker and --config.data.download=True, or by '
+      f'`tfds build {name} --data_dir={root}`, on a machine with a network.'
     )
   return str(max(versions, key=lambda path: _version_key(path.name)))
 

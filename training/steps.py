@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 import tfp_cinc
+from tfp_cinc.internal.choices import nearest_name
 from training.errors import UserError
 
 __all__ = [
@@ -35,7 +36,8 @@ def build_flow(config, image_shape):
   if name not in tfp_cinc.models.__all__:
     raise UserError(
       f'config.flow.name is {name!r}; it must be one of '
-      f'{sorted(tfp_cinc.models.__all__)}.'
+      f'{sorted(tfp_cinc.models.__all__)}'
+      f'{nearest_name(name, tfp_cinc.models.__all__)}.'
     )
   build = getattr(tfp_cinc.models, name)
   unknown = set(arguments) - set(inspect.signature(build).parameters)
@@ -46,7 +48,7 @@ def build_flow(config, image_shape):
     )
   try:
     return build(image_shape, seed=config.seed, **arguments)
-  except ValueError as error:
+  except (TypeError, ValueError) as error:
     raise UserError(f'config.flow: {error}') from None
 
 
@@ -83,7 +85,7 @@ def learning_rates(config):
   schedules = tf_keras.optimizers.schedules
   if config.schedule == 'cosine':
     return schedules.CosineDecay(
-      initial_learning_rate=0.0,
+      initial_learning_rate=rate / max(1, warmup),
       warmup_target=rate,
       warmup_steps=warmup,
       decay_steps=max(1, config.num_steps - warmup),
@@ -98,7 +100,7 @@ def learning_rates(config):
     )
   raise UserError(
     f"config.train.schedule is {config.schedule!r}; it must be 'constant' or "
-    "'cosine'."
+    f"'cosine'{nearest_name(config.schedule, ['constant', 'cosine'])}."
   )
 
 

@@ -1,5 +1,6 @@
 """The training run, from a configuration to a folder of results."""
 
+import contextlib
 import pathlib
 import sys
 import time
@@ -54,6 +55,12 @@ class Run:
       tqdm.tqdm.write(sentence, file=sys.stdout)
       sys.stdout.flush()
 
+  def lock(self):
+    """Keeps others from training in the same folder; worker 0 holds it."""
+    if self.workers.is_first:
+      return workdir.lock(self.folder)
+    return contextlib.nullcontext()
+
   def batches(self, batch_size, first_step=0, rank=0, size=1):
     """The stream of training batches of a worker."""
     return datasets.training_batches(
@@ -70,6 +77,7 @@ class Run:
   def start(self) -> None:
     """Restores or initializes on worker 0, and hands it to the others."""
     if self.workers.is_first:
+      workdir.write_config(self.config, self.folder)
       restored = self.checkpoints.restore(self.say)
       if restored is None:
         images = next(iter(self.batches(self.config.train.init_images)))
@@ -124,13 +132,12 @@ def train(config, folder: str) -> None:
   run = Run(config, folder, workers)
   for warning in run.dataset.warnings:
     run.say(warning)
-  if workers.is_first:
-    workdir.write_config(config, folder)
-  run.start()
-  _train_steps(run)
-  if workers.is_first:
-    run.say('Evaluating, sampling and exporting ...')
-    _write_results(run)
+  with run.lock():
+    run.start()
+    _train_steps(run)
+    if workers.is_first:
+      run.say('Evaluating, sampling and exporting ...')
+      _write_results(run)
 
 
 def _train_steps(run):
@@ -168,12 +175,16 @@ def _train_steps(run):
   logged_step, logged_time = first_step, time.monotonic()
   stop = float(run.seconds) >= limit
   with writer.as_default(), bar:
+    step_seconds = 0.0
     while int(run.step) < config.num_steps and not stop:
-      out_of_time = time.monotonic() - started >= limit
-      metrics = train_step(next(batches), tf.constant(out_of_time))
+      now = time.monotonic()
+      out_of_time = now - started + 2 * step_seconds >= limit
+      images = next(batches)
+      metrics = train_step(images, tf.constant(out_of_time))
       run.step.assign_add(1)
       step = int(run.step)
       run.seconds.assign(time.monotonic() - started)
+      step_seconds = time.monotonic() - now
       stop = bool(metrics['stop'])
       bar.update()
       if bool(metrics['skipped']):
@@ -195,13 +206,17 @@ def _train_steps(run):
           f'{speed:.0f} images/s',
           refresh=False,
         )
-      if step % config.eval_every == 0 and not is_last:
+      if step % config.eval_every == 0 or is_last:
         _write_test_summaries(run, log_prob)
         logged_time = time.monotonic()
         logged_step = step
       if step % config.checkpoint_every == 0 or is_last:
-        run.checkpoints.save(step)
-        saved_step = step
+        # The step was finite, but what it made of the weights may not be.
+        if np.all(np.isfinite(log_prob(images))):
+          run.checkpoints.save(step)
+          saved_step = step
+        else:
+          run.say(f'No checkpoint at step {step}: the loss is not finite.')
 
 
 def _check_skipped(run, in_a_row, saved_step):
@@ -223,7 +238,8 @@ def _write_scalars(run, metrics, images_per_second):
   step = int(run.step)
   tf.summary.scalar('train/bits_per_dim', metrics['bits_per_dim'], step)
   tf.summary.scalar('train/gradient_norm', metrics['gradient_norm'], step)
-  learning_rate = steps.learning_rates(run.config.train)(step)
+  last = run.optimizer.iterations - 1
+  learning_rate = steps.learning_rates(run.config.train)(last)
   tf.summary.scalar('train/learning_rate', learning_rate, step)
   tf.summary.scalar('train/images_per_second', images_per_second, step)
   tf.summary.scalar('train/skipped_steps', run.skipped, step)
@@ -295,7 +311,9 @@ def _write_results(run):
       'noise_draws': settings.noise_draws,
       'largest_reconstruction_error': largest,
       'training_seconds': seconds,
-      'images_per_second': step * run.config.train.batch_size / seconds,
+      'images_per_second': step
+      * run.config.train.batch_size
+      / max(seconds, 1e-9),
       'workers': run.workers.size,
       'skipped_steps': int(run.skipped),
       'parameters': sum(
@@ -304,8 +322,6 @@ def _write_results(run):
       ),
     },
   )
-  with tf.summary.create_file_writer(str(folder / 'tensorboard')).as_default():
-    tf.summary.scalar('test/bits_per_dim', mean, step)
   run.say(
     f"""
 Test bits/dim {mean:.4f} +- {error:.4f} (standard error over {len(images)} \

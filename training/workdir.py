@@ -1,5 +1,7 @@
 """The folder of a run: its configuration and what is written beside it."""
 
+import contextlib
+import fcntl
 import importlib.metadata
 import json
 import os
@@ -15,6 +17,7 @@ from training.errors import UserError
 __all__ = [
   'check_config',
   'flat',
+  'lock',
   'read_config',
   'replace_file',
   'write_config',
@@ -82,21 +85,53 @@ def read_config(workdir: str) -> ml_collections.ConfigDict:
 
 
 def write_config(config, workdir: str) -> None:
-  """Writes config.json: all values, the packages' versions, the git commit."""
-  versions = {'python': platform.python_version()}
-  for package in _PACKAGES:
+  """Writes config.json: all values, the packages' versions, the git commit.
+
+  Versions and commit stay those of the run's start when it goes on.
+
+  Args:
+    config: the configuration.
+    workdir: the folder, made where it is missing.
+  """
+  path = pathlib.Path(workdir, 'config.json')
+  content = {'config': config.to_dict()}
+  if path.exists():
+    old = _read_json(path)
+    if flat(old['config']) == flat(content['config']):
+      return
+    content = {**old, **content}
+  else:
+    versions = {'python': platform.python_version()}
+    for package in _PACKAGES:
+      try:
+        versions[package] = importlib.metadata.version(package)
+      except importlib.metadata.PackageNotFoundError:
+        versions[package] = None
+    content.update(versions=versions, git_commit=_git_commit())
+  write_json(path, content)
+
+
+@contextlib.contextmanager
+def lock(workdir: str):
+  """Holds a folder against other runs, as long as this process lives.
+
+  Args:
+    workdir: the folder, made where it is missing.
+
+  Raises:
+    UserError: if another process holds it.
+  """
+  path = pathlib.Path(workdir, '.lock')
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with open(path, 'w') as file:
     try:
-      versions[package] = importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-      versions[package] = None
-  write_json(
-    pathlib.Path(workdir, 'config.json'),
-    {
-      'config': config.to_dict(),
-      'versions': versions,
-      'git_commit': _git_commit(),
-    },
-  )
+      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+      raise UserError(
+        f'another process is training in {workdir}; wait for its end, or take '
+        'another --workdir.'
+      ) from None
+    yield
 
 
 def write_json(path, value) -> None:
@@ -124,9 +159,13 @@ def replace_file(path, content: bytes) -> None:
 
 def _read_json(path):
   try:
-    return json.loads(path.read_text())
-  except ValueError as error:
-    raise UserError(f'{path} is no JSON file: {error}.') from None
+    content = json.loads(path.read_text())
+    content['config'].items()
+  except (ValueError, KeyError, TypeError, AttributeError):
+    raise UserError(
+      f'{path} is not the configuration of a run; move it away.'
+    ) from None
+  return content
 
 
 def flat(values: dict, prefix: str = '') -> dict:

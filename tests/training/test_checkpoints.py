@@ -85,6 +85,24 @@ def test_a_damaged_one_gives_way_to_the_one_before(
   assert restored(tmp_path) == (2, 2.0, [])
 
 
+def test_a_damaged_newest_one_does_not_crowd_out_new_ones(tmp_path):
+  Counted(tmp_path, keep=1).save(600)
+  truncate(tmp_path / 'step_000000600' / 'state.index')
+  Counted(tmp_path, keep=1).save(200)
+  Counted(tmp_path, keep=1).save(400)
+  step, value, said = restored(tmp_path)
+  assert (step, value) == (400, 400.0)
+  assert len(said) == 1
+  assert names(tmp_path) == ['step_000000400', 'step_000000600']
+
+
+def test_of_another_program(tmp_path):
+  other = Checkpoints(tmp_path, 3, another=tf.Variable([1.0]))
+  other.save(1)
+  with pytest.raises(UserError, match='is of another flow'):
+    restored(tmp_path)
+
+
 def test_none_whole_is_an_error_and_deletes_nothing(tmp_path):
   Counted(tmp_path).save(1, 2)
   for step in (1, 2):

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training import processes
+from tests.training import processes, tiny
+from training import datasets, workdir
 
 FILES = {
+  '.lock',
   'checkpoints',
   'config.json',
   'metrics.json',
@@ -53,15 +55,21 @@ def test_leaves_its_results(trained):
   tags = summaries(folder)
   assert tags['train/bits_per_dim'] == [2, 4, 6]
   assert tags['test/bits_per_dim'] == [4, 6]
-  assert tags['samples/temperature_0.7'] == [4]
+  assert tags['samples/temperature_0.7'] == [4, 6]
   for tag in ('gradient_norm', 'learning_rate', 'images_per_second'):
     assert tags[f'train/{tag}'] == [2, 4, 6]
 
 
 def test_saved_model_agrees_with_the_metrics(trained):
+  """The mean bits/dim of the test images, with other noise."""
   folder, _ = trained
   model = tf.saved_model.load(str(folder / 'saved_model'))
-  images = np.zeros([2, 8, 8, 1], np.uint8)
+  images = datasets.load(tiny.get_config().data).test_images
+  bits = model.signatures['log_prob'](images=tf.constant(images))
+  metrics = json.loads((folder / 'metrics.json').read_text())
+  np.testing.assert_allclose(
+    np.mean(bits['bits_per_dim']), metrics['test_bits_per_dim'], atol=0.05
+  )
   latents = model.signatures['encode'](images=tf.constant(images))['latents']
   decoded = model.signatures['decode'](latents=latents)['images']
   np.testing.assert_array_equal(decoded, images)
@@ -138,6 +146,17 @@ def test_evaluate_and_sample(trained):
       ],
       "the data set 'mnist' is not prepared",
     ),
+    (
+      [
+        'train',
+        '--config',
+        processes.TINY,
+        '--workdir',
+        'WORKDIR',
+        '--config.train.log_every=0',
+      ],
+      'config.train.log_every is 0; it must be at least 1',
+    ),
     (['sample', '--workdir', 'WORKDIR'], 'holds no run'),
   ],
 )
@@ -165,16 +184,32 @@ def test_another_config_leaves_the_run_alone(trained):
 
 
 def test_steps_that_are_not_finite_end_the_run(tmp_path):
-  """A learning rate that no flow survives; the checkpoint before it is kept."""
+  """Learning rates that grow till no flow survives; a good state is kept."""
+  folder = tmp_path / 'run'
   code, _, error = processes.train(
-    tmp_path / 'run',
-    '--config.train.learning_rate=1e30',
+    folder,
+    '--config.train.learning_rate=1e6',
+    '--config.train.warmup_steps=1000000',
     '--config.train.clip_norm=0.0',
-    '--config.train.num_steps=100',
+    '--config.train.num_steps=100000',
     '--config.train.checkpoint_every=1',
+    '--config.train.eval_every=100000',
   )
   assert code == 2
   assert '10 steps in a row' in error
   assert 'is kept' in error
-  assert list((tmp_path / 'run' / 'checkpoints').glob('step_*'))
-  assert not (tmp_path / 'run' / 'metrics.json').exists()
+  assert not (folder / 'metrics.json').exists()
+  code, out, error = processes.run(
+    'training', 'evaluate', '--workdir', folder, '--noise_draws', 1
+  )
+  assert code == 0, error
+  assert 'nan' not in out
+  assert 'inf' not in out
+
+
+def test_two_runs_in_one_folder(trained):
+  folder, _ = trained
+  with workdir.lock(folder):
+    code, _, error = processes.train(folder)
+  assert code == 2
+  assert 'another process is training in' in error

@@ -53,7 +53,7 @@ def test_steps_train_and_bad_ones_are_skipped():
   ('schedule', 'rates'),
   [
     ('constant', {0: 0.25, 1: 0.5, 3: 1.0, 50: 1.0, 99: 1.0}),
-    ('cosine', {2: 0.5, 4: 1.0, 52: 0.505, 100: 0.01}),
+    ('cosine', {0: 0.25, 4: 1.0, 52: 0.505, 100: 0.01}),
   ],
 )
 def test_learning_rates(schedule, rates):
@@ -69,10 +69,11 @@ def test_learning_rates(schedule, rates):
 @pytest.mark.parametrize(
   ('part', 'overrides', 'message'),
   [
-    ('flow', {'name': 'glo'}, "config.flow.name is 'glo'"),
+    ('flow', {'name': 'glo'}, "did you mean 'glow'"),
     ('flow', {'name': 'glow'}, r"\['kernel_size', 'one_by_one'\]"),
     ('flow', {'levels': 3}, r'config.flow: `image_shape` \[4, 4, 1\]'),
-    ('train', {'schedule': 'linear'}, "config.train.schedule is 'linear'"),
+    ('train', {'schedule': 'cosin'}, "did you mean 'cosine'"),
+    ('flow', {'network_dtype': 'bf16'}, 'config.flow: .*bf16'),
   ],
 )
 def test_bad_config(part, overrides, message):

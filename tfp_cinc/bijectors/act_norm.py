@@ -55,7 +55,7 @@ class ActNorm(ConstantJacobianBijector):
       shift: floating `Tensor` or `Variable` [C].
       initialized: bool or bool `Variable` []: whether the two hold what they
         should. False needs three Variables, which `initialize_from_data` sets.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the layer.
     """
     parameters = dict(locals())

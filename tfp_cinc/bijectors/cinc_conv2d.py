@@ -65,7 +65,7 @@ class CInCConv2D(ConstantJacobianBijector):
         'top_right', 'bottom_left' or 'bottom_right'. The last three are the
         first one between flipped images.
       dilation: the distance in pixels between two taps, at least 1.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the layer.
 
     Raises:
@@ -128,7 +128,7 @@ class CInCConv2D(ConstantJacobianBijector):
         by Theorem 2 no inverse exists then.
     """
     kernel = np.asarray(kernel)
-    if not np.issubdtype(kernel.dtype, np.floating):
+    if kernel.dtype not in (np.float32, np.float64):
       kernel = kernel.astype(np.float32)
     if kernel.ndim != 4 or len({*kernel.shape[:2]} | {0}) != 2:
       raise ValueError(
@@ -264,8 +264,7 @@ def trainable_cinc_conv2d(
 
   with tf.name_scope(name):
     if corner == 'plu':
-      rotation = np.linalg.qr(rng.normal(size=[channels, channels]))[0]
-      matrix = PLUMatrix.from_matrix(rotation.astype(dtype.as_numpy_dtype))
+      matrix = PLUMatrix.random_rotation(channels, seed, dtype)
     else:
       matrix = PLUMatrix(
         lower=tf.zeros([channels * (channels - 1) // 2], dtype),

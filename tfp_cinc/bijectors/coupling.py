@@ -62,7 +62,7 @@ class BlockCoupling(OnePassBijector):
         bijector's methods go to each of them.
       scale_function: 'sigmoid' (the published code's) or 'exp' (the papers').
       dtype: dtype of the images.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the layer.
       parameters: for subclasses, their constructor's arguments.
 
@@ -145,6 +145,12 @@ class BlockCoupling(OnePassBijector):
     images, outputs, log_det = [first], [first], 0.0
     for network, block in zip(self._networks, blocks, strict=True):
       shift, scale = tf.split(network(tf.concat(images, -1), **kwargs), 2, -1)
+      if not shift.shape.is_compatible_with(block.shape):
+        raise ValueError(
+          f'{self.name}: a network made shifts of shape {shift.shape} for a '
+          f'block of shape {block.shape}; it must return twice the channels of '
+          'the block, shift then scale.'
+        )
       log_scale = SCALE_FUNCTIONS[self._scale_function](scale)
       image, output = change(block, shift, log_scale)
       images.append(image)
@@ -190,7 +196,7 @@ class AffineCoupling(BlockCoupling):
       network: from [..., H, W, C/2] to [..., H, W, C], shift then scale.
       scale_function: as in `BlockCoupling`.
       dtype: dtype of the images.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the layer.
     """
     parameters = dict(locals())
@@ -228,7 +234,7 @@ class QuadCoupling(BlockCoupling):
       networks: three, as in `BlockCoupling`.
       scale_function: as in `BlockCoupling`.
       dtype: dtype of the images.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the layer.
 
     Raises:
@@ -280,7 +286,7 @@ class SplitPrior(BlockCoupling):
     Args:
       network: from [..., H, W, C/2] to [..., H, W, C], -mu then -log sigma.
       dtype: dtype of the images.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the layer.
     """
     parameters = dict(locals())

@@ -46,7 +46,7 @@ class LeadingChannels(OnePassBijector):
       bijector: a bijector of events [H, W, num_channels] (or of less) that
         keeps their shape.
       num_channels: n, how many channels it acts on.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the layer.
     """
     parameters = dict(locals())
@@ -96,4 +96,9 @@ class LeadingChannels(OnePassBijector):
 
   def _split(self, x):
     count = self._num_channels
+    if x.shape[-1] < count:
+      raise ValueError(
+        f'{self.name}: the input has shape {x.shape}; this layer needs at '
+        f'least {count} channels.'
+      )
     return tf.split(x, [count, x.shape[-1] - count], axis=-1)

@@ -1,6 +1,5 @@
 """Invertible 1x1 convolution."""
 
-import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
@@ -42,7 +41,7 @@ class OneByOneConv2D(ConstantJacobianBijector):
 
     Args:
       matrix: A, the `PLUMatrix` [C, C] from input to output channels.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the layer.
     """
     parameters = dict(locals())
@@ -101,10 +100,6 @@ def trainable_one_by_one_conv2d(
   Returns:
     `OneByOneConv2D` with C^2 parameters.
   """
-  dtype = tf.as_dtype(dtype)
-  rng = np.random.default_rng(seed)
-  rotation, triangle = np.linalg.qr(rng.normal(size=[channels, channels]))
-  rotation *= np.sign(np.diag(triangle))  # uniform over the rotations
-  matrix = PLUMatrix.from_matrix(rotation.astype(dtype.as_numpy_dtype))
+  matrix = PLUMatrix.random_rotation(channels, seed, dtype)
   with tf.name_scope(name):
     return OneByOneConv2D(matrix.trainable(), name=name)

@@ -36,12 +36,21 @@ class OnePassBijector(tfb.Bijector):
   )
 
   def _forward_with_attributes(self, x, **kwargs):
-    y, log_det = self._forward_and_log_det(x, **kwargs)
+    y, log_det = self._forward_and_log_det(self._validated(x), **kwargs)
     return y, {'ildj': -log_det}
 
   def _inverse_with_attributes(self, y, **kwargs):
-    x, log_det = self._inverse_and_log_det(y, **kwargs)
+    x, log_det = self._inverse_and_log_det(self._validated(y), **kwargs)
     return x, {'ildj': log_det}
+
+  def _validated(self, x):
+    """With `validate_args`, x once it is known to be finite."""
+    if not self.validate_args:
+      return x
+    message = f'{self.name}: the input has values that are not finite.'
+    finite = tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(x)), [message])
+    with tf.control_dependencies([] if finite is None else [finite]):
+      return tf.identity(x)
 
   # TFP's own hash goes through all parameters of all nested bijectors, at each
   # look into its cache: more time than the rest of a trace.
@@ -65,10 +74,10 @@ class OnePassBijector(tfb.Bijector):
 
 
 class ConstantJacobianBijector(OnePassBijector):
-  """A bijector whose log-det is the same for all inputs of a shape.
+  """A bijector whose log-det depends on nothing but the number of pixels.
 
   Subclasses implement `_forward`, `_inverse` and `_forward_log_det_jacobian`,
-  which returns a scalar.
+  which returns a scalar and reads no more of its argument than H and W.
   """
 
   def __init__(self, **kwargs):
@@ -79,11 +88,10 @@ class ConstantJacobianBijector(OnePassBijector):
     return self._forward(x), self._forward_log_det_jacobian(x)
 
   def _inverse_and_log_det(self, y):
-    x = self._inverse(y)
-    return x, -self._forward_log_det_jacobian(x)
+    return self._inverse(y), self._inverse_log_det_jacobian(y)
 
   def _inverse_log_det_jacobian(self, y):
-    return self._inverse_and_log_det(y)[1]
+    return -self._forward_log_det_jacobian(y)
 
 
 def num_pixels(x) -> tf.Tensor:
@@ -173,7 +181,7 @@ def add_gradients(tape, values, x, upstream, bijector, kwargs, gradients):
   """
   y, log_det = values
   dy, dlog_det = upstream
-  if log_det.shape != dlog_det.shape:  # a constant Jacobian: the same for all
+  if log_det.shape.rank == 0:  # a constant Jacobian: the same for all
     dlog_det = tf.reduce_sum(dlog_det)
   conditions = tf.nest.flatten(kwargs)
   variables = list(bijector.trainable_variables)

@@ -66,23 +66,30 @@ class ReversibleChain(OnePassBijector):
         name: `chain.forward(x, layer_1={'label': label})`.
       memory: 'store' keeps all activations for the gradient, 'reversible'
         recomputes them from the output.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the chain.
 
     Raises:
-      ValueError: if there is no bijector, or `memory` is unknown.
+      ValueError: if there is no bijector, if their dtypes differ, or if
+        `memory` is unknown.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
       check_choice('memory', memory, MEMORY)
       if not bijectors:
         raise ValueError('`bijectors` is empty; a chain needs at least one.')
+      dtypes = {b.dtype for b in bijectors if b.dtype is not None}
+      if len(dtypes) > 1:
+        raise ValueError(
+          f'`bijectors` have the dtypes {sorted(d.name for d in dtypes)}; a '
+          'chain has one.'
+        )
       self._bijectors = list(bijectors)
       self._memory = memory
       super().__init__(
         forward_min_event_ndims=3,
         is_constant_jacobian=all(b.is_constant_jacobian for b in bijectors),
-        dtype=bijectors[0].dtype,
+        dtype=dtypes.pop() if dtypes else None,
         validate_args=validate_args,
         parameters=parameters,
         name=name,
@@ -102,6 +109,26 @@ class ReversibleChain(OnePassBijector):
     """Whether gradients are of stored or of recomputed activations."""
     return self._memory
 
+  def _forward_event_shape(self, input_shape):
+    return self._fold('forward_event_shape', input_shape)
+
+  def _inverse_event_shape(self, output_shape):
+    return self._fold('inverse_event_shape', output_shape)
+
+  def _forward_event_shape_tensor(self, input_shape):
+    return self._fold('forward_event_shape_tensor', input_shape)
+
+  def _inverse_event_shape_tensor(self, output_shape):
+    return self._fold('inverse_event_shape_tensor', output_shape)
+
+  def _fold(self, method, value):
+    for bijector in self._order(invert=method.startswith('inverse')):
+      value = getattr(bijector, method)(value)
+    return value
+
+  def _order(self, invert):
+    return self._bijectors if invert else self._bijectors[::-1]
+
   def _forward_and_log_det(self, x, **kwargs):
     if self._memory == 'store' or uses_native_gradients():
       return self._run(x, kwargs, invert=False)
@@ -112,7 +139,7 @@ class ReversibleChain(OnePassBijector):
 
   def _run(self, x, kwargs, invert):
     log_det = 0.0
-    for bijector in self._bijectors[:: 1 if invert else -1]:
+    for bijector in self._order(invert):
       own = kwargs.get(bijector.name, {})
       x, part = value_and_log_det(bijector, x, invert, **own)
       log_det += part

@@ -34,7 +34,7 @@ class Squeeze(ConstantJacobianBijector):
     Args:
       factor: f, at least 2.
       dtype: dtype of the images.
-      validate_args: as in `tfb.Bijector`.
+      validate_args: whether to check that inputs are finite.
       name: name of the layer.
 
     Raises:
@@ -63,13 +63,13 @@ class Squeeze(ConstantJacobianBijector):
     return self._factor
 
   def _forward(self, x):
-    self._squeezed(*x.shape[-3:])  # raises where it cannot be
+    self._static_shape(x.shape, self._squeezed)  # raises where it cannot be
     return on_image_batch(
       lambda images: tf.nn.space_to_depth(images, self._factor), x
     )
 
   def _inverse(self, y):
-    self._expanded(*y.shape[-3:])  # raises where it cannot be
+    self._static_shape(y.shape, self._expanded)  # raises where it cannot be
     return on_image_batch(
       lambda images: tf.nn.depth_to_space(images, self._factor), y
     )
@@ -119,6 +119,10 @@ class Squeeze(ConstantJacobianBijector):
   def _static_shape(self, shape, change):
     if shape.rank is None:
       return shape
+    if shape.rank < 3:
+      raise ValueError(
+        f'images have shape {shape}; they must be [..., H, W, C].'
+      )
     return shape[:-3].concatenate(change(*shape.as_list()[-3:]))
 
   def _dynamic_shape(self, shape, change):

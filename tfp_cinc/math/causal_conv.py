@@ -105,14 +105,14 @@ def causal_conv2d_solve(
   """
   check_choice('padding', padding, PADDINGS)
   y, kernel = _to_tensors(y, kernel)
-  if corner_inverse is None:
-    corner_inverse = tf.linalg.inv(kernel[-1, -1])
-  return _on_undilated(
-    lambda images: _solve(images, kernel, corner_inverse, padding),
-    y,
-    kernel,
-    dilation,
-  )
+
+  def solve(images):
+    inverse = corner_inverse
+    if inverse is None:
+      inverse = tf.linalg.inv(kernel[-1, -1])
+    return _solve(images, kernel, inverse, padding)
+
+  return _on_undilated(solve, y, kernel, dilation)
 
 
 def convolution_matrix(

@@ -88,6 +88,8 @@ class PLUMatrix(tf.Module):
       ValueError: if the matrix is singular to its dtype's precision.
     """
     matrix = np.asarray(matrix)
+    if matrix.dtype not in (np.float32, np.float64):
+      matrix = matrix.astype(np.float32)
     if not np.all(np.isfinite(matrix)):
       raise ValueError('the matrix has entries that are not finite.')
     values = np.linalg.svd(matrix, compute_uv=False)
@@ -108,6 +110,23 @@ class PLUMatrix(tf.Module):
       permutation=permutation.numpy(),
       name=name,
     )
+
+  @classmethod
+  def random_rotation(cls, size, seed=None, dtype=tf.float32) -> 'PLUMatrix':
+    """A rotation or reflection drawn uniformly, as constants.
+
+    Args:
+      size: C.
+      seed: of the draw; None draws another one each time.
+      dtype: floating dtype.
+
+    Returns:
+      `PLUMatrix` with log|det A| = 0 to rounding.
+    """
+    normal = np.random.default_rng(seed).normal(size=[size, size])
+    rotation, triangle = np.linalg.qr(normal)
+    rotation *= np.sign(np.diag(triangle))
+    return cls.from_matrix(rotation.astype(tf.as_dtype(dtype).as_numpy_dtype))
 
   def trainable(self) -> 'PLUMatrix':
     """The same matrix with new Variables for its factors.

@@ -72,8 +72,8 @@ def multiscale_flow(
     latent to image.
 
   Raises:
-    ValueError: if an argument is not as above, H or W is not divisible by
-      2^levels, or the channels of a level by the coupling's blocks.
+    ValueError: if an argument is not as above, or H or W is not divisible by
+      2^levels.
   """
   image_shape = [int(size) for size in image_shape]
   check_choice('coupling', coupling, COUPLING_BLOCKS)
@@ -99,11 +99,6 @@ def multiscale_flow(
 
   def make_coupling(channels):
     blocks = COUPLING_BLOCKS[coupling]
-    if channels % blocks:
-      raise ValueError(
-        f'`image_shape` {image_shape} gives a level of {channels} channels, '
-        f'which the {blocks} blocks of {coupling!r} coupling do not divide.'
-      )
     networks = [
       glow_network(
         j * channels // blocks,

@@ -28,6 +28,7 @@ def get_base_config() -> ml_collections.ConfigDict:
   flow.scale_function = 'sigmoid'
   flow.hidden_channels = 128
   flow.split_prior = True
+  flow.memory = 'store'  # or 'reversible'
   flow.network_dtype = 'float32'
 
   config.train = train = ml_collections.ConfigDict()

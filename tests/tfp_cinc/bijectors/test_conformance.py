@@ -14,6 +14,7 @@ REJECTED = {
   conformance.check_graph: broken.EagerOnly,
   conformance.check_gradients: broken.StoppedGradient,
   conformance.check_variables: broken.HiddenVariable,
+  conformance.check_validate_args: broken.TakesAnything,
   conformance.check_copy: broken.NewVariableInCopy,
   conformance.check_checkpoint: broken.HiddenVariable,
   conformance.check_saved_model: broken.EagerOnly,
@@ -34,5 +35,6 @@ def test_conforms(case, check):
 def test_check_can_fail(check):
   conformance_case = broken.case(broken.Scaled)
   check(conformance_case)
-  with pytest.raises((AssertionError, ValueError, TypeError)):
+  failures = (AssertionError, ValueError, TypeError, pytest.fail.Exception)
+  with pytest.raises(failures):
     check(broken.case(REJECTED[check]))

@@ -30,7 +30,9 @@ def make_layers(depth, dtype):
 
 
 def gradients(chain, x, variables):
-  @tf.function(autograph=False)
+  spec = tf.TensorSpec([None, *x.shape[1:]], x.dtype)
+
+  @tf.function(autograph=False, input_signature=[spec])
   def compute(x):
     with tf.GradientTape() as tape:
       tape.watch(x)
@@ -99,6 +101,20 @@ def test_conditions_are_routed_by_name_and_get_gradients():
   for stored, reversible in zip(*results, strict=True):
     np.testing.assert_allclose(stored, reversible, atol=1e-12)
   assert np.all(results[0][3] != 0)
+
+
+def test_event_shapes_go_through_the_chain():
+  chain = tfp_cinc.ReversibleChain(
+    [tfp_cinc.trainable_cinc_conv2d(8), tfp_cinc.Squeeze()]
+  )
+  assert chain.forward_event_shape([4, 6, 2]) == [2, 3, 8]
+  assert chain.inverse_event_shape([2, 3, 8]) == [4, 6, 2]
+  np.testing.assert_array_equal(
+    chain.forward_event_shape_tensor([4, 6, 2]), [2, 3, 8]
+  )
+  np.testing.assert_array_equal(
+    chain.inverse_event_shape_tensor([2, 3, 8]), [4, 6, 2]
+  )
 
 
 def test_is_the_chain_of_tfp():

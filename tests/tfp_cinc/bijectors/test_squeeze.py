@@ -20,5 +20,7 @@ def test_bad_input():
     tfp_cinc.Squeeze().forward(tf.zeros([5, 4, 1]))
   with pytest.raises(ValueError, match='6 channels of the image are not'):
     tfp_cinc.Squeeze().inverse(tf.zeros([2, 2, 6]))
+  with pytest.raises(ValueError, match=r'must be \[..., H, W, C\]'):
+    tfp_cinc.Squeeze().forward(tf.zeros([4, 4]))
   with pytest.raises(ValueError, match='`factor` is 1'):
     tfp_cinc.Squeeze(1)
