@@ -210,7 +210,8 @@ def _train_steps(run):
         _write_test_summaries(run, log_prob)
         logged_time = time.monotonic()
         logged_step = step
-      if step % config.checkpoint_every == 0 or is_last:
+      due = step % config.checkpoint_every == 0 and not skipped_in_a_row
+      if due or is_last:
         # The step was finite, but what it made of the weights may not be.
         if np.all(np.isfinite(log_prob(images))):
           run.checkpoints.save(step)

@@ -188,7 +188,7 @@ def test_steps_that_are_not_finite_end_the_run(tmp_path):
   folder = tmp_path / 'run'
   code, _, error = processes.train(
     folder,
-    '--config.train.learning_rate=1e6',
+    '--config.train.learning_rate=6e6',
     '--config.train.warmup_steps=1000000',
     '--config.train.clip_norm=0.0',
     '--config.train.num_steps=100000',
