@@ -14,7 +14,7 @@ import tensorflow as tf
 from benchmarks import peers, timing
 
 FLOWS = {
-  'tfb.Glow': peers.tfb_glow,
+  'tfb.Glow': lambda images: peers.tfb_glow(images=images),
   'cinc': lambda images: peers.ours(images=images),
   'cinc, quad': lambda images: peers.ours(images=images, coupling='quad'),
   'cinc, reversible': lambda images: peers.ours(
