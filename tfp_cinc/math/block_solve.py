@@ -39,16 +39,18 @@ def solve_blocks(y, kernel, corner_inverse, padding):
   vertical, horizontal = padding.split('_')
   flips = [1] * (vertical == 'bottom') + [2] * (horizontal == 'right')
 
-  # [N, H, W, C] -> [rows * columns, N, size], in the order of the diagonals.
+  # [N, H, W, C] -> [rows * columns, N, size], in the order of the diagonals. A
+  # pixel row of a block stays together: s * C numbers that lie side by side.
   images = tf.reverse(y, flips) if flips else y
-  margins = [[0, rows * side - height], [0, columns * side - width]]
-  images = tf.pad(images, [[0, 0], *margins, [0, 0]])
-  blocks = tf.reshape(images, [-1, rows, side, columns, side, channels])
-  blocks = tf.transpose(blocks, [1, 3, 0, 2, 4, 5])
+  margins = [0, rows * side - height], [0, columns * side - width]
+  if height % side or width % side:
+    images = tf.pad(images, [[0, 0], *margins, [0, 0]])
+  blocks = tf.reshape(images, [-1, rows, side, columns, side * channels])
+  blocks = tf.transpose(blocks, [1, 3, 0, 2, 4])
   blocks = tf.reshape(blocks, [rows * columns, -1, size])
   diagonals = _anti_diagonals(rows, columns)
-  order = np.concatenate([i * columns + j for i, j in diagonals])
-  blocks = tf.gather(blocks, order)
+  places = [i * columns + j for i, j in diagonals]
+  blocks = tf.gather(blocks, np.concatenate(places))
 
   def product(blocks, matrix):
     result = tf.reshape(blocks, [-1, size]) @ matrix
@@ -74,10 +76,9 @@ def solve_blocks(y, kernel, corner_inverse, padding):
       terms.append(product(above_left, from_above_left))
     solved.append(_Diagonal(tf.add_n(terms), first, last))
 
-  blocks = tf.concat([diagonal.blocks for diagonal in solved], 0)
-  blocks = tf.gather(blocks, np.argsort(order))
-  blocks = tf.reshape(blocks, [rows, columns, -1, side, side, channels])
-  images = tf.transpose(blocks, [2, 0, 3, 1, 4, 5])
+  blocks = tf.dynamic_stitch(places, [diagonal.blocks for diagonal in solved])
+  blocks = tf.reshape(blocks, [rows, columns, -1, side, side * channels])
+  images = tf.transpose(blocks, [2, 0, 3, 1, 4])
   images = tf.reshape(images, [-1, rows * side, columns * side, channels])
   images = images[:, :height, :width]
   return tf.reverse(images, flips) if flips else images
