@@ -18,6 +18,7 @@ from tfp_cinc.bijectors import (
 )
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.initialization import initialize_from_data, is_initialized
+from tfp_cinc.networks import full_precision
 from tfp_cinc.saved_model import export_saved_model
 from tfp_cinc.version import __version__
 
@@ -37,6 +38,7 @@ __all__ = [
   'bits_per_dim',
   'dequantize',
   'export_saved_model',
+  'full_precision',
   'initialize_from_data',
   'is_initialized',
   'math',

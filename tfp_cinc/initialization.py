@@ -3,7 +3,8 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.bijectors.act_norm import ActNorm, data_dependent_initialization
+from tfp_cinc.bijectors.act_norm import ActNorm
+from tfp_cinc.internal import switches
 
 __all__ = ['initialize_from_data', 'is_initialized']
 
@@ -46,7 +47,7 @@ def initialize_from_data(flow: tfd.TransformedDistribution, images) -> None:
       f'`images` have values from {least:.4g} to {most:.4g}; a flow takes '
       '[-0.5, 0.5], as `tfp_cinc.dequantize` makes them.'
     )
-  with data_dependent_initialization():
+  with switches.initializing.on():
     # A tensor of its own: TFP would return what it has cached for `images`.
     flow.bijector.inverse(tf.cast(tf.identity(images), flow.dtype))
 

@@ -1,23 +1,32 @@
-"""Networks for couplings and learned priors; here alone tf_keras is used.
+"""Convolutional networks for couplings and learned priors.
 
-A coupling takes any callable from [..., H, W, C_in] to [..., H, W, C_out];
-these are the ones that the papers use.
+A coupling takes any callable from [..., H, W, C_in] to [..., H, W, C_out], a
+Keras model of tf_keras too; these are the ones that the papers use.
 """
+
+import contextlib
+import math
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
 
+from tfp_cinc.internal import switches
 from tfp_cinc.internal.shapes import on_image_batch
 
-__all__ = ['ConvNetwork', 'glow_network', 'zero_conv_network']
+__all__ = [
+  'ConvNetwork',
+  'full_precision',
+  'glow_network',
+  'zero_conv_network',
+]
 
 
 class ConvNetwork(tf.Module):
   """Convolutions in a row with ReLU between them and a zero start at the end.
 
   As the last layer starts at zero, so does the network's output: a coupling
-  starts as the same map everywhere.
+  starts as the same map everywhere. The other kernels start as He et al. 2015
+  (Delving Deep into Rectifiers) have them.
   """
 
   def __init__(
@@ -46,37 +55,50 @@ class ConvNetwork(tf.Module):
       ValueError: if `network_dtype` does not go with `dtype`.
     """
     super().__init__(name=name)
-    self._policy = _policy(tf.as_dtype(dtype), network_dtype)
     self._dtype = tf.as_dtype(dtype)
-    self._layers = []
+    self._network_dtype = _network_dtype(self._dtype, network_dtype)
+    self._kernels, self._biases = [], []
     seeds = np.random.SeedSequence(seed).generate_state(len(layers))
     with tf.name_scope(name):
       for i, (channels, kernel_size) in enumerate(layers):
-        is_last = i == len(layers) - 1
-        layer = tf_keras.layers.Conv2D(
-          channels,
-          kernel_size,
-          padding='same',
-          activation=None if is_last else 'relu',
-          kernel_initializer=(
-            'zeros'
-            if is_last
-            else tf_keras.initializers.HeNormal(int(seeds[i]))
-          ),
-          dtype=self._policy,
-        )
-        layer.build([None, None, None, in_channels])
-        self._layers.append(layer)
+        shape = [kernel_size, kernel_size, in_channels, channels]
+        if i < len(layers) - 1:
+          kernel = _he_normal(shape, int(seeds[i]), self._dtype)
+        else:
+          kernel = tf.zeros(shape, self._dtype)
+        bias = tf.zeros([channels], self._dtype)
+        self._kernels.append(tf.Variable(kernel, name=f'kernel_{i}'))
+        self._biases.append(tf.Variable(bias, name=f'bias_{i}'))
         in_channels = channels
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """The output [..., H, W, C_out] for an input [..., H, W, C_in]."""
-    return tf.cast(on_image_batch(self._apply, x), self._dtype)
+    return on_image_batch(self._apply, x)
 
   def _apply(self, x):
-    for layer in self._layers:
-      x = layer(x)
-    return x
+    full = switches.full_precision.is_on
+    dtype = self._dtype if full else self._network_dtype
+    x = tf.cast(x, dtype)
+    for i, (kernel, bias) in enumerate(
+      zip(self._kernels, self._biases, strict=True)
+    ):
+      x = tf.nn.relu(x) if i else x
+      x = tf.nn.conv2d(x, tf.cast(kernel, dtype), strides=1, padding='SAME')
+      x = tf.nn.bias_add(x, tf.cast(bias, dtype))
+    return tf.cast(x, self._dtype)
+
+
+def full_precision() -> contextlib.AbstractContextManager:
+  """A context within which networks ignore their `network_dtype`.
+
+  Densities and round trips of a flow that was trained with
+  `network_dtype='bfloat16'` are exact to float32 within it. A `tf.function` has
+  the precision of the context in which it was traced.
+
+  Returns:
+    A context manager.
+  """
+  return switches.full_precision.on()
 
 
 def glow_network(
@@ -144,13 +166,23 @@ def zero_conv_network(
   )
 
 
-def _policy(dtype, network_dtype):
+def _he_normal(shape, seed, dtype):
+  """A truncated normal of variance 2 / fan_in."""
+  deviation = math.sqrt(2 / math.prod(shape[:-1]))
+  truncation = 0.87962566103423978  # the deviation of N(0, 1) within [-2, 2]
+  return tf.random.stateless_truncated_normal(
+    shape, [seed, 0], stddev=deviation / truncation, dtype=dtype
+  )
+
+
+def _network_dtype(dtype, network_dtype):
   if network_dtype is None or tf.as_dtype(network_dtype) == dtype:
-    return dtype.name
-  name = tf.as_dtype(network_dtype).name
-  if dtype != tf.float32 or name not in ('bfloat16', 'float16'):
+    return dtype
+  network_dtype = tf.as_dtype(network_dtype)
+  if dtype != tf.float32 or network_dtype not in (tf.bfloat16, tf.float16):
     raise ValueError(
-      f'`network_dtype` {name} does not go with `dtype` {dtype.name}: it is '
-      "'bfloat16' or 'float16' beside float32, or the same as `dtype`."
+      f'`network_dtype` {network_dtype.name} does not go with `dtype` '
+      f"{dtype.name}: it is 'bfloat16' or 'float16' beside float32, or the "
+      'same as `dtype`.'
     )
-  return tf_keras.mixed_precision.Policy(f'mixed_{name}')
+  return network_dtype

@@ -10,7 +10,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.initialization import is_initialized
-from tfp_cinc.internal.gradients import native_gradients
+from tfp_cinc.internal import switches
 
 __all__ = ['export_saved_model', 'fixed_noise']
 
@@ -87,7 +87,7 @@ def export_saved_model(
   try:
     os.chmod(temporary, 0o755)
     written = os.path.join(temporary, 'new')
-    with native_gradients():
+    with switches.native_gradients.on(), switches.full_precision.on():
       tf.saved_model.save(module, written, signatures=module.signatures())
     old = os.path.join(temporary, 'old')
     if os.path.exists(path):

@@ -1,21 +1,16 @@
 """Activation normalization."""
 
-import contextlib
-import threading
-
 import tensorflow as tf
 
 from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
-from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal import switches, tfp_compat
 from tfp_cinc.internal.shapes import check_channels
 
-__all__ = ['ActNorm', 'data_dependent_initialization', 'trainable_act_norm']
+__all__ = ['ActNorm', 'trainable_act_norm']
 
 # Below it a channel counts as constant: uniform dequantization noise of 8-bit
 # data has standard deviation 1.1e-3.
 _LEAST_STANDARD_DEVIATION = 1e-3
-
-_state = threading.local()
 
 
 class ActNorm(ConstantJacobianBijector):
@@ -97,7 +92,7 @@ class ActNorm(ConstantJacobianBijector):
 
   def _forward(self, x):
     check_channels(self.name, x, self.log_scale.shape[-1])
-    if getattr(_state, 'initializing', False):
+    if switches.initializing.is_on:
       self._initialize(x)
     return x * tf.exp(self.log_scale) + self.shift
 
@@ -141,17 +136,3 @@ def trainable_act_norm(
       initialized=tf.Variable(False, trainable=False, name='initialized'),
       name=name,
     )
-
-
-@contextlib.contextmanager
-def data_dependent_initialization():
-  """Within it each `ActNorm.forward` first sets its Variables from its input.
-
-  This reaches a layer through whatever it is nested in: chains, inversions,
-  bijectors of others. It is for eager calls of this thread.
-  """
-  _state.initializing = True
-  try:
-    yield
-  finally:
-    _state.initializing = False

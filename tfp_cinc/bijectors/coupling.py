@@ -4,7 +4,11 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import OnePassBijector, add_gradients
+from tfp_cinc.bijectors.one_pass import (
+  OnePassBijector,
+  gradients,
+  recording,
+)
 from tfp_cinc.internal.choices import check_choice
 
 __all__ = [
@@ -113,22 +117,19 @@ class BlockCoupling(OnePassBijector):
     _, x, log_det = self._walk(y, change, kwargs)
     return tf.concat(x, -1), -log_det
 
-  def _pull_back(self, y, dy, dlog_det, kwargs, gradients):
+  def _pull_back(self, y, dy, dlog_det, kwargs):
     """Runs each network once, for the inverse and the gradient together."""
-    with tf.GradientTape() as tape:
+    with recording(self, y, kwargs) as tape:
 
       def change(block, shift, log_scale):
         x = tf.stop_gradient(block * tf.exp(-log_scale) - shift)
         tape.watch(x)
         return x, (x + shift) * tf.exp(log_scale)
 
-      tape.watch([y, *tf.nest.flatten(kwargs)])
       x, again, log_det = self._walk(y, change, kwargs)
       again = tf.concat(again, -1)
-    dx = add_gradients(
-      tape, (again, log_det), x, (dy, dlog_det), self, kwargs, gradients
-    )
-    return tf.concat(x, -1), tf.concat(dx, -1)
+    dx, found = gradients(tape, again, log_det, x, dy, dlog_det, self, kwargs)
+    return tf.concat(x, -1), tf.concat(dx, -1), found
 
   def _walk(self, inputs, change, kwargs):
     """Goes through the blocks, each network reading the images before it.

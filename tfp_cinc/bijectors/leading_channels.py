@@ -87,12 +87,10 @@ class LeadingChannels(OnePassBijector):
     y, log_det = value_and_log_det(self._bijector, first, invert, **kwargs)
     return tf.concat([y, rest], -1), log_det
 
-  def _pull_back(self, y, dy, dlog_det, kwargs, gradients):
+  def _pull_back(self, y, dy, dlog_det, kwargs):
     (first, rest), (dfirst, drest) = self._split(y), self._split(dy)
-    x, dx = pull_back(
-      self._bijector, first, dfirst, dlog_det, kwargs, gradients
-    )
-    return tf.concat([x, rest], -1), tf.concat([dx, drest], -1)
+    x, dx, found = pull_back(self._bijector, first, dfirst, dlog_det, kwargs)
+    return tf.concat([x, rest], -1), tf.concat([dx, drest], -1), found
 
   def _split(self, x):
     count = self._num_channels

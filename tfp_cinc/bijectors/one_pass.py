@@ -1,16 +1,22 @@
 """Bijectors that find a value and its log-det in the same pass."""
 
+import contextlib
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.functional import source
 
 __all__ = [
   'ConstantJacobianBijector',
   'OnePassBijector',
-  'add_gradients',
+  'gradients',
   'num_pixels',
   'pull_back',
+  'pull_back_at',
+  'recording',
+  'sources',
   'value_and_log_det',
 ]
 
@@ -133,7 +139,7 @@ def value_and_log_det(bijector: tfb.Bijector, x, invert: bool, **kwargs):
   )
 
 
-def pull_back(bijector: tfb.Bijector, y, dy, dlog_det, kwargs, gradients):
+def pull_back(bijector: tfb.Bijector, y, dy, dlog_det, kwargs):
   """Takes gradients back through `forward`, from the output alone.
 
   A bijector with a cheaper way than its inverse and another forward pass has a
@@ -145,55 +151,60 @@ def pull_back(bijector: tfb.Bijector, y, dy, dlog_det, kwargs, gradients):
     dy: the gradient in y.
     dlog_det: the gradient in the log-det, [...].
     kwargs: conditions of the bijector.
-    gradients: a dict from the id of Variables and conditions to the sum of
-      their gradients so far, which is added to.
 
   Returns:
-    (x, the gradient in x).
+    (x, the gradient in x, a list of the gradients in `sources(bijector,
+    kwargs)`).
   """
   if hasattr(bijector, '_pull_back'):
-    return bijector._pull_back(y, dy, dlog_det, kwargs, gradients)
+    return bijector._pull_back(y, dy, dlog_det, kwargs)
   x, _ = value_and_log_det(bijector, y, invert=True, **kwargs)
   x = tf.stop_gradient(x)
-  with tf.GradientTape() as tape:
-    tape.watch([x, *tf.nest.flatten(kwargs)])
-    values = value_and_log_det(bijector, x, invert=False, **kwargs)
-  dx = add_gradients(
-    tape, values, x, (dy, dlog_det), bijector, kwargs, gradients
-  )
-  return x, dx
+  return (x, *pull_back_at(bijector, x, dy, dlog_det, kwargs))
 
 
-def add_gradients(tape, values, x, upstream, bijector, kwargs, gradients):
-  """Adds the gradients in Variables and conditions; returns those in x.
+def pull_back_at(bijector: tfb.Bijector, x, dy, dlog_det, kwargs):
+  """Takes gradients back through `forward`, from the input.
 
   Args:
-    tape: that saw `values` computed.
-    values: (y, log-det).
-    x: a structure of tensors.
-    upstream: the gradients in y and in the log-det, [..., H, W, C] and [...].
-    bijector: whose Variables are meant.
-    kwargs: its conditions.
-    gradients: as in `pull_back`.
+    bijector: as in `pull_back`, like all that follow but x.
+    x: its input [..., H, W, C].
+    dy: the gradient in y.
+    dlog_det: the gradient in the log-det.
+    kwargs: conditions.
 
   Returns:
-    The gradients in x, zeros where there are none.
+    (the gradient in x, those in `sources(bijector, kwargs)`).
   """
-  y, log_det = values
-  dy, dlog_det = upstream
+  with recording(bijector, x, kwargs) as tape:
+    y, log_det = value_and_log_det(bijector, x, invert=False, **kwargs)
+  return gradients(tape, y, log_det, x, dy, dlog_det, bijector, kwargs)
+
+
+def sources(bijector: tfb.Bijector, kwargs) -> list:
+  """What has gradients beside the input: conditions, then Variables."""
+  return [*tf.nest.flatten(kwargs), *bijector.trainable_variables]
+
+
+@contextlib.contextmanager
+def recording(bijector, x, kwargs):
+  """A tape that watches x and the `sources` of a bijector."""
+  with tf.GradientTape() as tape:
+    tape.watch([x, *map(source, sources(bijector, kwargs))])
+    yield tape
+
+
+def gradients(tape, y, log_det, x, dy, dlog_det, bijector, kwargs):
+  """What `pull_back_at` returns, from a tape that saw y and log-det computed.
+
+  x may be a structure of tensors. Where there is no gradient it is zeros.
+  """
   if log_det.shape.rank == 0:  # a constant Jacobian: the same for all
     dlog_det = tf.reduce_sum(dlog_det)
-  conditions = tf.nest.flatten(kwargs)
-  variables = list(bijector.trainable_variables)
-  found = tape.gradient(
+  dx, *found = tape.gradient(
     [y, log_det],
-    [x, *conditions, *variables],
+    [x, *map(source, sources(bijector, kwargs))],
     output_gradients=[dy, dlog_det],
     unconnected_gradients=tf.UnconnectedGradients.ZERO,
   )
-  for source, gradient in zip(
-    [*conditions, *variables], found[1:], strict=True
-  ):
-    before = gradients.get(id(source))
-    gradients[id(source)] = gradient if before is None else before + gradient
-  return found[0]
+  return dx, found

@@ -5,19 +5,16 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.bijectors.one_pass import (
-  OnePassBijector,
-  pull_back,
-  value_and_log_det,
-)
+from tfp_cinc.bijectors.one_pass import OnePassBijector, sources
+from tfp_cinc.bijectors.traced_steps import TracedSteps
+from tfp_cinc.internal import switches
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.internal.gradients import uses_native_gradients
 
 __all__ = ['MEMORY', 'ReversibleChain']
 
 tfb = tfp.bijectors
 
-MEMORY = ('store', 'reversible')
+MEMORY = ('store', 'checkpoint', 'reversible')
 
 
 class ReversibleChain(OnePassBijector):
@@ -28,15 +25,24 @@ class ReversibleChain(OnePassBijector):
   forward_log_det_jacobian(x) = the sum of theirs
   ```
 
-  like `tfb.Chain`. With `memory='reversible'` the gradient of `forward` keeps
-  the output alone: layer by layer, from the last to the first, it finds the
-  layer's input by the layer's inverse and from it the layer's gradient, so that
-  memory does not grow with depth. In a graph each recomputation waits for the
-  gradient that it is for; otherwise TensorFlow would run all of them ahead and
-  hold every result. The gradient of `inverse` stores as usual; second
-  derivatives need `memory='store'`.
+  like `tfb.Chain`. What the gradient of `forward` keeps of the way there:
 
-  Gomez et al. 2017 (The Reversible Residual Network), section 3.2, for flows.
+  - `memory='store'`: all activations.
+  - `memory='checkpoint'`: the input of each bijector of the chain, from which
+    it runs the bijector again. Eager calls store.
+  - `memory='reversible'`: the output alone. From the last bijector to the
+    first, it finds the input by the inverse and from it the gradient, so that
+    memory does not grow with depth. In a graph each recomputation waits for the
+    gradient that it is for; otherwise TensorFlow would run all of them ahead
+    and hold every result.
+
+  The gradient of `inverse` stores; second derivatives need `memory='store'`.
+
+  In a graph, bijectors that are the same function of different Variables, as
+  the steps of a flow's level are, share one trace, see `TracedSteps`.
+
+  Gomez et al. 2017 (The Reversible Residual Network), section 3.2, for flows;
+  Chen et al. 2016 (Training Deep Nets with Sublinear Memory Cost), section 4.
 
   #### Example
 
@@ -64,8 +70,7 @@ class ReversibleChain(OnePassBijector):
       bijectors: bijectors of images [..., H, W, C]; the last one is applied
         first, as in `tfb.Chain`. Keyword arguments of methods are routed by
         name: `chain.forward(x, layer_1={'label': label})`.
-      memory: 'store' keeps all activations for the gradient, 'reversible'
-        recomputes them from the output.
+      memory: 'store', 'checkpoint' or 'reversible', as above.
       validate_args: whether to check that inputs are finite.
       name: name of the chain.
 
@@ -86,6 +91,7 @@ class ReversibleChain(OnePassBijector):
         )
       self._bijectors = list(bijectors)
       self._memory = memory
+      self._steps = TracedSteps(self._bijectors)
       super().__init__(
         forward_min_event_ndims=3,
         is_constant_jacobian=all(b.is_constant_jacobian for b in bijectors),
@@ -130,23 +136,27 @@ class ReversibleChain(OnePassBijector):
     return self._bijectors if invert else self._bijectors[::-1]
 
   def _forward_and_log_det(self, x, **kwargs):
-    if self._memory == 'store' or uses_native_gradients():
-      return self._run(x, kwargs, invert=False)
-    return self._forward_and_forget(x, kwargs)
+    if self._memory == 'reversible' and not switches.native_gradients.is_on:
+      return self._forward_and_forget(x, kwargs)
+    return self._run(x, kwargs, invert=False)
 
   def _inverse_and_log_det(self, y, **kwargs):
     return self._run(y, kwargs, invert=True)
 
   def _run(self, x, kwargs, invert):
     log_det = 0.0
+    recompute = self._memory == 'checkpoint' and not invert
     for bijector in self._order(invert):
       own = kwargs.get(bijector.name, {})
-      x, part = value_and_log_det(bijector, x, invert, **own)
+      if recompute and not _forgets(bijector):
+        x, part = self._steps.run_and_recompute(bijector, x, own)
+      else:
+        x, part = self._steps.run(bijector, x, invert, own)
       log_det += part
     return x, log_det
 
   def _forward_and_forget(self, x, kwargs):
-    """`_run` with a gradient that recomputes activations."""
+    """`_run` with a gradient that recomputes activations from the output."""
     conditions = tf.nest.flatten(kwargs)
 
     @tf.custom_gradient
@@ -156,22 +166,45 @@ class ReversibleChain(OnePassBijector):
       log_det = tf.broadcast_to(log_det, tf.shape(y)[:-3])
 
       def gradient(dy, dlog_det, variables=()):
-        gradients = {}
-        dx = self._pull_back(y, dy, dlog_det, own, gradients)[1]
-        found = [
-          gradients.get(id(source)) for source in (*conditions, *variables)
-        ]
+        _, dx, found = self._pull_back(y, dy, dlog_det, own)
         split = len(conditions)
-        return (dx, *found[:split]), found[split:]
+        by_variable = {
+          id(variable): gradient
+          for variable, gradient in zip(
+            self.trainable_variables, found[split:], strict=True
+          )
+        }
+        return (dx, *found[:split]), [
+          by_variable.get(id(variable)) for variable in variables
+        ]
 
       return (y, log_det), gradient
 
     return run(x, *conditions)
 
-  def _pull_back(self, y, dy, dlog_det, kwargs, gradients):
+  def _pull_back(self, y, dy, dlog_det, kwargs):
+    total = {}
     for bijector in self._bijectors:
       own = kwargs.get(bijector.name, {})
       with tf.control_dependencies([dy]):
         y = tf.identity(y)
-      y, dy = pull_back(bijector, y, dy, dlog_det, own, gradients)
-    return y, dy
+      y, dy, found = self._steps.pull_back(bijector, y, dy, dlog_det, own)
+      for item, gradient in zip(sources(bijector, own), found, strict=True):
+        before = total.get(id(item))
+        total[id(item)] = gradient if before is None else before + gradient
+    return (
+      y,
+      dy,
+      [
+        total[id(item)] if id(item) in total else tf.zeros_like(item)
+        for item in sources(self, kwargs)
+      ],
+    )
+
+
+def _forgets(bijector):
+  """Whether a bijector, or one within it, sees to its memory itself."""
+  return any(
+    isinstance(module, ReversibleChain) and module.memory != 'store'
+    for module in (bijector, *bijector.submodules)
+  )

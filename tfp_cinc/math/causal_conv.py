@@ -15,9 +15,8 @@ block is `kernel[k-1, k-1]` for all of them.
 
 import tensorflow as tf
 
-from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal import switches, tfp_compat
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.internal.gradients import uses_native_gradients
 from tfp_cinc.internal.shapes import on_image_batch
 from tfp_cinc.math.block_solve import solve_blocks
 
@@ -235,7 +234,7 @@ def _kernel_gradient(images, output_gradient, kernel_shape, padding):
 
 def _solve(images, kernel, corner_inverse, padding):
   """`causal_conv2d_solve` on [N, H, W, C] with dilation 1."""
-  if uses_native_gradients():
+  if switches.native_gradients.is_on:
     return solve_blocks(images, kernel, corner_inverse, padding)
 
   @tf.custom_gradient

@@ -61,7 +61,7 @@ def multiscale_flow(
     scale_function: of the couplings, 'sigmoid' or 'exp'.
     hidden_channels: width of the coupling networks.
     split_prior: whether the channels that leave have a learned prior.
-    memory: 'store' or 'reversible', see `ReversibleChain`.
+    memory: 'store', 'checkpoint' or 'reversible', see `ReversibleChain`.
     seed: of all initial values; None draws others each time.
     dtype: floating dtype of the flow.
     network_dtype: what coupling networks compute in, see `ConvNetwork`.
@@ -95,6 +95,8 @@ def multiscale_flow(
   def draw_seed():
     return int(rng.integers(2**31))
 
+  # A level keeps the inputs of its steps, not those of their layers too.
+  step_memory = 'store' if memory == 'checkpoint' else memory
   network_options = {'dtype': dtype, 'network_dtype': network_dtype}
 
   def make_coupling(channels):
@@ -124,7 +126,7 @@ def multiscale_flow(
         *make_convolutions(channels, draw_seed),
         make_coupling(channels),
       ]
-      layers.append(_chain(parts, memory, f'level_{level}_step_{step}'))
+      layers.append(_chain(parts, step_memory, f'level_{level}_step_{step}'))
     if level + 1 < levels:
       if split_prior:
         network = zero_conv_network(channels // 2, channels, **network_options)

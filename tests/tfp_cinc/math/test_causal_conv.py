@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 from tfp_cinc import math
-from tfp_cinc.internal.gradients import native_gradients
+from tfp_cinc.internal import switches
 from tfp_cinc.math import causal_conv
 
 
@@ -139,7 +139,7 @@ def test_solve_gradients(kernel_size, padding, dilation, native):
     np.testing.assert_allclose(curvature(), differences(slope), rtol=1e-6)
 
   if native:
-    with native_gradients():
+    with switches.native_gradients.on():
       check()
   else:
     check()

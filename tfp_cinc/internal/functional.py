@@ -1,0 +1,107 @@
+"""Modules as functions of the values of their Variables."""
+
+import contextlib
+import functools
+import threading
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+__all__ = ['reading', 'source', 'structure']
+
+_state = threading.local()
+
+
+@contextlib.contextmanager
+def reading(variables, values):
+  """Within it each Variable reads as the tensor at its place.
+
+  It is for tracing: operations that run eagerly read a Variable past it.
+
+  Args:
+    variables: list of `tf.Variable`.
+    values: list of tensors, of their shapes and dtypes.
+  """
+  before = getattr(_state, 'values', {})
+  _state.values = {**before}
+  for variable, value in zip(variables, values, strict=True):
+    # Mixed-precision Keras layers wrap their Variables.
+    variable = getattr(variable, '_variable', variable)
+    _state.values[id(variable)] = value
+    if '_read_variable_op' not in vars(variable):
+      variable._read_variable_op = functools.partial(_read, variable)
+  try:
+    yield
+  finally:
+    _state.values = before
+
+
+def _read(variable, no_copy=False):
+  """What takes the place of a Variable's own way to read itself, for good."""
+  value = source(variable)
+  if value is variable:
+    value = type(variable)._read_variable_op(variable, no_copy)
+  return value
+
+
+def source(variable):
+  """What a tape knows a Variable by: the tensor it reads as, or itself."""
+  return getattr(_state, 'values', {}).get(id(variable), variable)
+
+
+def structure(bijector):
+  """What a bijector computes, but for the values of its Variables.
+
+  Args:
+    bijector: a bijector of this package or of TFP.
+
+  Returns:
+    A value that compares equal for two bijectors only if they are the same
+    function of their `variables`. What is not understood equals itself alone.
+  """
+  variables = bijector.variables
+  numbers = {id(v): i for i, v in enumerate(variables)}
+  specs = [(tuple(v.shape), v.dtype, v.trainable) for v in variables]
+  return repr((specs, _structure(bijector, numbers, is_top=True)))
+
+
+def _structure(value, numbers, is_top=False):
+  def parts(items):
+    return sorted((str(k), _structure(v, numbers)) for k, v in items)
+
+  package = type(value).__module__.partition('.')[0]
+  if isinstance(value, tf.Variable):
+    return ('variable', numbers.get(id(value), ('id', id(value))))
+  if isinstance(value, tf.Tensor | np.ndarray):
+    if isinstance(value, tf.Tensor) and not hasattr(value, 'numpy'):
+      return ('id', id(value))
+    value = np.asarray(value)
+    return ('array', value.dtype.str, value.shape, value.tobytes())
+  if isinstance(value, tfp.bijectors.Bijector):
+    if package not in ('tfp_cinc', 'tensorflow_probability'):
+      return ('id', id(value))
+    arguments = {k: v for k, v in value.parameters.items() if k != 'name'}
+    name = None if is_top else value.name
+    return (_type_name(value), name, parts(arguments.items()))
+  if isinstance(value, tf.Module):
+    own = {
+      k: v
+      for k, v in vars(value).items()
+      if k not in ('_name', '_scope_name', '_name_scope')
+      and not k.startswith(('_self_', '_obj_reference'))
+    }
+    return (_type_name(value), parts(own.items()))
+  if isinstance(value, dict):
+    return ('dict', parts(value.items()))
+  if isinstance(value, list | tuple):
+    return ('list', [_structure(v, numbers) for v in value])
+  if value is None or isinstance(value, str | bytes | bool | int | float):
+    return ('value', type(value).__name__, value)
+  if isinstance(value, tf.DType):
+    return ('dtype', value.name)
+  return ('id', id(value))
+
+
+def _type_name(value):
+  return f'{type(value).__module__}.{type(value).__qualname__}'

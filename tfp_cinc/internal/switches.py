@@ -1,0 +1,40 @@
+"""Settings that hold for a thread within a `with` block."""
+
+import contextlib
+import threading
+
+__all__ = ['full_precision', 'initializing', 'native_gradients', 'state']
+
+
+class Switch(threading.local):
+  """A setting that is off, but on within `with switch.on():`."""
+
+  is_on = False
+
+  @contextlib.contextmanager
+  def on(self):
+    """A context within which the switch is on in this thread."""
+    before, self.is_on = self.is_on, True
+    try:
+      yield
+    finally:
+      self.is_on = before
+
+
+# Functions of ours leave gradients to TensorFlow. They give the same numbers
+# for more memory, and are all that a SavedModel can hold: it has no place for
+# a custom gradient's own gradient.
+native_gradients = Switch()
+
+# Networks compute in the dtype of their variables, whatever their own says.
+full_precision = Switch()
+
+# Each `ActNorm.forward` first sets its Variables from its input.
+initializing = Switch()
+
+
+def state() -> tuple[bool, ...]:
+  """What a traced function depends on beside its arguments."""
+  return tuple(
+    s.is_on for s in (native_gradients, full_precision, initializing)
+  )
