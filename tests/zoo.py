@@ -91,16 +91,22 @@ def _leading(dtype, seed):
 def _chain(memory):
   def make(dtype, seed):
     act_norm = tfp_cinc.trainable_act_norm(4, dtype=dtype)
-    inner = tfp_cinc.ReversibleChain(
-      [
-        tfp_cinc.QuadCoupling(
-          [_network(j, 2, dtype, seed) for j in (1, 2, 3)], dtype=dtype
-        ),
-        tfp_cinc.trainable_cinc_conv2d(4, 2, seed=seed, dtype=dtype),
-      ],
-      memory,
-    )
-    return tfp_cinc.ReversibleChain([tfb.Sinh(), inner, act_norm], memory)
+    step_memory = 'store' if memory == 'checkpoint' else memory
+    steps = [  # alike: they share a trace
+      tfp_cinc.ReversibleChain(
+        [
+          tfp_cinc.AffineCoupling(_network(2, 4, dtype, s), dtype=dtype),
+          tfp_cinc.trainable_cinc_conv2d(
+            4, 2, corner='plu', seed=s, dtype=dtype
+          ),
+        ],
+        step_memory,
+        name=f'step_{s}',
+      )
+      for s in (seed, seed + 1)
+    ]
+    layers = [tfb.Sinh(), *steps, act_norm]
+    return tfp_cinc.ReversibleChain(layers, memory)
 
   return make
 
@@ -198,8 +204,15 @@ LAYERS = [
   Case(
     'Squeeze', lambda dtype, seed: tfp_cinc.Squeeze(dtype=dtype), (4, 2, 4), 0
   ),
-  Case('ReversibleChain', _chain('reversible'), (2, 3, 4), _QUAD + 58 + 8),
-  Case('ReversibleChain-store', _chain('store'), (2, 3, 4), _QUAD + 58 + 8),
+  *(
+    Case(
+      f'ReversibleChain-{memory}',
+      _chain(memory),
+      (2, 3, 4),
+      2 * (_glow_network_parameters(2, 4) + 4 * 4**2) + 8,
+    )
+    for memory in ('store', 'checkpoint', 'reversible')
+  ),
   Case('LeadingChannels', _leading, (2, 3, 3), 15),
 ]
 

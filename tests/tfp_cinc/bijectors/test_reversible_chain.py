@@ -11,11 +11,16 @@ from tfp_cinc import networks
 tfb = tfp.bijectors
 
 
-def make_layers(depth, dtype):
+def make_layers(depth, dtype, network_dtype=None):
   layers = []
   for i in range(depth):
     network = networks.glow_network(
-      2, 4, hidden_channels=4, seed=i, dtype=dtype
+      2,
+      4,
+      hidden_channels=4,
+      seed=i,
+      dtype=dtype,
+      network_dtype=network_dtype,
     )
     layers += [
       tfp_cinc.AffineCoupling(network, dtype=dtype),
@@ -45,23 +50,77 @@ def gradients(chain, x, variables):
 
 
 @pytest.mark.parametrize(
-  ('dtype', 'tolerance'), [(tf.float32, 1e-3), (tf.float64, 1e-9)]
+  ('dtype', 'network_dtype', 'tolerance'),
+  [
+    (tf.float32, None, 1e-3),
+    (tf.float64, None, 1e-9),
+    (tf.float32, tf.bfloat16, 0.1),
+  ],
 )
-def test_gradients_at_depth_32(dtype, tolerance):
+def test_gradients_at_depth_32(dtype, network_dtype, tolerance):
   """The relative error of the gradient of a chain of 96 layers."""
-  layers = make_layers(32, dtype)
+  layers = make_layers(32, dtype, network_dtype)
   x = tf.random.stateless_normal([2, 2, 2, 4], [0, 0], dtype=dtype)
-  stored = tfp_cinc.ReversibleChain(layers, 'store')
-  reversible = tfp_cinc.ReversibleChain(layers, 'reversible')
-  variables = stored.trainable_variables
-  assert len(variables) == len(reversible.trainable_variables) == 32 * 12
-  for expected, actual in zip(
-    gradients(stored, x, variables),
-    gradients(reversible, x, variables),
-    strict=True,
-  ):
-    error = tf.norm(actual - expected)
-    assert error <= tolerance * tf.norm(expected) + tolerance * 1e-3
+  # One by one, so that what alike layers share is checked too.
+  plain = tfb.Chain(layers)
+  variables = plain.trainable_variables
+  assert len(variables) == 32 * 12
+  expected = gradients(plain, x, variables)
+  for memory in ('store', 'checkpoint', 'reversible'):
+    chain = tfp_cinc.ReversibleChain(layers, memory)
+    assert len(chain.trainable_variables) == 32 * 12
+    for right, actual in zip(
+      expected, gradients(chain, x, variables), strict=True
+    ):
+      error = tf.norm(actual - right)
+      assert error <= tolerance * tf.norm(right) + tolerance * 1e-3
+
+
+class Counted(tf.Module):
+  """A network that counts, for all of its kind, how often it is called."""
+
+  calls = 0
+
+  def __init__(self):
+    super().__init__()
+    self.weight = tf.Variable(tf.ones([2, 4]))
+
+  def __call__(self, x):
+    Counted.calls += 1
+    return x @ self.weight
+
+
+def test_alike_layers_are_traced_once():
+  layers = [tfp_cinc.AffineCoupling(Counted()) for _ in range(6)]
+  for i, layer in enumerate(layers):
+    layer.networks[0].weight.assign_add(0.1 * i * tf.ones([2, 4]))
+  other = tfp_cinc.AffineCoupling(Counted(), 'exp')
+  chain = tfp_cinc.ReversibleChain([*layers[:3], other, *layers[3:]], 'store')
+  x = tf.random.stateless_normal([2, 2, 2, 4], [0, 0])
+  Counted.calls = 0
+  y = tf.function(chain.forward)(x)
+  assert Counted.calls == 2  # the six and the other
+  np.testing.assert_allclose(y, chain.forward(tf.identity(x)), rtol=1e-5)
+  layers[4].networks[0].weight.assign(tf.zeros([2, 4]))
+  assert np.any(np.abs(y - tf.function(chain.forward)(x)) > 1e-3)
+
+
+def test_a_variable_that_is_not_found_is_refused():
+  hidden = tf.Variable(tf.ones([2, 4]))
+
+  class Hiding(tf.Module):
+    def __call__(self, x):
+      return x @ hidden
+
+  class Seen(Hiding):
+    def __init__(self):
+      super().__init__()
+      self.weight = tf.Variable(1.0)
+
+  layers = [tfp_cinc.AffineCoupling(Seen()) for _ in range(2)]
+  chain = tfp_cinc.ReversibleChain(layers)
+  with pytest.raises(RuntimeError, match='is not among its `variables`'):
+    tf.function(chain.forward)(tf.ones([1, 2, 2, 4]))
 
 
 class Conditioned(tf.Module):
@@ -83,8 +142,8 @@ def test_conditions_are_routed_by_name_and_get_gradients():
   x = tf.random.stateless_normal([3, 2, 2, 4], [0, 0], dtype=tf.float64)
   labels = tf.random.stateless_normal([2, 3, 1, 1, 1], [1, 0], dtype=tf.float64)
   results = []
-  for memory in ('store', 'reversible'):
-    chain = tfp_cinc.ReversibleChain(layers, memory)
+
+  def compute(chain):
     with tf.GradientTape() as tape:
       tape.watch([x, labels])
       conditions = {
@@ -95,12 +154,19 @@ def test_conditions_are_routed_by_name_and_get_gradients():
       log_det = chain.forward_log_det_jacobian(x, 3, **conditions)
       loss = tf.reduce_sum(y**2) - tf.reduce_sum(log_det)
     sources = [x, labels, *chain.trainable_variables]
-    results.append([y, log_det, *tape.gradient(loss, sources)])
     again = chain.inverse(tf.identity(y), **conditions)
-    np.testing.assert_allclose(again, x, atol=1e-12)
-  for stored, reversible in zip(*results, strict=True):
-    np.testing.assert_allclose(stored, reversible, atol=1e-12)
-  assert np.all(results[0][3] != 0)
+    return [y, log_det, again, *tape.gradient(loss, sources)]
+
+  # Two parts that are alike, each with a condition of its own.
+  for memory in ('store', 'checkpoint', 'reversible'):
+    chain = tfp_cinc.ReversibleChain(layers, memory)
+    for run in (compute, tf.function(compute, autograph=False)):
+      results.append(run(chain))
+  np.testing.assert_allclose(results[0][2], x, atol=1e-12)
+  assert np.all(results[0][4] != 0)
+  for result in results[1:]:
+    for stored, other in zip(results[0], result, strict=True):
+      np.testing.assert_allclose(stored, other, atol=1e-12)
 
 
 def test_event_shapes_go_through_the_chain():
