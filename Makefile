@@ -35,9 +35,9 @@ format: .venv/installed  ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmark: setup  ## measure the solvers and the flows against their peers
-	$(BIN)/python -m benchmarks.solvers
-	$(BIN)/python -m benchmarks.flows
+benchmark: setup  ## measure against the peers, into docs/benchmarks.md
+	$(PIP) install -q -c constraints.txt numba
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks
 
 clean:  ## remove .venv and what tools left behind; runs/ stays
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,6 @@
-"""The flows that benchmarks compare: ours and TFP's own `tfb.Glow`."""
+"""The flows that benchmarks compare: ours and those a user would pick today."""
+
+import importlib.util
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -6,27 +8,66 @@ import tf_keras
 
 import tfp_cinc
 
-__all__ = ['ours', 'tfb_glow', 'train_step']
+__all__ = [
+  'IMAGE_SHAPE',
+  'NormflowsGlow',
+  'flow',
+  'has_normflows',
+  'random_images',
+  'train_step',
+]
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 IMAGE_SHAPE = (32, 32, 3)
 LEVELS = 3
+REFERENCE = 'tfb.Glow'
+
+# The arguments of our presets by what tables call them.
+OURS = {
+  'cinc': {},
+  'cinc, checkpoint': {'memory': 'checkpoint'},
+  'cinc, reversible': {'memory': 'reversible'},
+  'cinc, bfloat16': {'network_dtype': 'bfloat16'},
+  'cinc, 400 channels': {'hidden_channels': 400},
+  'cinc, quad': {'coupling': 'quad'},
+  'cinc, quad, bfloat16': {'coupling': 'quad', 'network_dtype': 'bfloat16'},
+  '1x1 alone': {'model': 'glow'},
+  '1x1 alone, bfloat16': {'model': 'glow', 'network_dtype': 'bfloat16'},
+}
 
 
-def ours(model='cinc', images=None, **options) -> tfd.Distribution:
-  """One of our presets at L=3, 512 channels, initialized on some images."""
-  options = {'coupling': 'affine', 'depth': 4, **options}
-  flow = getattr(tfp_cinc.models, model)(
-    IMAGE_SHAPE, levels=LEVELS, hidden_channels=512, seed=0, **options
-  )
-  if images is not None:
-    tfp_cinc.initialize_from_data(flow, images)
-  return flow
+def random_images(number: int) -> tf.Tensor:
+  """Images of noise, [number, 32, 32, 3]."""
+  return tf.random.stateless_uniform([number, *IMAGE_SHAPE], [0, 0]) - 0.5
 
 
-def tfb_glow(depth=4, images=None) -> tfd.Distribution:
-  """`tfb.Glow` with its default networks, initialized on some images."""
+def flow(name: str, depth: int = 4) -> tfd.Distribution:
+  """A flow of L=3 and D=depth, initialized on some images.
+
+  Args:
+    name: 'tfb.Glow', with its default networks, which have 400 channels; or a
+      key of `OURS`, with networks of 512 channels where it says nothing else.
+    depth: D.
+
+  Returns:
+    The distribution of images.
+  """
+  if name == REFERENCE:
+    return _tfb_glow(depth)
+  options = {
+    'model': 'cinc',
+    'coupling': 'affine',
+    'hidden_channels': 512,
+    **OURS[name],
+  }
+  model = getattr(tfp_cinc.models, options.pop('model'))
+  result = model(IMAGE_SHAPE, levels=LEVELS, depth=depth, seed=0, **options)
+  tfp_cinc.initialize_from_data(result, random_images(16))
+  return result
+
+
+def _tfb_glow(depth):
   glow = tfb.Glow(
     output_shape=IMAGE_SHAPE,
     num_glow_blocks=LEVELS,
@@ -34,15 +75,14 @@ def tfb_glow(depth=4, images=None) -> tfd.Distribution:
     coupling_bijector_fn=tfb.GlowDefaultNetwork,
     exit_bijector_fn=tfb.GlowDefaultExitNetwork,
   )
-  flow = tfd.TransformedDistribution(
+  result = tfd.TransformedDistribution(
     tfd.Sample(tfd.Normal(0.0, 1.0), [32 * 32 * 3]), glow
   )
-  if images is not None:
-    flow.log_prob(images)  # its first batch initializes it
-  return flow
+  result.log_prob(random_images(16))  # its first batch initializes it
+  return result
 
 
-def train_step(flow):
+def train_step(flow: tfd.Distribution):
   """A compiled step of Adam on a batch of images, for either flow."""
   optimizer = tf_keras.optimizers.legacy.Adam(1e-5)
   variables = list(flow.trainable_variables)
@@ -58,3 +98,65 @@ def train_step(flow):
     return loss
 
   return step
+
+
+def has_normflows() -> bool:
+  """Whether normflows is installed; tells how to, where it is not."""
+  found = importlib.util.find_spec('normflows') is not None
+  if not found:
+    print("normflows' Glow is left out: `pip install '.[bench]'` has it.\n")
+  return found
+
+
+class NormflowsGlow:
+  """normflows' Glow (PyTorch) of L=3, D=4 and networks of 512 channels."""
+
+  def __init__(self, bfloat16: bool = False):
+    """Creates the flow and initializes it; networks in bfloat16 by autocast."""
+    import normflows
+    import torch
+
+    self._torch = torch
+    self._autocast = lambda: torch.autocast(
+      'cpu', torch.bfloat16, enabled=bfloat16
+    )
+    torch.manual_seed(0)
+    bases, merges, flows = [], [], []
+    for i in range(LEVELS):
+      channels = 3 * 2 ** (LEVELS + 1 - i)
+      block = normflows.flows.GlowBlock
+      steps = [block(channels, 512, split_mode='channel') for _ in range(4)]
+      flows.append([*steps, normflows.flows.Squeeze()])
+      size = 32 // 2 ** (LEVELS - i)
+      if i:
+        merges.append(normflows.flows.Merge())
+        shape = (channels // 2, size, size)
+      else:
+        shape = (channels, size, size)
+      bases.append(normflows.distributions.DiagGaussian(shape))
+    self._model = normflows.MultiscaleFlow(bases, flows, merges)
+    self.log_prob(16)
+    self._optimizer = torch.optim.Adam(self._model.parameters(), 1e-5)
+
+  def _images(self, number):
+    generator = self._torch.Generator().manual_seed(0)
+    return self._torch.rand([number, 3, 32, 32], generator=generator) - 0.5
+
+  def log_prob(self, number: int):
+    """Takes the log-densities of some images."""
+    with self._torch.no_grad(), self._autocast():
+      return self._model.log_prob(self._images(number), None)
+
+  def sample(self, number: int):
+    """Draws images."""
+    with self._torch.no_grad(), self._autocast():
+      return self._model.sample(number)
+
+  def train(self, number: int):
+    """A step of Adam on a batch of images."""
+    self._optimizer.zero_grad()
+    with self._autocast():
+      loss = -self._model.log_prob(self._images(number), None).mean() / 3072
+    loss.backward()
+    self._torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+    self._optimizer.step()

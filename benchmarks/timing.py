@@ -1,14 +1,12 @@
 """Timing of alternatives in turn, so that a machine's drift hits all alike."""
 
-import json
-import os
-import pathlib
-import platform
+import concurrent.futures
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
 
-__all__ = ['machine', 'medians', 'write_json']
+__all__ = ['in_new_process', 'medians', 'ratios']
 
 
 def medians(
@@ -35,19 +33,24 @@ def medians(
   return {name: statistics.median(values) for name, values in times.items()}
 
 
-def machine() -> str:
-  """The kind of the machine, in words."""
-  cores = len(os.sched_getaffinity(0))
-  return f'{cores} CPU cores, {platform.machine()}, {platform.system()}'
+def ratios(seconds: dict[str, float], reference: str) -> list[dict]:
+  """The rows of a table: seconds, and as parts of those of one of them."""
+  return [
+    {'flow': name, 'seconds': value, 'ratio': value / seconds[reference]}
+    for name, value in seconds.items()
+  ]
 
 
-def write_json(path, rows) -> None:
-  """Writes a benchmark's rows with the machine and the date."""
-  path = pathlib.Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  value = {
-    'machine': machine(),
-    'date': time.strftime('%Y-%m-%d'),
-    'rows': rows,
-  }
-  path.write_text(json.dumps(value, indent=2) + '\n')
+def in_new_process(function: Callable, *args):
+  """What a function of a module returns in a process of its own.
+
+  Args:
+    function: of a module that can be imported.
+    *args: its arguments.
+
+  Returns:
+    Its result.
+  """
+  context = multiprocessing.get_context('spawn')
+  with concurrent.futures.ProcessPoolExecutor(1, context) as executor:
+    return executor.submit(function, *args).result()

@@ -50,7 +50,8 @@ def export_saved_model(
     and `values` [number, H, W, C], from latents of standard deviation
     `temperature`.
 
-  `decode(encode(images))` gives back `images`. It is loaded by
+  `decode(encode(images))` gives back `images`: networks compute in the flow's
+  own dtype. It is loaded by
   `tf.saved_model.load(path).signatures[name]`, where neither tfp_cinc nor TFP
   nor tf_keras needs to be installed. It is written to a temporary folder beside
   `path` and renamed.

@@ -38,7 +38,7 @@ def bits_per_dim(
 
 
 def reconstruct(flow, images, num_bits: int):
-  """decode(encode(x)) of the images' bins' middles.
+  """decode(encode(x)) of the images' bins' middles, in full precision.
 
   Args:
     flow: the distribution.
@@ -51,9 +51,10 @@ def reconstruct(flow, images, num_bits: int):
   """
   values = tfp_cinc.dequantize(images, num_bits, noise=0.5)
   values = tf.cast(values, flow.dtype)
-  latents = flow.bijector.inverse(values)
-  # A tensor of its own: TFP would return the values that it has cached.
-  decoded = flow.bijector.forward(tf.identity(latents))
+  with tfp_cinc.full_precision():
+    latents = flow.bijector.inverse(values)
+    # A tensor of its own: TFP would return the values that it has cached.
+    decoded = flow.bijector.forward(tf.identity(latents))
   error = float(tf.reduce_max(tf.abs(decoded - values)))
   return tfp_cinc.quantize(decoded, num_bits).numpy(), error
 

@@ -152,7 +152,7 @@ def make_train_step(flow, optimizer, workers, *, num_bits, clip_norm):
 
 
 def make_log_prob(flow):
-  """The compiled log-density of images, for evaluation.
+  """The compiled log-density of images, for evaluation, in full precision.
 
   Args:
     flow: the distribution.
@@ -161,4 +161,10 @@ def make_log_prob(flow):
     A function of float [N, H, W, C] that returns [N], in nats.
   """
   spec = tf.TensorSpec([None, *flow.event_shape], flow.dtype)
-  return tf.function(flow.log_prob, input_signature=[spec])
+
+  @tf.function(input_signature=[spec], autograph=False)
+  def log_prob(images):
+    with tfp_cinc.full_precision():
+      return flow.log_prob(images)
+
+  return log_prob

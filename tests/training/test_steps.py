@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.training import tiny
-from training import steps
+from training import evaluate, steps
 from training.distributed import Workers
 from training.errors import UserError
 
@@ -83,3 +83,24 @@ def test_bad_config(part, overrides, message):
     steps.build_optimizer(
       config.train, steps.build_flow(config, SHAPE).trainable_variables
     )
+
+
+def test_evaluation_is_in_full_precision():
+  config = tiny.get_config()
+  flows = []
+  for network_dtype in ('float32', 'bfloat16'):
+    config.flow.network_dtype = network_dtype
+    flow = steps.build_flow(config, SHAPE)
+    for i, variable in enumerate(flow.trainable_variables):
+      variable.assign_add(
+        0.1 * tf.random.stateless_normal(variable.shape, [i, 0])
+      )
+    flows.append(flow)
+  full, half = flows
+  expected = full.log_prob(images())
+  assert np.max(np.abs(half.log_prob(images()) - expected)) > 1e-4
+  np.testing.assert_allclose(
+    steps.make_log_prob(half)(images()), expected, rtol=1e-6
+  )
+  batch = np.arange(32, dtype=np.uint8).reshape([2, *SHAPE])
+  assert evaluate.reconstruct(half, batch, num_bits=8)[1] < 1e-5

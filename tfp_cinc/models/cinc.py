@@ -48,8 +48,8 @@ def cinc(
       none; a variant of its published code has.
     hidden_channels: width of the coupling networks.
     split_prior: whether channels that leave at a level have a learned prior.
-    memory: 'store' keeps activations for the gradient, 'reversible' recomputes
-      them, for memory that does not grow with depth; see `ReversibleChain`.
+    memory: 'store' keeps activations for the gradient, 'checkpoint' the input
+      of each step and 'reversible' none of them, see `ReversibleChain`.
     seed: of all initial values; None draws others each time.
     dtype: floating dtype of the flow.
     network_dtype: what the coupling networks compute in, where it is not

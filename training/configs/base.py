@@ -28,8 +28,8 @@ def get_base_config() -> ml_collections.ConfigDict:
   flow.scale_function = 'sigmoid'
   flow.hidden_channels = 128
   flow.split_prior = True
-  flow.memory = 'store'  # or 'reversible'
-  flow.network_dtype = 'float32'
+  flow.memory = 'store'  # or 'checkpoint', 'reversible': less, for some time
+  flow.network_dtype = 'float32'  # or 'bfloat16' for training and samples
 
   config.train = train = ml_collections.ConfigDict()
   train.num_steps = 2000

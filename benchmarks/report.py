@@ -1,0 +1,59 @@
+"""How a benchmark tells what it measured: a table and a JSON file."""
+
+import json
+import os
+import pathlib
+import platform
+import time
+
+__all__ = ['machine', 'write']
+
+
+def machine() -> str:
+  """The kind of the machine, in words."""
+  cores = len(os.sched_getaffinity(0))
+  with open('/proc/cpuinfo') as file:
+    flags = file.read()
+  vectors = [name for name in ('avx2', 'avx512f', 'amx_bf16') if name in flags]
+  return (
+    f'{cores} CPU cores ({", ".join(vectors)}), {platform.machine()}, '
+    f'{platform.system()}'
+  )
+
+
+def write(title: str, what: str, rows: list[dict], out=None) -> None:
+  """Prints a table in Markdown, and writes it as JSON.
+
+  Args:
+    title: of the table.
+    what: the conditions, in a sentence.
+    rows: of the same keys, which are the columns.
+    out: path of the JSON file, or None.
+  """
+  date = time.strftime('%Y-%m-%d')
+  print(f'## {title}\n\n{what} {machine()}, {date}.\n')
+  cells = [list(rows[0]), *([_cell(v) for v in row.values()] for row in rows)]
+  widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+  for i, row in enumerate(cells):
+    padded = (c.ljust(w) for c, w in zip(row, widths, strict=True))
+    print(f'| {" | ".join(padded)} |')
+    if not i:
+      print(f'|{"|".join("-" * (width + 2) for width in widths)}|')
+  print(flush=True)
+  if out:
+    value = {
+      'title': title,
+      'what': what,
+      'machine': machine(),
+      'date': date,
+      'rows': rows,
+    }
+    path = pathlib.Path(out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2) + '\n')
+
+
+def _cell(value):
+  if value is None:
+    return ''
+  return f'{value:.3g}' if isinstance(value, float) else str(value)

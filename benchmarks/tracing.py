@@ -1,0 +1,62 @@
+"""The time of a first training step: tracing, optimizing and running it.
+
+  python -m benchmarks.tracing [OUT.json]
+
+Each in a process of its own, with 16 images, Adam included; the flow itself is
+built before.
+"""
+
+import statistics
+import sys
+import time
+
+from benchmarks import report, timing
+
+ROUNDS = 5
+CASES = [
+  ('tfb.Glow', 4),
+  ('cinc', 4),
+  ('cinc, quad', 4),
+  ('cinc', 32),
+  ('cinc, checkpoint', 32),
+  ('cinc, reversible', 32),
+]
+
+
+def first_step(name, depth):
+  """Seconds of the first training step."""
+  from benchmarks import peers
+
+  images = peers.random_images(16)
+  flow = peers.flow(name, depth)
+  started = time.perf_counter()
+  float(peers.train_step(flow)(images))
+  return time.perf_counter() - started
+
+
+def main(out=None):
+  """Prints the table; writes it as JSON where `out` is given."""
+  seconds = {case: [] for case in CASES}
+  for _ in range(ROUNDS):
+    for case, values in seconds.items():
+      values.append(timing.in_new_process(first_step, *case))
+  medians = {case: statistics.median(v) for case, v in seconds.items()}
+  report.write(
+    'The first training step',
+    f'L=3, 16 images of 32x32x3, medians of {ROUNDS} processes. Ratios to '
+    'tfb.Glow at D=4.',
+    [
+      {
+        'flow': name,
+        'D': depth,
+        'seconds': value,
+        'ratio': value / medians[CASES[0]],
+      }
+      for (name, depth), value in medians.items()
+    ],
+    out,
+  )
+
+
+if __name__ == '__main__':
+  main(*sys.argv[1:])
