@@ -51,6 +51,7 @@ class CInCConv2D(ConstantJacobianBijector):
     *,
     padding: str = 'top_left',
     dilation: int = 1,
+    solve_dtype=None,
     validate_args: bool = False,
     name: str = 'cinc_conv2d',
   ):
@@ -65,7 +66,11 @@ class CInCConv2D(ConstantJacobianBijector):
         'top_right', 'bottom_left' or 'bottom_right'. The last three are the
         first one between flipped images.
       dilation: the distance in pixels between two taps, at least 1.
-      validate_args: whether to check that inputs are finite.
+      solve_dtype: dtype of the inverse's solve where it is not the layer's:
+        `tf.float64` for kernels that amplify rounding.
+      validate_args: whether to check that inputs are finite, and to refine an
+        inverse whose backward error is more than 16 machine epsilons, see
+        `tfp_cinc.math.causal_conv2d_solve`.
       name: name of the layer.
 
     Raises:
@@ -85,6 +90,9 @@ class CInCConv2D(ConstantJacobianBijector):
       self._bias = convert(bias, dtype=dtype, name='bias')
       self._padding = padding
       self._dilation = dilation
+      self._solve_dtype = (
+        None if solve_dtype is None else tf.as_dtype(solve_dtype)
+      )
       self._kernel_size = _kernel_size(self._taps.shape, corner.size)
       super().__init__(
         forward_min_event_ndims=3,
@@ -193,6 +201,12 @@ class CInCConv2D(ConstantJacobianBijector):
       padding=self.padding,
       dilation=self.dilation,
       corner_inverse=self.corner.inverse(),
+      solve_dtype=self._solve_dtype,
+      max_backward_error=(
+        16 * float(np.finfo(self.dtype.as_numpy_dtype).eps)
+        if self.validate_args
+        else None
+      ),
     )
 
   def _forward_log_det_jacobian(self, x):

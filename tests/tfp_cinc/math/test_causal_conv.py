@@ -183,3 +183,28 @@ def test_solve_compiles_by_xla_for_any_batch():
 def test_bad_input(function, shape, kernel_shape, options, message):
   with pytest.raises(ValueError, match=message):
     getattr(math, function)(tf.zeros(shape), tf.zeros(kernel_shape), **options)
+
+
+def test_refinement_mends_a_corner_that_is_close_to_singular():
+  rng = np.random.default_rng(0)
+  kernel = 0.1 * rng.normal(size=[3, 3, 6, 6])
+  values, turn = np.logspace(0, -4, 6), np.linalg.qr(rng.normal(size=[6, 6]))[0]
+  kernel[-1, -1] = turn @ np.diag(values) @ np.linalg.qr(turn + 1.0)[0]
+  kernel = tf.constant(kernel, tf.float32)
+  y = tf.constant(rng.normal(size=[2, 6, 6, 6]), tf.float32)
+
+  def backward_error(x):
+    x, k = tf.cast(x, tf.float64), tf.cast(kernel, tf.float64)
+    residual = causal_conv.causal_conv2d(x, k) - tf.cast(y, tf.float64)
+    scale = causal_conv.causal_conv2d(tf.abs(x), tf.abs(k)) + tf.abs(
+      tf.cast(y, tf.float64)
+    )
+    return float(tf.reduce_max(tf.abs(residual)) / tf.reduce_max(scale))
+
+  plain = backward_error(causal_conv.causal_conv2d_solve(y, kernel))
+  refined = causal_conv.causal_conv2d_solve(y, kernel, max_backward_error=2e-7)
+  double = causal_conv.causal_conv2d_solve(y, kernel, solve_dtype=tf.float64)
+  assert double.dtype == tf.float32
+  assert plain > 1e-6
+  assert backward_error(refined) < 0.1 * plain
+  assert backward_error(double) < 1e-7

@@ -1,0 +1,30 @@
+"""How benchmarks time and tell."""
+
+import json
+import os
+
+from benchmarks import report, timing
+
+
+def test_tables_go_to_the_screen_and_to_a_file(capsys, tmp_path):
+  rows = [{'flow': 'one', 'ratio': 1.0}, {'flow': 'other', 'ratio': None}]
+  path = tmp_path / 'folder' / 'table.json'
+  report.write('Title', 'Conditions.', rows, path)
+  printed = capsys.readouterr().out
+  assert '| one   | 1     |' in printed
+  assert '| other |       |' in printed
+  assert json.loads(path.read_text())['rows'] == rows
+
+
+def test_alternatives_take_turns():
+  calls = []
+  functions = {name: lambda name=name: calls.append(name) for name in 'ab'}
+  seconds = timing.medians(functions, rounds=5)
+  assert calls == [*'aabb', *'ab' * 5]
+  assert all(value >= 0 for value in seconds.values())
+  rows = timing.ratios({'a': 2.0, 'b': 1.0}, 'a')
+  assert [row['ratio'] for row in rows] == [1.0, 0.5]
+
+
+def test_a_function_runs_in_another_process():
+  assert timing.in_new_process(os.getpid) != os.getpid()
