@@ -1,6 +1,8 @@
 """Runs the benchmarks one after the other and writes what they print.
 
 python -m benchmarks [docs/benchmarks.md [NAME ...]]
+
+The rows go to runs/benchmarks/NAME.json too.
 """
 
 import os
@@ -9,6 +11,7 @@ import subprocess
 import sys
 
 NAMES = ('solvers', 'sampling', 'training', 'memory', 'tracing', 'scaling')
+FOLDER = 'runs/benchmarks'
 INTRODUCTION = """# Measured
 
 By `make benchmark`, which writes this page: all rows of a table were measured
@@ -23,7 +26,7 @@ def main(page='docs/benchmarks.md', *names):
     if name not in NAMES:
       sys.exit(f'There is no benchmark {name!r}; there are {", ".join(NAMES)}.')
     done = subprocess.run(
-      [sys.executable, '-m', f'benchmarks.{name}'],
+      [sys.executable, '-m', f'benchmarks.{name}', f'{FOLDER}/{name}.json'],
       env={'TF_CPP_MIN_LOG_LEVEL': '3', **os.environ},
       stdout=subprocess.PIPE,
       text=True,

@@ -16,7 +16,7 @@ import time
 
 from benchmarks import report
 
-ROUNDS = 2
+ROUNDS = 5
 STEPS = 10
 BATCH_SIZE = 64
 
