@@ -48,7 +48,8 @@ class ConvNetwork(tf.Module):
       seed: of the initial kernels; None draws others each time.
       dtype: floating dtype of inputs, outputs and variables.
       network_dtype: what to compute in where it is not `dtype`: 'bfloat16' or
-        'float16' beside variables in float32, by name or as a `tf.DType`.
+        'float16' beside variables in float32, by name or as a `tf.DType`; or
+        'auto', which is bfloat16 where the processor multiplies it natively.
       name: name of the module.
 
     Raises:
@@ -176,13 +177,30 @@ def _he_normal(shape, seed, dtype):
 
 
 def _network_dtype(dtype, network_dtype):
+  if network_dtype == 'auto':
+    fast = dtype == tf.float32 and _multiplies_bfloat16()
+    network_dtype = tf.bfloat16 if fast else dtype
   if network_dtype is None or tf.as_dtype(network_dtype) == dtype:
     return dtype
   network_dtype = tf.as_dtype(network_dtype)
   if dtype != tf.float32 or network_dtype not in (tf.bfloat16, tf.float16):
     raise ValueError(
       f'`network_dtype` {network_dtype.name} does not go with `dtype` '
-      f"{dtype.name}: it is 'bfloat16' or 'float16' beside float32, or the "
-      'same as `dtype`.'
+      f"{dtype.name}: it is 'bfloat16' or 'float16' beside float32, the same "
+      "as `dtype`, or 'auto'."
     )
   return network_dtype
+
+
+def _multiplies_bfloat16():
+  """Whether the first GPU, or else the CPU, has bfloat16 multiplication."""
+  gpus = tf.config.get_visible_devices('GPU')
+  if gpus:
+    details = tf.config.experimental.get_device_details(gpus[0])
+    return details.get('compute_capability', (0, 0)) >= (8, 0)
+  try:
+    with open('/proc/cpuinfo') as file:
+      flags = file.read()
+  except OSError:  # no Linux
+    return False
+  return 'amx_bf16' in flags or 'avx512_bf16' in flags

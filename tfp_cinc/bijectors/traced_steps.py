@@ -12,7 +12,7 @@ from tfp_cinc.bijectors.one_pass import (
   value_and_log_det,
 )
 from tfp_cinc.internal import switches
-from tfp_cinc.internal.functional import reading, structure
+from tfp_cinc.internal.functional import is_readable, reading, structure
 
 __all__ = ['TracedSteps']
 
@@ -26,7 +26,8 @@ class TracedSteps:
   graph each is a call of one `tf.function` that takes the values of the
   Variables as arguments and is not inlined: TensorFlow traces, differentiates
   and optimizes it once, whatever D is. Eager calls, and bijectors without a
-  peer or without Variables, are called as they are.
+  peer, without Variables or with those of `tf.distribute`, are called as they
+  are.
   """
 
   def __init__(self, bijectors: Sequence[tfb.Bijector]):
@@ -54,9 +55,7 @@ class TracedSteps:
     that TensorFlow holds the activations of one bijector at a time.
     """
     variables = bijector.variables
-    if (
-      tf.executing_eagerly() or switches.native_gradients.is_on or not variables
-    ):
+    if switches.native_gradients.is_on or not _is_function_of(variables):
       return self.run(bijector, x, False, kwargs)
     template, _ = self._template(bijector)
     conditions = tf.nest.flatten(kwargs)
@@ -84,7 +83,7 @@ class TracedSteps:
   def _call(self, body, bijector, *args):
     """`body(bijector, *args)`."""
     variables = bijector.variables
-    if tf.executing_eagerly() or not variables:
+    if not _is_function_of(variables):
       return body(bijector, *args)
     template, is_alone = self._template(bijector)
     if is_alone:
@@ -121,6 +120,13 @@ class TracedSteps:
         call, autograph=False, experimental_attributes={'_noinline': True}
       )
     return self._functions[key]
+
+
+def _is_function_of(variables):
+  """Whether to call a bijector as a graph function of these Variables."""
+  return bool(
+    not tf.executing_eagerly() and variables and is_readable(variables)
+  )
 
 
 def _forward(bijector, x, kwargs):

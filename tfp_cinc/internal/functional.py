@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-__all__ = ['reading', 'source', 'structure']
+__all__ = ['is_readable', 'reading', 'source', 'structure']
 
 _state = threading.local()
 
@@ -43,6 +43,17 @@ def _read(variable, no_copy=False):
   if value is variable:
     value = type(variable)._read_variable_op(variable, no_copy)
   return value
+
+
+def is_readable(variables) -> bool:
+  """Whether `reading` can take the place of all these Variables.
+
+  It cannot for those of `tf.distribute`, which are several in one.
+  """
+  return all(
+    hasattr(type(getattr(v, '_variable', v)), '_read_variable_op')
+    for v in variables
+  )
 
 
 def source(variable):

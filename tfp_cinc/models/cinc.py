@@ -53,7 +53,8 @@ def cinc(
     seed: of all initial values; None draws others each time.
     dtype: floating dtype of the flow.
     network_dtype: what the coupling networks compute in, where it is not
-      `dtype`: 'bfloat16'.
+      `dtype`: 'bfloat16', or 'auto' for it where the processor has it. See
+      `tfp_cinc.full_precision` for exact densities.
     name: name of the distribution.
 
   Returns:

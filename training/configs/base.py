@@ -29,7 +29,9 @@ def get_base_config() -> ml_collections.ConfigDict:
   flow.hidden_channels = 128
   flow.split_prior = True
   flow.memory = 'store'  # or 'checkpoint', 'reversible': less, for some time
-  flow.network_dtype = 'float32'  # or 'bfloat16' for training and samples
+  # Of training and samples; evaluation is in float32. 'auto': bfloat16 where
+  # the processor multiplies it natively.
+  flow.network_dtype = 'float32'
 
   config.train = train = ml_collections.ConfigDict()
   train.num_steps = 2000

@@ -86,3 +86,22 @@ def test_variables_read_as_tensors_within():
   np.testing.assert_array_equal(inner, [6.0, 7.0])
   np.testing.assert_array_equal(variable + 0.0, [1.0, 2.0])
   assert source(variable) is variable
+
+
+def test_variables_of_tf_distribute_are_left_alone():
+  strategy = tf.distribute.MirroredStrategy(['CPU:0'])
+  with strategy.scope():
+    layers = [tfp_cinc.trainable_cinc_conv2d(2, seed=i) for i in range(2)]
+  x = tf.random.stateless_normal([2, 3, 3, 2], [0, 0])
+  for memory in ('store', 'checkpoint', 'reversible'):
+    chain = tfp_cinc.ReversibleChain(layers, memory)
+
+    @tf.function
+    def gradient(x, chain=chain):
+      with tf.GradientTape() as tape:
+        y = tf.reduce_sum(chain.forward(x) ** 2)
+      return y, tape.gradient(y, chain.trainable_variables[0])
+
+    y, found = strategy.run(gradient, [x])
+    np.testing.assert_allclose(y, tf.reduce_sum(chain.forward(x) ** 2), 1e-5)
+    assert np.any(found != 0)
