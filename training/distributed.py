@@ -35,12 +35,22 @@ class Workers:
     self.is_first = self.rank == 0
     _share_devices(local_rank, local_size)
 
-  def gradient_tape(self, tape: tf.GradientTape) -> tf.GradientTape:
-    """A tape whose `gradient(loss, list)` is the mean over the workers."""
+  def gradient_tape(
+    self, tape: tf.GradientTape, compress: bool = False
+  ) -> tf.GradientTape:
+    """A tape whose `gradient(loss, list)` is the mean over the workers.
+
+    With `compress` gradients travel as float16.
+    """
     if self._horovod is None:
       return tape
+    compression = self._horovod.Compression
     # One group: all gradients are reduced together, in an order that is fixed.
-    return self._horovod.DistributedGradientTape(tape, num_groups=1)
+    return self._horovod.DistributedGradientTape(
+      tape,
+      compression=compression.fp16 if compress else compression.none,
+      num_groups=1,
+    )
 
   def mean(self, tensor: tf.Tensor) -> tf.Tensor:
     """The mean of a tensor over the workers, the same bits on all of them."""

@@ -104,7 +104,9 @@ def learning_rates(config):
   )
 
 
-def make_train_step(flow, optimizer, workers, *, num_bits, clip_norm):
+def make_train_step(
+  flow, optimizer, workers, *, num_bits, clip_norm, compress=False
+):
   """The function of one step of all workers.
 
   A step whose loss or gradient is not finite on any worker leaves weights and
@@ -116,6 +118,7 @@ def make_train_step(flow, optimizer, workers, *, num_bits, clip_norm):
     workers: `Workers`.
     num_bits: of a pixel.
     clip_norm: the largest norm of the gradient, 0 for no clipping.
+    compress: whether gradients travel between workers as float16.
 
   Returns:
     A function of this worker's images and of a bool, whether it wishes to stop;
@@ -131,7 +134,8 @@ def make_train_step(flow, optimizer, workers, *, num_bits, clip_norm):
         flow.log_prob(images), flow.event_shape, num_bits
       )
       loss = tf.reduce_mean(bits_per_dim)
-    gradients = workers.gradient_tape(tape).gradient(loss, variables)
+    tape = workers.gradient_tape(tape, compress)
+    gradients = tape.gradient(loss, variables)
     norm = tf.linalg.global_norm(gradients)
     if clip_norm:
       gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, use_norm=norm)

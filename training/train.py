@@ -151,6 +151,7 @@ def _train_steps(run):
     workers,
     num_bits=run.config.data.num_bits,
     clip_norm=config.clip_norm,
+    compress=config.compress_gradients,
   )
   log_prob = steps.make_log_prob(run.flow)
   batches = iter(

@@ -2,7 +2,7 @@
 
 Run by `test_distributed` as `python -m tests.training.follow OUT [POISON]`, on
 one worker or several; POISON is a step at which worker 0 alone gets images that
-are not finite.
+are not finite, and with it gradients travel as float16.
 """
 
 import sys
@@ -28,7 +28,12 @@ def main(out, poison=-1):
   run.start()
   config.seed = 0
   train_step = steps.make_train_step(
-    run.flow, run.optimizer, workers, num_bits=8, clip_norm=1.0
+    run.flow,
+    run.optimizer,
+    workers,
+    num_bits=8,
+    clip_norm=1.0,
+    compress=poison >= 0,
   )
   stream = run.batches(16, rank=workers.rank, size=workers.size)
   losses, skipped, same = [], [], []

@@ -32,11 +32,12 @@ def test_two_workers_follow_the_curve_of_one(one, tmp_path):
 
 
 def test_a_bad_step_of_one_worker_is_skipped_by_all(one, tmp_path):
+  """With gradients in float16, that the losses stay close to float32's too."""
   two = follow(tmp_path / 'out.npz', 3, workers=2)
   assert list(np.flatnonzero(two['skipped'])) == [3]
   assert np.all(two['same'])
   assert np.all(np.isfinite(two['weights']))
-  np.testing.assert_allclose(two['losses'][:3], one['losses'][:3], rtol=1e-5)
+  np.testing.assert_allclose(two['losses'][:3], one['losses'][:3], rtol=1e-3)
   assert np.isfinite(two['losses'][4])
 
 

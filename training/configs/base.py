@@ -41,6 +41,7 @@ def get_base_config() -> ml_collections.ConfigDict:
   train.schedule = 'constant'  # after the warm-up: 'constant' or 'cosine'
   train.warmup_steps = 50
   train.clip_norm = 1.0  # of the gradient; 0: no clipping
+  train.compress_gradients = False  # send them between workers as float16
   train.init_images = 256  # for the data-dependent initialization
   train.max_skipped = 10  # steps in a row that are not finite, before it ends
   train.log_every = 20  # steps, as those below
