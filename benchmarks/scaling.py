@@ -17,7 +17,7 @@ import time
 from benchmarks import report
 
 ROUNDS = 5
-STEPS = 10
+STEPS = 6
 BATCH_SIZE = 64
 
 

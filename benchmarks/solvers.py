@@ -22,6 +22,7 @@ SHAPES = [
   (100, 8, 8, 24),
   (100, 4, 4, 48),
 ]
+TIMES = {'rounds': 101, 'warmups': 50}
 
 
 def per_pixel_seconds(shape):
@@ -57,9 +58,8 @@ def per_pixel_seconds(shape):
   y, kernel = layer.forward(x).numpy(), layer.kernel.numpy()
   corner_inverse = layer.corner.inverse().numpy()
   np.testing.assert_allclose(solve(y, kernel, corner_inverse), x, atol=1e-3)
-  return timing.medians({'loop': lambda: solve(y, kernel, corner_inverse)})[
-    'loop'
-  ]
+  loop = {'loop': lambda: solve(y, kernel, corner_inverse)}
+  return timing.medians(loop, **TIMES)['loop']
 
 
 def _layer_and_images(shape):
@@ -74,7 +74,7 @@ def measure(shape, has_numba):
   inverse = tf.function(layer.inverse, autograph=False)
   y = tf.identity(forward(x))
   seconds = timing.medians(
-    {'forward': lambda: forward(x), 'inverse': lambda: inverse(y)}
+    {'forward': lambda: forward(x), 'inverse': lambda: inverse(y)}, **TIMES
   )
   row = {
     '[N, H, W, C]': str(list(shape)),
@@ -97,7 +97,7 @@ def main(out=None):
     print("The pixel loop is left out: `pip install '.[bench]'` has numba.\n")
   report.write(
     'The inverse of a CInC convolution',
-    'k=3, float32, medians of 31. "Per pixel" is a compiled loop over pixels '
+    'k=3, float32, medians of 101. "Per pixel" is a compiled loop over pixels '
     'on all cores, in a process of its own.',
     [measure(shape, has_numba) for shape in SHAPES],
     out,

@@ -10,20 +10,21 @@ __all__ = ['in_new_process', 'medians', 'ratios']
 
 
 def medians(
-  functions: dict[str, Callable[[], object]], rounds: int = 31
+  functions: dict[str, Callable[[], object]], rounds: int, warmups: int = 2
 ) -> dict[str, float]:
   """The median seconds of each function, called one after the other.
 
   Args:
-    functions: name -> function without arguments. Each is called twice first.
+    functions: name -> function without arguments.
     rounds: how often each is timed, at least 5.
+    warmups: how often each is called before.
 
   Returns:
     name -> seconds.
   """
   for function in functions.values():
-    function()
-    function()
+    for _ in range(warmups):
+      function()
   times = {name: [] for name in functions}
   for _ in range(rounds):
     for name, function in functions.items():

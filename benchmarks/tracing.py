@@ -16,9 +16,7 @@ ROUNDS = 5
 CASES = [
   ('tfb.Glow', 4),
   ('cinc', 4),
-  ('cinc, quad', 4),
   ('cinc', 32),
-  ('cinc, checkpoint', 32),
   ('cinc, reversible', 32),
 ]
 
