@@ -14,8 +14,9 @@ NAMES = ('solvers', 'sampling', 'training', 'memory', 'tracing', 'scaling')
 FOLDER = 'runs/benchmarks'
 INTRODUCTION = """# Measured
 
-By `make benchmark`, which writes this page: all rows of a table were measured
-in turn in one run. Ratios below 1 are faster, or less, than the reference.
+By `make benchmark`, which writes this page. What a ratio compares was measured
+in the same run, timings in turn. Ratios below 1 are faster, or less, than the
+reference.
 """
 
 

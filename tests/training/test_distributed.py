@@ -32,7 +32,7 @@ def test_two_workers_follow_the_curve_of_one(one, tmp_path):
 
 
 def test_a_bad_step_of_one_worker_is_skipped_by_all(one, tmp_path):
-  """With gradients in float16, that the losses stay close to float32's too."""
+  """Gradients travel as float16 here: losses stay close to float32's."""
   two = follow(tmp_path / 'out.npz', 3, workers=2)
   assert list(np.flatnonzero(two['skipped'])) == [3]
   assert np.all(two['same'])
