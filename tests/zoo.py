@@ -15,19 +15,26 @@ tfb = tfp.bijectors
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-  """A bijector of images to check.
+  """A bijector to check.
 
   Attributes:
     name: what the tests show.
     make: from a dtype and the seed of the initial values to the bijector.
-    event_shape: [H, W, C], small: the checks take its dense Jacobian.
+    event_shape: [H, W, C] or [D], small: the checks take its dense Jacobian.
     parameters: how many trainable numbers there are.
+    tolerance: of round trips and log-dets, where an iteration ends them.
   """
 
   name: str
   make: Callable[[tf.DType, int], tfb.Bijector]
-  event_shape: tuple[int, int, int]
+  event_shape: tuple[int, ...]
   parameters: int
+  tolerance: float = 0.0
+
+  @property
+  def event_ndims(self) -> int:
+    """The rank of an event: 3 for images, 1 for vectors."""
+    return len(self.event_shape)
 
   def build(self, dtype=tf.float64, seed=1) -> tfb.Bijector:
     """The bijector, with trainable variables away from where they start."""
@@ -40,7 +47,7 @@ class Case:
     return bijector
 
   def events(self, batch_shape=(2,), dtype=tf.float64, seed=2) -> tf.Tensor:
-    """Random images."""
+    """Random events."""
     rng = np.random.default_rng(seed)
     shape = [*batch_shape, *self.event_shape]
     return tf.constant(rng.normal(size=shape), dtype)

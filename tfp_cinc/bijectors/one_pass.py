@@ -126,7 +126,10 @@ def value_and_log_det(bijector: tfb.Bijector, x, invert: bool, **kwargs):
     else:
       y, log_det = bijector._forward_and_log_det(x, **kwargs)
     if bijector.forward_min_event_ndims == 1:  # the same map at every pixel
-      log_det *= num_pixels(x)
+      if bijector.is_constant_jacobian:
+        log_det *= num_pixels(x)
+      else:
+        log_det = tf.reduce_sum(log_det, axis=[-2, -1])
     return y, log_det
   if invert:
     return (
