@@ -74,6 +74,45 @@ def _from_kernel(dtype, seed):
   )
 
 
+def _autoregressive(channels, kernel_size, **options):
+  return lambda dtype, seed: tfp_cinc.trainable_autoregressive_conv2d(
+    channels, kernel_size, seed=seed, dtype=dtype, **options
+  )
+
+
+def _emerging(channels, kernel_size, **options):
+  return lambda dtype, seed: tfp_cinc.trainable_emerging_conv2d(
+    channels, kernel_size, seed=seed, dtype=dtype, **options
+  )
+
+
+def _blocks(channels, count, function, num_parameters):
+  """A coupling of `count` blocks."""
+  block = channels // count
+
+  def make(dtype, seed):
+    parts = [
+      _network(j * block, num_parameters * block, dtype, seed)
+      for j in range(1, count)
+    ]
+    return tfp_cinc.BlockCoupling(parts, function, 'exp', dtype)
+
+  return make
+
+
+def _masked(channels, **options):
+  def make(dtype, seed):
+    network = _network(channels, 2 * channels, dtype, seed)
+    return tfp_cinc.MaskedCoupling(network, dtype=dtype, **options)
+
+  return make
+
+
+def _checkerboard(dtype, seed):
+  network = _network(1, 1, dtype, seed)
+  return tfp_cinc.CheckerboardCoupling(network, 'odd', 'additive', dtype=dtype)
+
+
 def _quad(scale_function):
   def make(dtype, seed):
     parts = [_network(j, 2, dtype, seed) for j in (1, 2, 3)]
@@ -82,9 +121,9 @@ def _quad(scale_function):
   return make
 
 
-def _coupling(kind, channels, *options):
+def _coupling(kind, channels, *options, width=2):
   def make(dtype, seed):
-    network = _network(channels // 2, channels, dtype, seed)
+    network = _network(channels // 2, width * channels // 2, dtype, seed)
     return kind(network, *options, dtype=dtype)
 
   return make
@@ -138,8 +177,14 @@ def _act_norm(dtype, seed):
   return tfp_cinc.trainable_act_norm(3, dtype=dtype)
 
 
-def _one_by_one(dtype, seed):
-  return tfp_cinc.trainable_one_by_one_conv2d(5, seed=seed, dtype=dtype)
+def _seeded(factory, *arguments, **options):
+  return lambda dtype, seed: factory(
+    *arguments, seed=seed, dtype=dtype, **options
+  )
+
+
+def _channel_shift(dtype, seed):
+  return tfp_cinc.trainable_channel_shift(3, dtype=dtype)
 
 
 def _glow_network_parameters(inputs, outputs, width=3):
@@ -171,7 +216,44 @@ _QUAD16 = sum(_glow_network_parameters(4 * j, 8) for j in (1, 2, 3))
 
 LAYERS = [
   Case('ActNorm', _act_norm, (2, 3, 3), 6),
-  Case('OneByOneConv2D', _one_by_one, (2, 3, 5), 25),
+  Case('ChannelShift', _channel_shift, (2, 3, 3), 6),
+  Case(
+    'OneByOneConv2D',
+    _seeded(tfp_cinc.trainable_one_by_one_conv2d, 5),
+    (2, 3, 5),
+    25,
+  ),
+  *(
+    Case(
+      f'OneByOneConv2D-{parametrization}',
+      _seeded(
+        tfp_cinc.trainable_one_by_one_conv2d,
+        4,
+        parametrization=parametrization,
+      ),
+      (2, 3, 4),
+      parameters,
+    )
+    for parametrization, parameters in (('dense', 16), ('qr', 26))
+  ),
+  Case(
+    'ShiftConv2D',
+    _seeded(tfp_cinc.trainable_shift_conv2d, 4),
+    (2, 3, 4),
+    24,
+  ),
+  Case(
+    'ReverseChannels',
+    lambda dtype, seed: tfp_cinc.ReverseChannels(dtype=dtype),
+    (2, 3, 4),
+    0,
+  ),
+  Case(
+    'ShuffleChannels',
+    _seeded(tfp_cinc.random_shuffle_channels, 5),
+    (2, 3, 5),
+    0,
+  ),
   Case('CInCConv2D', _cinc(3, 3), (4, 5, 3), _CINC3),
   Case('CInCConv2D-k1', _cinc(3, 1), (3, 2, 3), 6),
   Case('CInCConv2D-k2', _cinc(2, 2, padding='top_right'), (3, 4, 2), 15),
@@ -188,6 +270,62 @@ LAYERS = [
   Case('CInCConv2D-unit', _cinc(3, 2, corner='unit'), (3, 3, 3), 30),
   Case('CInCConv2D-plu', _cinc(3, 2, corner='plu'), (3, 3, 3), 36),
   Case('CInCConv2D-from_kernel', _from_kernel, (3, 4, 2), 0),
+  Case('AutoregressiveConv2D', _autoregressive(3, 3), (4, 5, 3), 4 * 9 + 6),
+  Case(
+    'AutoregressiveConv2D-k5-plu',
+    _autoregressive(2, 5, corner='plu', padding='bottom_right', use_bias=True),
+    (3, 4, 2),
+    13 * 4 + 2,
+  ),
+  Case('EmergingConv2D', _emerging(3, 3), (4, 5, 3), 2 * (3 * 9 + 6)),
+  Case(
+    'EmergingConv2D-raster',
+    _emerging(2, 3, mask='raster', corner='plu', padding='top_right'),
+    (4, 3, 2),
+    10 * 4,
+  ),
+  Case(
+    'AdditiveCoupling',
+    _coupling(tfp_cinc.AdditiveCoupling, 4, width=1),
+    (3, 2, 4),
+    _glow_network_parameters(2, 2),
+  ),
+  Case(
+    'BlockCoupling-three',
+    _blocks(3, 3, 'affine', 2),
+    (2, 2, 3),
+    _glow_network_parameters(1, 2) + _glow_network_parameters(2, 2),
+  ),
+  Case(
+    'BlockCoupling-logistic_mixture',
+    _blocks(4, 2, 'logistic_mixture', 2 + 3 * 3),
+    (2, 2, 4),
+    _glow_network_parameters(2, 22),
+  ),
+  Case(
+    'BlockCoupling-spline',
+    _blocks(2, 2, 'spline', 3 * 4 - 1),
+    (2, 2, 2),
+    _glow_network_parameters(1, 11),
+  ),
+  Case(
+    'MaskedCoupling-checkerboard',
+    _masked(2),
+    (3, 2, 2),
+    _glow_network_parameters(2, 4),
+  ),
+  Case(
+    'MaskedCoupling-channels',
+    _masked(3, mask='channels', kept='odd', scale_function='tanh'),
+    (2, 3, 3),
+    _glow_network_parameters(3, 6),
+  ),
+  Case(
+    'CheckerboardCoupling',
+    _checkerboard,
+    (3, 3, 1),
+    _glow_network_parameters(1, 1),
+  ),
   Case(
     'AffineCoupling',
     _coupling(tfp_cinc.AffineCoupling, 4),

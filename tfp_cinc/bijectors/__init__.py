@@ -5,35 +5,75 @@ latent.
 """
 
 from tfp_cinc.bijectors.act_norm import ActNorm, trainable_act_norm
+from tfp_cinc.bijectors.autoregressive_conv2d import (
+  AutoregressiveConv2D,
+  trainable_autoregressive_conv2d,
+)
+from tfp_cinc.bijectors.block_coupling import BlockCoupling
+from tfp_cinc.bijectors.channel_shift import (
+  ChannelShift,
+  trainable_channel_shift,
+)
 from tfp_cinc.bijectors.cinc_conv2d import CInCConv2D, trainable_cinc_conv2d
 from tfp_cinc.bijectors.coupling import (
+  AdditiveCoupling,
   AffineCoupling,
-  BlockCoupling,
   QuadCoupling,
   SplitPrior,
 )
+from tfp_cinc.bijectors.emerging_conv2d import (
+  EmergingConv2D,
+  trainable_emerging_conv2d,
+)
 from tfp_cinc.bijectors.leading_channels import LeadingChannels
+from tfp_cinc.bijectors.masked_coupling import (
+  CheckerboardCoupling,
+  MaskedCoupling,
+)
 from tfp_cinc.bijectors.one_by_one_conv2d import (
   OneByOneConv2D,
   trainable_one_by_one_conv2d,
 )
 from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.permute_channels import (
+  ReverseChannels,
+  ShuffleChannels,
+  random_shuffle_channels,
+)
 from tfp_cinc.bijectors.reversible_chain import ReversibleChain
+from tfp_cinc.bijectors.shift_conv2d import (
+  ShiftConv2D,
+  trainable_shift_conv2d,
+)
 from tfp_cinc.bijectors.squeeze import Squeeze
 
 __all__ = [
   'ActNorm',
+  'AdditiveCoupling',
   'AffineCoupling',
+  'AutoregressiveConv2D',
   'BlockCoupling',
   'CInCConv2D',
+  'ChannelShift',
+  'CheckerboardCoupling',
+  'EmergingConv2D',
   'LeadingChannels',
+  'MaskedCoupling',
   'OneByOneConv2D',
   'OnePassBijector',
   'QuadCoupling',
+  'ReverseChannels',
   'ReversibleChain',
+  'ShiftConv2D',
+  'ShuffleChannels',
   'SplitPrior',
   'Squeeze',
+  'random_shuffle_channels',
   'trainable_act_norm',
+  'trainable_autoregressive_conv2d',
+  'trainable_channel_shift',
   'trainable_cinc_conv2d',
+  'trainable_emerging_conv2d',
   'trainable_one_by_one_conv2d',
+  'trainable_shift_conv2d',
 ]

@@ -3,18 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector, num_pixels
-from tfp_cinc.internal import tfp_compat
-from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.math import causal_conv
+from tfp_cinc.bijectors.causal_conv2d import CausalConv2D, causal_variables
 from tfp_cinc.math.plu import PLUMatrix
 
 __all__ = ['CInCConv2D', 'trainable_cinc_conv2d']
 
-CORNERS = ('triangular', 'unit', 'plu')
 
-
-class CInCConv2D(ConstantJacobianBijector):
+class CInCConv2D(CausalConv2D):
   """A k x k convolution that is invertible whatever its parameters.
 
   The image is zero-padded by (k - 1) * dilation on two adjacent sides, so that
@@ -77,37 +72,28 @@ class CInCConv2D(ConstantJacobianBijector):
       ValueError: if a shape, `padding` or `dilation` is not as above.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
-      check_choice('padding', padding, causal_conv.PADDINGS)
-      if dilation < 1:
-        raise ValueError(f'`dilation` is {dilation}; it must be at least 1.')
-      dtype = tfp_compat.common_dtype(
-        [taps, corner.dtype, bias], dtype_hint=tf.float32
-      )
-      convert = tfp_compat.convert_nonref_to_tensor
-      self._taps = convert(taps, dtype=dtype, name='taps')
-      self._corner = corner
-      self._bias = convert(bias, dtype=dtype, name='bias')
-      self._padding = padding
-      self._dilation = dilation
-      self._solve_dtype = (
-        None if solve_dtype is None else tf.as_dtype(solve_dtype)
-      )
-      self._kernel_size = _kernel_size(self._taps.shape, corner.size)
-      super().__init__(
-        forward_min_event_ndims=3,
-        dtype=dtype,
-        validate_args=validate_args,
-        parameters=parameters,
-        name=name,
-      )
+    super().__init__(
+      taps,
+      corner,
+      bias,
+      padding,
+      dilation,
+      solve_dtype,
+      validate_args,
+      name,
+      parameters=parameters,
+    )
 
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {
-      'taps': tfp_compat.ParameterProperties(event_ndims=3),
-      'bias': tfp_compat.ParameterProperties(event_ndims=1),
-    }
+  @staticmethod
+  def _geometry(taps_shape, channels):
+    if taps_shape.rank == 3 and taps_shape[1:] == [channels, channels]:
+      size = round((taps_shape[0] + 1) ** 0.5)
+      if size * size == taps_shape[0] + 1:
+        return [size, size], 0
+    raise ValueError(
+      f'`taps` has shape {taps_shape}; with a corner of {channels} channels it '
+      f'must be [k*k - 1, {channels}, {channels}].'
+    )
 
   @classmethod
   def from_kernel(
@@ -161,68 +147,6 @@ class CInCConv2D(ConstantJacobianBijector):
       taps, corner, bias, padding=padding, dilation=dilation, name=name
     )
 
-  @property
-  def kernel(self) -> tf.Tensor:
-    """The kernel, [k, k, C, C]."""
-    blocks = tf.concat([self._taps, self._corner.dense()[tf.newaxis]], axis=0)
-    size, channels = self._kernel_size, self._corner.size
-    return tf.reshape(blocks, [size, size, channels, channels])
-
-  @property
-  def corner(self) -> PLUMatrix:
-    """The corner block kernel[k-1, k-1] in its factors."""
-    return self._corner
-
-  @property
-  def bias(self) -> tf.Tensor | None:
-    """What is added to each channel, [C], or None."""
-    return self._bias
-
-  @property
-  def padding(self) -> str:
-    """The padded corner of the image."""
-    return self._padding
-
-  @property
-  def dilation(self) -> int:
-    """The distance in pixels between two taps."""
-    return self._dilation
-
-  def _forward(self, x):
-    y = causal_conv.causal_conv2d(
-      x, self.kernel, padding=self.padding, dilation=self.dilation
-    )
-    return y if self.bias is None else y + self.bias
-
-  def _inverse(self, y):
-    return causal_conv.causal_conv2d_solve(
-      y if self.bias is None else y - self.bias,
-      self.kernel,
-      padding=self.padding,
-      dilation=self.dilation,
-      corner_inverse=self.corner.inverse(),
-      solve_dtype=self._solve_dtype,
-      max_backward_error=(
-        16 * float(np.finfo(self.dtype.as_numpy_dtype).eps)
-        if self.validate_args
-        else None
-      ),
-    )
-
-  def _forward_log_det_jacobian(self, x):
-    return num_pixels(x) * self.corner.log_abs_det()
-
-
-def _kernel_size(taps_shape, channels):
-  if taps_shape.rank == 3 and taps_shape[1:] == [channels, channels]:
-    size = round((taps_shape[0] + 1) ** 0.5)
-    if size * size == taps_shape[0] + 1:
-      return size
-  raise ValueError(
-    f'`taps` has shape {taps_shape}; with a corner of {channels} channels it '
-    f'must be [k*k - 1, {channels}, {channels}].'
-  )
-
 
 def trainable_cinc_conv2d(
   channels: int,
@@ -260,35 +184,14 @@ def trainable_cinc_conv2d(
     ValueError: if `channels` or `kernel_size` is less than 1, or `corner` or
       `padding` unknown.
   """
-  check_choice('corner', corner, CORNERS)
-  if channels < 1 or kernel_size < 1:
-    raise ValueError(
-      f'`channels` is {channels} and `kernel_size` {kernel_size}; both must be '
-      'at least 1.'
-    )
-  dtype = tf.as_dtype(dtype)
-  rng = np.random.default_rng(seed)
-  taps = rng.normal(size=[kernel_size**2 - 1, channels, channels])
-  # A small spread keeps the inverse, whose impulse response is a power series
-  # in the taps, well conditioned.
-  taps *= 0.05 / (kernel_size * np.sqrt(channels))
-
-  def variable(value, name):
-    return tf.Variable(tf.cast(value, dtype), name=name)
-
   with tf.name_scope(name):
-    if corner == 'plu':
-      matrix = PLUMatrix.random_rotation(channels, seed, dtype)
-    else:
-      matrix = PLUMatrix(
-        lower=tf.zeros([channels * (channels - 1) // 2], dtype),
-        log_scale=None if corner == 'unit' else tf.zeros([channels], dtype),
-      )
-    return CInCConv2D(
-      variable(taps, 'taps'),
-      matrix.trainable(),
-      variable(tf.zeros([channels]), 'bias') if use_bias else None,
-      padding=padding,
-      dilation=dilation,
-      name=name,
+    variables = causal_variables(
+      channels,
+      kernel_size,
+      kernel_size**2 - 1,
+      corner=corner,
+      use_bias=use_bias,
+      seed=seed,
+      dtype=dtype,
     )
+  return CInCConv2D(**variables, padding=padding, dilation=dilation, name=name)

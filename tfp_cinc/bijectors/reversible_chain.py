@@ -63,6 +63,7 @@ class ReversibleChain(OnePassBijector):
     memory: str = 'reversible',
     validate_args: bool = False,
     name: str = 'reversible_chain',
+    parameters: dict | None = None,
   ):
     """Creates the chain.
 
@@ -73,12 +74,13 @@ class ReversibleChain(OnePassBijector):
       memory: 'store', 'checkpoint' or 'reversible', as above.
       validate_args: whether to check that inputs are finite.
       name: name of the chain.
+      parameters: for subclasses, their constructor's arguments.
 
     Raises:
       ValueError: if there is no bijector, if their dtypes differ, or if
         `memory` is unknown.
     """
-    parameters = dict(locals())
+    parameters = dict(locals()) if parameters is None else parameters
     with tf.name_scope(name) as name:
       check_choice('memory', memory, MEMORY)
       if not bijectors:

@@ -8,15 +8,20 @@ import tensorflow as tf
 
 __all__ = ['solve_blocks']
 
+# Numbers in a block that is a part of a row: on a CPU up to it, one product
+# more costs more than larger ones do.
+_ROW_BLOCK = 64
 
-def solve_blocks(y, kernel, corner_inverse, padding):
+
+def solve_blocks(y, kernel, corner_inverse, padding, lookahead=0):
   """Solves an undilated causal convolution; see `causal_conv2d_solve`.
 
   Args:
     y: `Tensor` [N, H, W, C] with static H, W and C.
-    kernel: `Tensor` [k, k, C, C].
-    corner_inverse: `Tensor` [C, C], the inverse of kernel[k-1, k-1].
+    kernel: `Tensor` [a, b, C, C].
+    corner_inverse: `Tensor` [C, C], the inverse of kernel[-1, -1 - lookahead].
     padding: the padded corner.
+    lookahead: columns that the rows before see past a pixel's own.
 
   Returns:
     `Tensor` x of the shape of `y`.
@@ -29,121 +34,156 @@ def solve_blocks(y, kernel, corner_inverse, padding):
     raise ValueError(
       f'images have shape {y.shape}; the solve needs static H, W and C.'
     )
-  kernel_size = kernel.shape[0]
-  if kernel_size == 1:
+  if kernel.shape[0] == kernel.shape[1] == 1:
     flat = tf.reshape(y, [-1, channels]) @ corner_inverse
     return tf.reshape(flat, tf.shape(y))
-  side = max(2, kernel_size - 1)
-  size = side * side * channels
-  rows, columns = -(-height // side), -(-width // side)
+  side, breadth = _block_shape(kernel.shape, width, lookahead)
+  size = side * breadth * channels
+  rows, columns = -(-height // side), -(-width // breadth)
   vertical, horizontal = padding.split('_')
   flips = [1] * (vertical == 'bottom') + [2] * (horizontal == 'right')
 
-  # [N, H, W, C] -> [rows * columns, N, size], in the order of the diagonals. A
-  # pixel row of a block stays together: s * C numbers that lie side by side.
+  # [N, H, W, C] -> [rows * columns, N, size], in the order of the wavefronts. A
+  # pixel row of a block stays together: b * C numbers that lie side by side.
   images = tf.reverse(y, flips) if flips else y
-  margins = [0, rows * side - height], [0, columns * side - width]
-  if height % side or width % side:
+  if height % side or width % breadth:
+    margins = [0, rows * side - height], [0, columns * breadth - width]
     images = tf.pad(images, [[0, 0], *margins, [0, 0]])
-  blocks = tf.reshape(images, [-1, rows, side, columns, side * channels])
+  blocks = tf.reshape(images, [-1, rows, side, columns, breadth * channels])
   blocks = tf.transpose(blocks, [1, 3, 0, 2, 4])
   blocks = tf.reshape(blocks, [rows * columns, -1, size])
-  diagonals = _anti_diagonals(rows, columns)
-  places = [i * columns + j for i, j in diagonals]
+
+  # The neighbours that a block sees, by rows and columns of blocks back. They
+  # are solved before it where block (i, j) comes at time slope * i + j.
+  neighbours = [(0, 1), (1, 0), (1, 1)]
+  slope = 1
+  if lookahead:
+    neighbours = [
+      (up, left) for up in range(kernel.shape[0]) for left in (0, 1)
+    ]
+    neighbours += [(up, -1) for up in range(1, kernel.shape[0])]
+    neighbours.remove((0, 0))
+    slope = 2 if columns > 1 else 1
+  neighbours = [n for n in neighbours if n[0] < rows and abs(n[1]) < columns]
+  wavefronts = _wavefronts(rows, columns, slope)
+  places = [i * columns + j for i, j in wavefronts]
   blocks = tf.gather(blocks, np.concatenate(places))
 
   def product(blocks, matrix):
     result = tf.reshape(blocks, [-1, size]) @ matrix
     return tf.reshape(result, tf.shape(blocks))
 
-  # taps[r, s]: the channel matrix for the pixel r rows and s columns back,
-  # normalised so that taps[0, 0] is the identity.
+  # taps[r, lookahead + s]: the channel matrix for the pixel r rows and s
+  # columns back, normalised so that that of the pixel itself is the identity.
   taps = tf.reverse(kernel, [0, 1]) @ corner_inverse
-  from_known, from_left, from_above, from_above_left = tf.unstack(
-    _block_weights(taps, corner_inverse, side)
+  from_known, *from_neighbours = tf.unstack(
+    _block_weights(taps, corner_inverse, (side, breadth), neighbours, lookahead)
   )
-  known = tf.split(product(blocks, from_known), [len(i) for i, _ in diagonals])
+  known = tf.split(product(blocks, from_known), [len(i) for i, _ in wavefronts])
   solved = []
-  for (i, _), term in zip(diagonals, known, strict=True):
-    first, last = i[0], i[-1] + 1
+  for time, ((i, _), term) in enumerate(zip(wavefronts, known, strict=True)):
     terms = [term]
-    if solved:
-      left = solved[-1].rows(first, last)
-      above = solved[-1].rows(first - 1, last - 1)
-      terms += [product(left, from_left), product(above, from_above)]
-    if len(solved) > 1:
-      above_left = solved[-2].rows(first - 1, last - 1)
-      terms.append(product(above_left, from_above_left))
-    solved.append(_Diagonal(tf.add_n(terms), first, last))
+    for (up, left), matrix in zip(neighbours, from_neighbours, strict=True):
+      before = time - slope * up - left
+      seen = before >= 0 and solved[before].rows(i[0] - up, i[-1] + 1 - up)
+      if seen is not False:
+        terms.append(product(seen, matrix))
+    solved.append(_Wavefront(tf.add_n(terms), i[0], i[-1] + 1))
 
-  blocks = tf.dynamic_stitch(places, [diagonal.blocks for diagonal in solved])
-  blocks = tf.reshape(blocks, [rows, columns, -1, side, side * channels])
+  blocks = tf.dynamic_stitch(places, [wavefront.blocks for wavefront in solved])
+  blocks = tf.reshape(blocks, [rows, columns, -1, side, breadth * channels])
   images = tf.transpose(blocks, [2, 0, 3, 1, 4])
-  images = tf.reshape(images, [-1, rows * side, columns * side, channels])
+  images = tf.reshape(images, [-1, rows * side, columns * breadth, channels])
   images = images[:, :height, :width]
   return tf.reverse(images, flips) if flips else images
 
 
-def _anti_diagonals(rows, columns):
-  """The (rows, columns) index arrays of each anti-diagonal of a grid."""
-  diagonals = []
-  for total in range(rows + columns - 1):
-    i = np.arange(max(0, total - columns + 1), min(total, rows - 1) + 1)
-    diagonals.append((i, total - i))
-  return diagonals
+def _block_shape(kernel_shape, width, lookahead):
+  """Rows and columns of a block, which sees itself and its neighbours alone.
+
+  Without lookahead two pixels a side measured fastest wherever the kernel
+  allows it. With it, a block has one row, since its second one would see the
+  block to the right; and no column may be added to the image, as the pixels
+  there would not come out as the zeros that the rows after them read.
+  """
+  if not lookahead:
+    return max(2, kernel_shape[0] - 1), max(2, kernel_shape[1] - 1)
+  reach = max(1, kernel_shape[1] - 1 - lookahead, lookahead)
+  divisors = [b for b in range(reach, width + 1) if width % b == 0] or [width]
+  small = [b for b in divisors if b * kernel_shape[2] <= _ROW_BLOCK]
+  return 1, small[-1] if small else divisors[0]
 
 
-class _Diagonal:
-  """The solved blocks [last - first, N, F] of an anti-diagonal, by grid row."""
+def _wavefronts(rows, columns, slope):
+  """The (rows, columns) index arrays of each time slope * row + column."""
+  wavefronts = []
+  for time in range(slope * (rows - 1) + columns):
+    first = max(0, -((columns - 1 - time) // slope))
+    i = np.arange(first, min(time // slope, rows - 1) + 1)
+    wavefronts.append((i, time - slope * i))
+  return wavefronts
+
+
+class _Wavefront:
+  """The solved blocks [last - first, N, F] of a wavefront, by grid row."""
 
   def __init__(self, blocks, first, last):
     self.blocks, self.first, self.last = blocks, first, last
-    self._padded = None
+    self._padded = {}
 
   def rows(self, first, last):
-    """The blocks of rows first to last - 1, 0 for those just outside."""
+    """The blocks of rows first to last - 1, 0 outside; False where all are."""
+    if last <= self.first or self.last <= first:
+      return False
     if self.first <= first and last <= self.last:
       return self.blocks[first - self.first : last - self.first]
-    if self._padded is None:
-      self._padded = tf.pad(self.blocks, [[1, 1], [0, 0], [0, 0]])
-    start = first - (self.first - 1)
-    return self._padded[start : start + last - first]
+    margin = max(self.first - first, last - self.last)
+    if margin not in self._padded:
+      margins = [[margin, margin], [0, 0], [0, 0]]
+      self._padded[margin] = tf.pad(self.blocks, margins)
+    start = first - (self.first - margin)
+    return self._padded[margin][start : start + last - first]
 
 
-def _block_weights(taps, corner_inverse, side):
-  """The matrix that solves a block of side x side pixels.
+def _block_weights(taps, corner_inverse, shape, neighbours, lookahead):
+  """The matrix that solves a block of pixels.
 
   Args:
-    taps: [k, k, C, C], by distance in rows and columns; taps[0, 0] = I.
+    taps: [a, b, C, C], by distance in rows and columns; taps[0, lookahead] = I.
     corner_inverse: [C, C].
-    side: at least k - 1, so that a block sees only itself and its neighbours
-      to the left, above and above left.
+    shape: rows and columns of a block, so that it sees only itself and its
+      neighbours.
+    neighbours: of (rows, columns) of blocks back.
+    lookahead: as in `solve_blocks`.
 
   Returns:
-    [4, F, F] with F = side * side * C: with blocks as row vectors of F numbers,
-    x = y @ [0] + left @ [1] + above @ [2] + above_left @ [3].
+    [1 + len(neighbours), F, F] with F = rows * columns * C: with blocks as row
+    vectors of F numbers, x = y @ [0] + sum_n neighbour_n @ [1 + n].
   """
-  kernel_size, channels = taps.shape[0], taps.shape[-1]
-  pixels, zero = side * side, kernel_size * kernel_size
+  tap_rows, tap_columns, channels = taps.shape[:3]
+  pixels, zero = shape[0] * shape[1], tap_rows * tap_columns
   size = pixels * channels
-  pixel = np.stack(np.divmod(np.arange(pixels), side))
+  pixel = np.stack(np.divmod(np.arange(pixels), shape[1]))
   distance = pixel[:, np.newaxis, :] - pixel[:, :, np.newaxis]  # [2, in, out]
   index = []
-  for offset in ((0, 0), (0, 1), (1, 0), (1, 1)):
-    r, s = distance + side * np.reshape(offset, [2, 1, 1])
-    inside = (r >= 0) & (r < kernel_size) & (s >= 0) & (s < kernel_size)
-    index.append(np.where(inside, r * kernel_size + s, zero))
+  for offset in ((0, 0), *neighbours):
+    r, s = distance + np.reshape(np.multiply(offset, shape), [2, 1, 1])
+    seen = (r >= 0) & (r < tap_rows) & ((r > 0) | (s >= 0))
+    seen &= (s >= -lookahead) & (s < tap_columns - lookahead)
+    index.append(np.where(seen, r * tap_columns + s + lookahead, zero))
   taps = tf.reshape(taps, [zero, channels, channels])
   taps = tf.pad(taps, [[0, 1], [0, 0], [0, 0]])
   matrices = tf.transpose(tf.gather(taps, np.stack(index)), [0, 1, 3, 2, 4])
-  matrices = tf.reshape(matrices, [4, size, size])
-  # The block's own matrix is I - power with power^(2 * side - 1) = 0: the steps
-  # to the right and down within a block. Its inverse is the product of the
+  matrices = tf.reshape(matrices, [len(index), size, size])
+  # The block's own matrix is I - power. Each step within a block, from a pixel
+  # to one that sees it, adds at least 1 to (lookahead + 1) * row + column, so
+  # that power^(steps + 1) = 0. Its inverse is the product of the
   # I + power^(2^n).
+  steps = (lookahead + 1) * (shape[0] - 1) + shape[1] - 1
   identity = tf.eye(size, dtype=taps.dtype)
   power = identity - matrices[0]
   inverse = identity + power
-  for _ in range(1, (2 * side - 2).bit_length()):
+  for _ in range(1, steps.bit_length()):
     power = power @ power
     inverse += power @ inverse
   known = corner_inverse @ tf.reshape(inverse, [pixels, channels, size])

@@ -11,6 +11,12 @@ block `kernel[k-1, k-1]` on the diagonal, so that it is invertible if and only
 if this block is (Theorem 2). The three other paddings are the same map between
 flipped images: 'bottom_right' flips rows and columns, and so on. The corner
 block is `kernel[k-1, k-1]` for all of them.
+
+With a `lookahead` of s columns the rows above a pixel are seen up to s columns
+past its own, which is still causal in raster order: the kernel [a, b, C, C] has
+the pixel itself at `kernel[a-1, b-1-s]`, and what follows it in that row is not
+read. The raster-order mask of Kingma et al. 2016 is a = (k + 1) / 2, b = k,
+s = (k - 1) / 2.
 """
 
 import tensorflow as tf
@@ -21,6 +27,7 @@ from tfp_cinc.internal.shapes import on_image_batch
 from tfp_cinc.math.block_solve import solve_blocks
 
 __all__ = [
+  'OPPOSITE',
   'PADDINGS',
   'causal_conv2d',
   'causal_conv2d_solve',
@@ -28,7 +35,8 @@ __all__ = [
 ]
 
 PADDINGS = ('top_left', 'top_right', 'bottom_left', 'bottom_right')
-_OPPOSITE = dict(zip(PADDINGS, reversed(PADDINGS), strict=True))
+# The padding of the transposed convolution.
+OPPOSITE = dict(zip(PADDINGS, reversed(PADDINGS), strict=True))
 
 
 def causal_conv2d(
@@ -37,27 +45,33 @@ def causal_conv2d(
   *,
   padding: str = 'top_left',
   dilation: int = 1,
+  lookahead: int = 0,
 ) -> tf.Tensor:
   """Convolves images that are zero-padded on two adjacent sides.
 
   Args:
     x: floating `Tensor` [..., H, W, C].
     kernel: `Tensor` [k, k, C, C] (rows, columns, input and output channels) of
-      the same dtype.
+      the same dtype; or [a, b, C, C].
     padding: the padded corner, one of `PADDINGS`.
     dilation: the distance in pixels between two taps, at least 1.
+    lookahead: columns past its own that a pixel sees of the rows before, less
+      than b. It goes with a dilation of 1 alone.
 
   Returns:
     `Tensor` of the shape of `x`. It costs H * W * k^2 * C^2 multiplications an
     image.
 
   Raises:
-    ValueError: if a shape, `padding` or `dilation` is not as above.
+    ValueError: if a shape, `padding`, `dilation` or `lookahead` is not so.
   """
-  check_choice('padding', padding, PADDINGS)
   x, kernel = _to_tensors(x, kernel)
+  kernel = _checked_kernel(kernel, padding, dilation, lookahead)
   return _on_undilated(
-    lambda images: _conv(images, kernel, padding), x, kernel, dilation
+    lambda images: _conv(images, kernel, padding, lookahead),
+    x,
+    kernel,
+    dilation,
   )
 
 
@@ -67,6 +81,7 @@ def causal_conv2d_solve(
   *,
   padding: str = 'top_left',
   dilation: int = 1,
+  lookahead: int = 0,
   corner_inverse: tf.Tensor | None = None,
   solve_dtype: tf.DType | None = None,
   max_backward_error: float | None = None,
@@ -82,7 +97,9 @@ def causal_conv2d_solve(
 
   The first product is one for all the blocks of all the images. The second is
   done for all the blocks of an anti-diagonal at once: these are the only
-  sequential steps, (H + W) / s - 1 of them.
+  sequential steps, (H + W) / s - 1 of them. With a lookahead a block sees the
+  one above to the right too, and they are (2 H + W) / s - 2, for blocks whose
+  width divides W.
 
   The gradient is the solve of the transposed convolution (the same function
   with the opposite padding); derivatives of any order exist.
@@ -93,6 +110,7 @@ def causal_conv2d_solve(
       invertible.
     padding: the padded corner, one of `PADDINGS`.
     dilation: the distance in pixels between two taps, at least 1.
+    lookahead: as in `causal_conv2d`.
     corner_inverse: `Tensor` [C, C], the inverse of the corner block where the
       caller has it in a better way than by `tf.linalg.inv`. Gradients reach
       the corner through `kernel` alone.
@@ -108,10 +126,10 @@ def causal_conv2d_solve(
     multiplications an image and 4 * (s^2 * C)^2 numbers of memory.
 
   Raises:
-    ValueError: if a shape, `padding` or `dilation` is not as above.
+    ValueError: if a shape, `padding`, `dilation` or `lookahead` is not so.
   """
-  check_choice('padding', padding, PADDINGS)
   y, kernel = _to_tensors(y, kernel)
+  kernel = _checked_kernel(kernel, padding, dilation, lookahead)
   dtype = y.dtype
   if solve_dtype is not None and solve_dtype != dtype:
     y, kernel = tf.cast(y, solve_dtype), tf.cast(kernel, solve_dtype)
@@ -120,12 +138,16 @@ def causal_conv2d_solve(
   def solve(images):
     inverse = corner_inverse
     if inverse is None:
-      inverse = tf.linalg.inv(kernel[-1, -1])
-    return _solve(images, kernel, inverse, padding)
+      inverse = tf.linalg.inv(kernel[-1, -1 - lookahead])
+    return _solve(images, kernel, inverse, padding, lookahead)
 
   x = _on_undilated(solve, y, kernel, dilation)
   if max_backward_error is not None:
-    options = {'padding': padding, 'dilation': dilation}
+    options = {
+      'padding': padding,
+      'dilation': dilation,
+      'lookahead': lookahead,
+    }
     residual = y - causal_conv2d(x, kernel, **options)
     scale = causal_conv2d(tf.abs(x), tf.abs(kernel), **options) + tf.abs(y)
     limit = max_backward_error * tf.reduce_max(scale)
@@ -143,6 +165,7 @@ def convolution_matrix(
   *,
   padding: str = 'top_left',
   dilation: int = 1,
+  lookahead: int = 0,
 ) -> tf.Tensor:
   """The dense matrix M of a causal convolution (CInC Flow, Definition 3).
 
@@ -151,6 +174,7 @@ def convolution_matrix(
     image_size: (H, W). Keep them small: M has (H * W * C)^2 entries.
     padding: the padded corner, one of `PADDINGS`.
     dilation: the distance in pixels between two taps.
+    lookahead: as in `causal_conv2d`.
 
   Returns:
     `Tensor` [H*W*C, H*W*C] with vec(y) = M vec(x), where vec takes pixels in
@@ -162,7 +186,9 @@ def convolution_matrix(
   basis = tf.reshape(
     tf.eye(size, dtype=kernel.dtype), [size, height, width, kernel.shape[-1]]
   )
-  columns = causal_conv2d(basis, kernel, padding=padding, dilation=dilation)
+  columns = causal_conv2d(
+    basis, kernel, padding=padding, dilation=dilation, lookahead=lookahead
+  )
   return tf.transpose(tf.reshape(columns, [size, size]))
 
 
@@ -174,6 +200,34 @@ def _to_tensors(images, kernel):
   )
 
 
+def _checked_kernel(kernel, padding, dilation, lookahead):
+  """The kernel without the taps that are not read."""
+  check_choice('padding', padding, PADDINGS)
+  shape = kernel.shape
+  if shape.rank != 4 or shape[2] != shape[3] or 0 in shape:
+    raise ValueError(
+      f'`kernel` has shape {shape}; it must be [k, k, C, C] with k >= 1, or '
+      '[a, b, C, C].'
+    )
+  if dilation < 1:
+    raise ValueError(f'`dilation` is {dilation}; it must be at least 1.')
+  if not 0 <= lookahead < shape[1]:
+    raise ValueError(
+      f'`lookahead` is {lookahead}; with a kernel of {shape[1]} columns it '
+      f'must be from 0 to {shape[1] - 1}.'
+    )
+  if lookahead and dilation > 1:
+    raise ValueError(
+      f'`lookahead` is {lookahead} and `dilation` {dilation}; one of them must '
+      'be left at its default.'
+    )
+  if not lookahead:
+    return kernel
+  after = [[shape[0] - 1, shape[1] - 1 - i] for i in range(lookahead)]
+  zeros = tf.zeros([lookahead, *shape[2:]], kernel.dtype)
+  return tf.tensor_scatter_nd_update(kernel, after, zeros)
+
+
 def _on_undilated(function, images, kernel, dilation):
   """Applies a function of undilated [N, H, W, C] to dilated [..., H, W, C].
 
@@ -182,18 +236,6 @@ def _on_undilated(function, images, kernel, dilation):
   of the dilation, which changes nothing: padding on a causal convolution's
   padded side reads as its own zeros, and on the other it comes last.
   """
-  kernel_size = kernel.shape[0]
-  if (
-    kernel.shape.rank != 4
-    or kernel.shape[1] != kernel_size
-    or kernel.shape[2] != kernel.shape[3]
-    or not kernel_size
-  ):
-    raise ValueError(
-      f'`kernel` has shape {kernel.shape}; it must be [k, k, C, C] with k >= 1.'
-    )
-  if dilation < 1:
-    raise ValueError(f'`dilation` is {dilation}; it must be at least 1.')
   if images.shape.rank is not None and images.shape.rank < 3:
     raise ValueError(
       f'images have shape {images.shape}; they must be [..., H, W, C].'
@@ -216,37 +258,39 @@ def _on_undilated(function, images, kernel, dilation):
   return tf.ensure_shape(on_image_batch(on_phases, images), images.shape)
 
 
-def _conv(images, kernel, padding):
+def _conv(images, kernel, padding, lookahead):
   """`causal_conv2d` on [N, H, W, C] with dilation 1."""
-  vertical, horizontal = padding.split('_')
-  reach = kernel.shape[0] - 1
   # Flipping image, convolving and flipping back is convolving with the flipped
   # kernel and the padding on the other side.
-  axes = [0] * (vertical == 'bottom') + [1] * (horizontal == 'right')
+  axes = _flipped_axes(padding)
   return tf.nn.conv2d(
     images,
     tf.reverse(kernel, axes) if axes else kernel,
     strides=1,
-    padding=_explicit_padding(reach, vertical, horizontal),
+    padding=_explicit_padding(kernel.shape, axes, lookahead),
   )
 
 
-def _explicit_padding(reach, vertical, horizontal):
-  return [
-    [0, 0],
-    [reach, 0] if vertical == 'top' else [0, reach],
-    [reach, 0] if horizontal == 'left' else [0, reach],
-    [0, 0],
-  ]
-
-
-def _kernel_gradient(images, output_gradient, kernel_shape, padding):
-  """The gradient of sum(_conv(images, kernel) * output_gradient) by kernel."""
+def _flipped_axes(padding):
   vertical, horizontal = padding.split('_')
-  axes = [0] * (vertical == 'bottom') + [1] * (horizontal == 'right')
-  reach = kernel_shape[0] - 1
+  return [0] * (vertical == 'bottom') + [1] * (horizontal == 'right')
+
+
+def _explicit_padding(kernel_shape, flipped_axes, lookahead):
+  margins = (
+    [kernel_shape[0] - 1, 0],
+    [kernel_shape[1] - 1 - lookahead, lookahead],
+  )
+  for axis in flipped_axes:
+    margins[axis].reverse()
+  return [[0, 0], *margins, [0, 0]]
+
+
+def _kernel_gradient(images, output_gradient, kernel_shape, padding, lookahead):
+  """The gradient of sum(_conv(images, kernel) * output_gradient) by kernel."""
+  axes = _flipped_axes(padding)
   gradient = tf.compat.v1.nn.conv2d_backprop_filter(
-    tf.pad(images, _explicit_padding(reach, vertical, horizontal)),
+    tf.pad(images, _explicit_padding(kernel_shape, axes, lookahead)),
     kernel_shape,
     output_gradient,
     strides=[1, 1, 1, 1],
@@ -255,23 +299,25 @@ def _kernel_gradient(images, output_gradient, kernel_shape, padding):
   return tf.reverse(gradient, axes) if axes else gradient
 
 
-def _solve(images, kernel, corner_inverse, padding):
+def _solve(images, kernel, corner_inverse, padding, lookahead):
   """`causal_conv2d_solve` on [N, H, W, C] with dilation 1."""
   if switches.native_gradients.is_on:
-    return solve_blocks(images, kernel, corner_inverse, padding)
+    return solve_blocks(images, kernel, corner_inverse, padding, lookahead)
 
   @tf.custom_gradient
   def solve(y, kernel):
-    x = solve_blocks(y, kernel, corner_inverse, padding)
+    x = solve_blocks(y, kernel, corner_inverse, padding, lookahead)
 
     def gradient(dx):
       dy = _solve(
         dx,
         tf.transpose(kernel, [0, 1, 3, 2]),
         tf.transpose(corner_inverse),
-        _OPPOSITE[padding],
+        OPPOSITE[padding],
+        lookahead,
       )
-      return dy, -_kernel_gradient(x, dy, kernel.shape, padding)
+      dkernel = _kernel_gradient(x, dy, kernel.shape, padding, lookahead)
+      return dy, -dkernel
 
     return x, gradient
 

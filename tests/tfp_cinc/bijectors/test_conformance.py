@@ -13,6 +13,7 @@ REJECTED = {
   conformance.check_dtypes: broken.WrongDtype,
   conformance.check_graph: broken.EagerOnly,
   conformance.check_gradients: broken.StoppedGradient,
+  conformance.check_pull_back: broken.WrongInverse,
   conformance.check_variables: broken.HiddenVariable,
   conformance.check_validate_args: broken.TakesAnything,
   conformance.check_copy: broken.NewVariableInCopy,

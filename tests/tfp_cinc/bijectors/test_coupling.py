@@ -84,7 +84,7 @@ def test_value_and_log_det_come_from_one_call_of_the_networks():
 def test_bad_input():
   with pytest.raises(ValueError, match='3 channels are not divisible into 2'):
     tfp_cinc.AffineCoupling(tf.identity).forward(tf.zeros([1, 2, 2, 3]))
-  with pytest.raises(ValueError, match='must return twice the channels'):
+  with pytest.raises(ValueError, match="'affine' needs 2 numbers for each"):
     tfp_cinc.AffineCoupling(tf.identity).forward(tf.zeros([1, 2, 2, 4]))
   with pytest.raises(ValueError, match="did you mean 'sigmoid'"):
     tfp_cinc.AffineCoupling(tf.identity, 'sigmod')

@@ -1,5 +1,7 @@
 """The causal convolution, its solve and its matrix."""
 
+from unittest import mock
+
 import hypothesis
 import numpy as np
 import pytest
@@ -8,29 +10,31 @@ from hypothesis import strategies as st
 
 from tfp_cinc import math
 from tfp_cinc.internal import switches
-from tfp_cinc.math import causal_conv
+from tfp_cinc.math import block_solve, causal_conv
 
 
-def make_kernel(kernel_size, channels, seed=0):
+def make_kernel(kernel_size, channels, seed=0, columns=None, lookahead=0):
   """A kernel whose convolution is well conditioned."""
   rng = np.random.default_rng(seed)
-  shape = [kernel_size, kernel_size, channels, channels]
+  shape = [kernel_size, columns or kernel_size, channels, channels]
   kernel = 0.3 * rng.normal(size=shape) / np.sqrt(channels)
-  kernel[-1, -1] += np.eye(channels)
+  kernel[-1, -1 - lookahead] += np.eye(channels)
   return tf.constant(kernel)
 
 
-def dense_matrix(kernel, height, width, padding, dilation):
+def dense_matrix(kernel, height, width, padding, dilation=1, lookahead=0):
   """Definition 3 of the paper, entry by entry in NumPy."""
   kernel = np.asarray(kernel)
-  size, channels = kernel.shape[0], kernel.shape[-1]
+  rows, columns, channels = kernel.shape[:3]
   down = 1 if padding.startswith('top') else -1
   right = 1 if padding.endswith('left') else -1
   matrix = np.zeros([height, width, channels, height, width, channels])
   for i, j in np.ndindex(height, width):
-    for a, b in np.ndindex(size, size):
-      row = i - down * dilation * (size - 1 - a)
-      column = j - right * dilation * (size - 1 - b)
+    for a, b in np.ndindex(rows, columns):
+      if a == rows - 1 and b > columns - 1 - lookahead:
+        continue  # later in raster order
+      row = i - down * dilation * (rows - 1 - a)
+      column = j - right * dilation * (columns - 1 - lookahead - b)
       if 0 <= row < height and 0 <= column < width:
         matrix[i, j, :, row, column, :] += kernel[a, b].T
   return matrix.reshape([height * width * channels] * 2)
@@ -54,9 +58,35 @@ examples = hypothesis.settings(
 def test_agrees_with_the_dense_matrix(
   kernel_size, channels, height, width, padding, dilation
 ):
-  kernel = make_kernel(kernel_size, channels)
   options = {'padding': padding, 'dilation': dilation}
-  expected = dense_matrix(kernel, height, width, padding, dilation)
+  kernel = make_kernel(kernel_size, channels)
+  check_against_the_dense_matrix(kernel, height, width, options)
+
+
+@hypothesis.given(
+  rows=st.integers(1, 4),
+  columns=st.integers(1, 5),
+  lookahead=st.integers(0, 4),
+  channels=st.integers(1, 2),
+  height=st.integers(1, 7),
+  width=st.integers(1, 9),
+  padding=st.sampled_from(causal_conv.PADDINGS),
+  row_block=st.sampled_from([1, 64]),
+)
+@examples
+def test_lookahead_agrees_with_the_dense_matrix(
+  rows, columns, lookahead, channels, height, width, padding, row_block
+):
+  lookahead = min(lookahead, columns - 1)
+  options = {'padding': padding, 'lookahead': lookahead}
+  kernel = make_kernel(rows, channels, columns=columns, lookahead=lookahead)
+  with mock.patch.object(block_solve, '_ROW_BLOCK', row_block):
+    check_against_the_dense_matrix(kernel, height, width, options)
+
+
+def check_against_the_dense_matrix(kernel, height, width, options):
+  channels = kernel.shape[-1]
+  expected = dense_matrix(kernel, height, width, **options)
   matrix = math.convolution_matrix(kernel, (height, width), **options)
   np.testing.assert_allclose(matrix, expected, atol=1e-12)
 
@@ -72,7 +102,8 @@ def test_agrees_with_the_dense_matrix(
     np.linalg.solve(expected, flat.T).T,
     atol=1e-10,
   )
-  corner = np.linalg.slogdet(kernel[-1, -1])[1]
+  corner = kernel[-1, -1 - options.get('lookahead', 0)]
+  corner = np.linalg.slogdet(corner)[1]
   np.testing.assert_allclose(
     np.linalg.slogdet(expected)[1], height * width * corner, atol=1e-10
   )
@@ -94,20 +125,26 @@ def test_matrix_is_block_triangular(padding):
 
 @pytest.mark.parametrize('native', [False, True], ids=['custom', 'native'])
 @pytest.mark.parametrize(
-  ('kernel_size', 'padding', 'dilation'),
-  [(3, 'top_left', 1), (2, 'bottom_right', 2), (4, 'top_right', 1)],
+  ('kernel_size', 'options'),
+  [
+    (3, {}),
+    (2, {'padding': 'bottom_right', 'dilation': 2}),
+    (4, {'padding': 'top_right'}),
+    (3, {'padding': 'bottom_left', 'lookahead': 1}),
+  ],
 )
-def test_solve_gradients(kernel_size, padding, dilation, native):
+def test_solve_gradients(kernel_size, options, native):
   """First and second derivatives, along random directions."""
   rng = np.random.default_rng(2)
-  kernel = tf.Variable(make_kernel(kernel_size, 2))
-  y = tf.Variable(rng.normal(size=[2, 4, 5, 2]))
+  lookahead = options.get('lookahead', 0)
+  kernel = tf.Variable(make_kernel(kernel_size, 2, lookahead=lookahead))
+  y = tf.Variable(rng.normal(size=[2, 4, 6, 2]))
   places = [y, kernel]
   directions = [tf.constant(rng.normal(size=p.shape)) for p in places]
   weights = tf.constant(rng.normal(size=y.shape))
 
   def value():
-    x = math.causal_conv2d_solve(y, kernel, padding=padding, dilation=dilation)
+    x = math.causal_conv2d_solve(y, kernel, **options)
     return tf.reduce_sum(weights * x**3)
 
   def slope():
@@ -172,12 +209,19 @@ def test_solve_compiles_by_xla_for_any_batch():
 @pytest.mark.parametrize(
   ('shape', 'kernel_shape', 'options', 'message'),
   [
-    ([4, 4, 2], [3, 2, 2, 2], {}, r'must be \[k, k, C, C\]'),
+    ([4, 4, 2], [3, 3, 2, 1], {}, r'must be \[k, k, C, C\]'),
     ([4, 4, 2], [0, 0, 2, 2], {}, 'k >= 1'),
     ([4, 4, 3], [3, 3, 2, 2], {}, '3 channels and `kernel` is for 2'),
     ([4, 2], [3, 3, 2, 2], {}, r'must be \[..., H, W, C\]'),
     ([4, 4, 2], [3, 3, 2, 2], {'padding': 'top'}, "did you mean 'top_"),
     ([4, 4, 2], [3, 3, 2, 2], {'dilation': 0}, '`dilation` is 0'),
+    ([4, 4, 2], [3, 3, 2, 2], {'lookahead': 3}, 'it must be from 0 to 2'),
+    (
+      [4, 4, 2],
+      [3, 3, 2, 2],
+      {'lookahead': 1, 'dilation': 2},
+      'one of them must be left',
+    ),
   ],
 )
 def test_bad_input(function, shape, kernel_shape, options, message):

@@ -1,0 +1,49 @@
+"""Inverses of increasing functions."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+__all__ = ['increasing_root']
+
+
+def increasing_root(
+  value_and_slope: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+  low: tf.Tensor,
+  high: tf.Tensor,
+) -> tf.Tensor:
+  """Where an increasing function of each entry is 0, with exact gradients.
+
+  A bracketing search without gradients finds x0. A step of Newton's method,
+
+    x = x0 - f(x0) / stop_gradient(f'(x0)),
+
+  polishes it, and gives it the derivative of the implicit function: that of
+  -f(x0) by whatever f depends on, over f'(x0). First derivatives are exact,
+  second ones are not.
+
+  Args:
+    value_and_slope: from x to (f(x), f'(x)), elementwise, f' > 0.
+    low: `Tensor` of the shape of x with f(low) <= 0.
+    high: `Tensor` with f(high) >= 0.
+
+  Returns:
+    `Tensor` x.
+  """
+  low, high = tf.stop_gradient(low), tf.stop_gradient(high)
+  epsilon = float(np.finfo(low.dtype.as_numpy_dtype).eps)
+  # Where rounding would leave the root outside, or the bracket is a point.
+  margin = 1e-3 * (1.0 + tf.abs(low) + tf.abs(high))
+  root = tfp.math.find_root_chandrupatla(
+    lambda x: value_and_slope(x)[0],
+    low=low - margin,
+    high=high + margin,
+    position_tolerance=4 * epsilon * (1.0 + tf.maximum(abs(low), abs(high))),
+    value_tolerance=0.0,
+    max_iterations=100,
+  ).estimated_root
+  root = tf.stop_gradient(root)
+  value, slope = value_and_slope(root)
+  return root - value / tf.stop_gradient(slope)
