@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
-from tfp_cinc.internal import switches, tfp_compat
+from tfp_cinc.bijectors.channel_shift import ChannelShift, identity_variables
+from tfp_cinc.internal import switches
 from tfp_cinc.internal.shapes import check_channels
 
 __all__ = ['ActNorm', 'trainable_act_norm']
@@ -13,7 +13,7 @@ __all__ = ['ActNorm', 'trainable_act_norm']
 _LEAST_STANDARD_DEVIATION = 1e-3
 
 
-class ActNorm(ConstantJacobianBijector):
+class ActNorm(ChannelShift):
   """A scale and a shift per channel, set from data before training.
 
   ```
@@ -54,36 +54,8 @@ class ActNorm(ConstantJacobianBijector):
       name: name of the layer.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
-      dtype = tfp_compat.common_dtype([log_scale, shift], dtype_hint=tf.float32)
-      convert = tfp_compat.convert_nonref_to_tensor
-      self._log_scale = convert(log_scale, dtype=dtype, name='log_scale')
-      self._shift = convert(shift, dtype=dtype, name='shift')
-      self._initialized = initialized
-      super().__init__(
-        forward_min_event_ndims=1,
-        dtype=dtype,
-        validate_args=validate_args,
-        parameters=parameters,
-        name=name,
-      )
-
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {
-      'log_scale': tfp_compat.ParameterProperties(event_ndims=1),
-      'shift': tfp_compat.ParameterProperties(event_ndims=1),
-    }
-
-  @property
-  def log_scale(self) -> tf.Tensor:
-    """The logarithm of the scale of each channel, [C]."""
-    return self._log_scale
-
-  @property
-  def shift(self) -> tf.Tensor:
-    """What is added to each channel, [C]."""
-    return self._shift
+    self._initialized = initialized
+    super().__init__(log_scale, shift, validate_args, name, parameters)
 
   @property
   def initialized(self) -> tf.Tensor:
@@ -91,17 +63,10 @@ class ActNorm(ConstantJacobianBijector):
     return self._initialized
 
   def _forward(self, x):
-    check_channels(self.name, x, self.log_scale.shape[-1])
     if switches.initializing.is_on:
+      check_channels(self.name, x, self.num_channels)
       self._initialize(x)
-    return x * tf.exp(self.log_scale) + self.shift
-
-  def _inverse(self, y):
-    check_channels(self.name, y, self.log_scale.shape[-1])
-    return (y - self.shift) * tf.exp(-self.log_scale)
-
-  def _forward_log_det_jacobian(self, x):
-    return tf.reduce_sum(self.log_scale, axis=-1)
+    return super()._forward(x)
 
   def _initialize(self, x):
     if not isinstance(self._initialized, tf.Variable):
@@ -131,8 +96,7 @@ def trainable_act_norm(
   """
   with tf.name_scope(name):
     return ActNorm(
-      log_scale=tf.Variable(tf.zeros([channels], dtype), name='log_scale'),
-      shift=tf.Variable(tf.zeros([channels], dtype), name='shift'),
+      **identity_variables(channels, dtype),
       initialized=tf.Variable(False, trainable=False, name='initialized'),
       name=name,
     )

@@ -3,10 +3,17 @@
 import tensorflow as tf
 
 from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
+from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.math.dense_matrix import DenseMatrix
+from tfp_cinc.math.invertible_matrix import InvertibleMatrix
 from tfp_cinc.math.plu import PLUMatrix
+from tfp_cinc.math.qr_matrix import QRMatrix
 
-__all__ = ['OneByOneConv2D', 'trainable_one_by_one_conv2d']
+__all__ = ['PARAMETRIZATIONS', 'OneByOneConv2D', 'trainable_one_by_one_conv2d']
+
+# How the matrix of a trainable layer is held.
+PARAMETRIZATIONS = {'plu': PLUMatrix, 'dense': DenseMatrix, 'qr': QRMatrix}
 
 
 class OneByOneConv2D(ConstantJacobianBijector):
@@ -18,10 +25,13 @@ class OneByOneConv2D(ConstantJacobianBijector):
   forward_log_det_jacobian(x) = log|det A|   (times H * W for an image)
   ```
 
-  A is held as factors, so that it stays invertible while it is trained and its
-  log-det costs C. Both directions cost H * W * C^2.
+  Both directions cost H * W * C^2. As a `PLUMatrix` or a `QRMatrix` A stays
+  invertible while it is trained and its log-det costs C; as a `DenseMatrix` it
+  may become singular and its log-det costs C^3.
 
-  Glow (Kingma and Dhariwal 2018), sections 3.2.
+  Glow (Kingma and Dhariwal 2018), section 3.2, for the plain matrix and its LU
+  decomposition; Hoogeboom et al. 2019 (Emerging Convolutions for Generative
+  Normalizing Flows) for QR.
 
   #### Example
 
@@ -33,14 +43,15 @@ class OneByOneConv2D(ConstantJacobianBijector):
 
   def __init__(
     self,
-    matrix: PLUMatrix,
+    matrix: InvertibleMatrix,
     validate_args: bool = False,
     name: str = 'one_by_one_conv2d',
   ):
     """Creates the layer.
 
     Args:
-      matrix: A, the `PLUMatrix` [C, C] from input to output channels.
+      matrix: A, [C, C] from input to output channels: a `PLUMatrix`, a
+        `QRMatrix` or a `DenseMatrix`.
       validate_args: whether to check that inputs are finite.
       name: name of the layer.
     """
@@ -60,8 +71,8 @@ class OneByOneConv2D(ConstantJacobianBijector):
     return {}
 
   @property
-  def matrix(self) -> PLUMatrix:
-    """The matrix A in its factors."""
+  def matrix(self) -> InvertibleMatrix:
+    """The matrix A, as it is held."""
     return self._matrix
 
   def _forward(self, x):
@@ -85,6 +96,7 @@ def _matmul(x, matrix):
 def trainable_one_by_one_conv2d(
   channels: int,
   *,
+  parametrization: str = 'plu',
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'one_by_one_conv2d',
@@ -93,13 +105,25 @@ def trainable_one_by_one_conv2d(
 
   Args:
     channels: C.
-    seed: of the rotation; None draws another one each time.
+    parametrization: how the matrix is held. 'plu': as factors of a fixed
+      permutation and fixed signs, C^2 parameters (Glow's); 'qr': as a product
+      of reflections and a triangle of fixed signs, 3 C^2 / 2 + C / 2 parameters
+      (Emerging Convolutions'); 'dense': by its entries, C^2 parameters.
+    seed: of the rotation, which is the same for all parametrizations; None
+      draws another one each time.
     dtype: floating dtype.
     name: name of the layer.
 
   Returns:
-    `OneByOneConv2D` with C^2 parameters.
+    `OneByOneConv2D`.
+
+  Raises:
+    ValueError: if `channels` is less than 1, or `parametrization` unknown.
   """
-  matrix = PLUMatrix.random_rotation(channels, seed, dtype)
+  check_choice('parametrization', parametrization, PARAMETRIZATIONS)
+  if channels < 1:
+    raise ValueError(f'`channels` is {channels}; it must be at least 1.')
+  kind = PARAMETRIZATIONS[parametrization]
+  matrix = kind.random_rotation(channels, seed, dtype)
   with tf.name_scope(name):
     return OneByOneConv2D(matrix.trainable(), name=name)

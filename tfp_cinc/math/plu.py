@@ -4,11 +4,17 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.math.invertible_matrix import (
+  InvertibleMatrix,
+  signed_scale,
+  strict_lower,
+  strict_lower_entries,
+)
 
 __all__ = ['PLUMatrix']
 
 
-class PLUMatrix(tf.Module):
+class PLUMatrix(InvertibleMatrix):
   """An invertible C x C matrix A = P L D U that cannot become singular.
 
   P is a fixed permutation, L unit lower and U unit upper triangular, and
@@ -29,10 +35,20 @@ class PLUMatrix(tf.Module):
     sign: `Tensor` or `Variable` [C] of +1 and -1, or None for +1.
     permutation: int32 `Tensor` or `Variable` [C]: row i of L D U is row
       `permutation[i]` of A; or None.
+    name: name of the module.
 
   Raises:
     ValueError: if the sizes of the arguments do not belong to one C.
+
+  #### Example
+
+  >>> matrix = PLUMatrix(lower=[3.0], log_scale=[0.0, 0.0])
+  >>> matrix.dense().numpy().tolist()
+  [[1.0, 0.0], [3.0, 1.0]]
   """
+
+  _learned = ('lower', 'log_scale', 'upper')
+  _fixed = ('sign', 'permutation')
 
   def __init__(
     self,
@@ -41,7 +57,7 @@ class PLUMatrix(tf.Module):
     upper=None,
     sign=None,
     permutation=None,
-    name='plu_matrix',
+    name: str | None = None,
   ):
     super().__init__(name=name)
     convert = tfp_compat.convert_nonref_to_tensor
@@ -60,100 +76,26 @@ class PLUMatrix(tf.Module):
         f'`lower` has {entries} entries; a C x C matrix has C * (C - 1) / 2 of '
         'them below its diagonal.'
       )
-    expected = {
-      'log_scale': (self.log_scale, self.size),
-      'upper': (self.upper, entries),
-      'sign': (self.sign, self.size),
-      'permutation': (self.permutation, self.size),
-    }
-    for argument, (value, length) in expected.items():
-      if value is not None and tuple(value.shape) != (length,):
-        raise ValueError(
-          f'`{argument}` has shape {tuple(value.shape)}; `lower` has {entries} '
-          f'entries, so that C = {self.size} and it must be [{length}].'
-        )
+    self._check_shapes(
+      f'`lower` has {entries} entries, so that C = {self.size} and',
+      log_scale=(self.size,),
+      upper=(entries,),
+      sign=(self.size,),
+      permutation=(self.size,),
+    )
 
   @classmethod
-  def from_matrix(cls, matrix, name='plu_matrix') -> 'PLUMatrix':
-    """Factors a concrete C x C matrix.
-
-    Args:
-      matrix: array [C, C], floating.
-      name: name of the module.
-
-    Returns:
-      `PLUMatrix` of constants.
-
-    Raises:
-      ValueError: if the matrix is singular to its dtype's precision.
-    """
-    matrix = np.asarray(matrix)
-    if matrix.dtype not in (np.float32, np.float64):
-      matrix = matrix.astype(np.float32)
-    if not np.all(np.isfinite(matrix)):
-      raise ValueError('the matrix has entries that are not finite.')
-    values = np.linalg.svd(matrix, compute_uv=False)
-    if values[-1] <= np.finfo(matrix.dtype).eps * len(matrix) * values[0]:
-      raise ValueError(
-        f'the matrix is singular: its singular values go from {values[0]:.3g} '
-        f'down to {values[-1]:.3g}.'
-      )
-    packed, permutation = tf.linalg.lu(tf.constant(matrix, tf.float64))
-    packed = packed.numpy()
+  def _factorize(cls, matrix):
+    packed, permutation = map(np.asarray, tf.linalg.lu(tf.constant(matrix)))
     diagonal = np.diag(packed)
     unit_upper = np.triu(packed, 1) / diagonal[:, np.newaxis]
-    return cls(
-      lower=_strict_lower_entries(packed).astype(matrix.dtype),
-      log_scale=np.log(np.abs(diagonal)).astype(matrix.dtype),
-      upper=_strict_lower_entries(unit_upper.T).astype(matrix.dtype),
-      sign=np.sign(diagonal),
-      permutation=permutation.numpy(),
-      name=name,
-    )
-
-  @classmethod
-  def random_rotation(cls, size, seed=None, dtype=tf.float32) -> 'PLUMatrix':
-    """A rotation or reflection drawn uniformly, as constants.
-
-    Args:
-      size: C.
-      seed: of the draw; None draws another one each time.
-      dtype: floating dtype.
-
-    Returns:
-      `PLUMatrix` with log|det A| = 0 to rounding.
-    """
-    normal = np.random.default_rng(seed).normal(size=[size, size])
-    rotation, triangle = np.linalg.qr(normal)
-    rotation *= np.sign(np.diag(triangle))
-    return cls.from_matrix(rotation.astype(tf.as_dtype(dtype).as_numpy_dtype))
-
-  def trainable(self) -> 'PLUMatrix':
-    """The same matrix with new Variables for its factors.
-
-    Those of sign and permutation are not trainable: they are Variables so that
-    checkpoints hold them.
-    """
-
-    def variable(name, trainable=True):
-      value = getattr(self, name)
-      if value is None:
-        return None
-      return tf.Variable(value, trainable=trainable, name=name)
-
-    return PLUMatrix(
-      lower=variable('lower'),
-      log_scale=variable('log_scale'),
-      upper=variable('upper'),
-      sign=variable('sign', trainable=False),
-      permutation=variable('permutation', trainable=False),
-      name=self.name,
-    )
-
-  @property
-  def dtype(self) -> tf.DType:
-    """The dtype of the factors and of the matrix."""
-    return self.lower.dtype
+    return {
+      'lower': strict_lower_entries(packed),
+      'log_scale': np.log(np.abs(diagonal)),
+      'upper': strict_lower_entries(unit_upper.T),
+      'sign': np.sign(diagonal),
+      'permutation': permutation,
+    }
 
   def dense(self) -> tf.Tensor:
     """The matrix A, [C, C]. It costs C^3 / 3 multiplications."""
@@ -195,19 +137,9 @@ class PLUMatrix(tf.Module):
     return tf.transpose(_unit_lower(self.upper, self.size))
 
   def _diagonal(self):
-    if self.log_scale is None:
-      return self.sign
-    scale = tf.exp(self.log_scale)
-    return scale if self.sign is None else self.sign * scale
+    return signed_scale(self.log_scale, self.sign)
 
 
 def _unit_lower(entries, size):
-  """The unit lower triangular matrix with these entries below its diagonal."""
-  index = np.stack(np.tril_indices(size, -1), axis=-1)
-  strict = tf.scatter_nd(index, entries, [size, size])
-  return strict + np.eye(size, dtype=entries.dtype.as_numpy_dtype)
-
-
-def _strict_lower_entries(matrix):
-  """The inverse of `_unit_lower`, as an array."""
-  return matrix[np.tril_indices(len(matrix), -1)]
+  strict = strict_lower(entries, size)
+  return strict + tf.eye(size, dtype=entries.dtype)
