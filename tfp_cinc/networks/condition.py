@@ -1,0 +1,107 @@
+"""Conditions as further channels of an image."""
+
+import tensorflow as tf
+
+__all__ = ['append_condition']
+
+
+def append_condition(network: str, x: tf.Tensor, condition, channels: int):
+  """Puts the channels of a condition behind those of an image.
+
+  A vector [..., K] is the same at every pixel. A map [..., H', W', K] with
+  H' = H * f and W' = W * f is averaged over blocks of f x f pixels. The rank
+  tells them apart: a vector has two dimensions less than `x`, a map as many as
+  `x`. Without batch dimensions, as ranks 1 and 3, they are one for all; rank 3
+  beside images of rank 5 is a vector.
+
+  Args:
+    network: its name, for messages.
+    x: floating `Tensor` [..., H, W, C].
+    condition: numeric `Tensor` as above, whose batch shape broadcasts with that
+      of `x`; or None.
+    channels: K, 0 for none.
+
+  Returns:
+    `Tensor` [..., H, W, C + K] of the dtype of `x`; `x` itself where K = 0.
+
+  Raises:
+    ValueError: if `condition` is not as above.
+  """
+  if not channels:
+    if condition is not None:
+      raise ValueError(
+        f'{network}: `condition` is given; this network takes none, as its '
+        '`condition_channels` is 0.'
+      )
+    return x
+  if condition is None:
+    raise ValueError(
+      f'{network}: `condition` is missing; this network needs one of '
+      f'{channels} channels.'
+    )
+  if x.shape.rank is None or x.shape.rank < 3:
+    raise ValueError(
+      f'{network}: images have shape {x.shape}; they must be [..., H, W, C].'
+    )
+  condition = tf.convert_to_tensor(condition, dtype_hint=x.dtype)
+  condition = tf.cast(condition, x.dtype)
+  rank = condition.shape.rank
+  vector_ranks = {1, x.shape.rank - 2}
+  if rank not in vector_ranks | {3, x.shape.rank}:
+    raise ValueError(
+      f'{network}: `condition` has shape {condition.shape} beside images of '
+      f'shape {x.shape}; it must be a vector [..., {channels}] or a map '
+      f'[..., H, W, {channels}], with as many batch dimensions as they or none.'
+    )
+  if condition.shape[-1] != channels:
+    raise ValueError(
+      f'{network}: `condition` has shape {condition.shape}; this network needs '
+      f'{channels} channels.'
+    )
+  if rank in vector_ranks:
+    condition = condition[..., tf.newaxis, tf.newaxis, :]
+  else:
+    condition = _block_means(network, x, condition)
+  return _concat(network, x, condition)
+
+
+def _block_means(network, x, condition):
+  """A map at the height and width of `x`."""
+  height, width, _ = x.shape[-3:]
+  high, wide, channels = condition.shape[-3:]
+  if None in (height, width, high, wide):
+    raise ValueError(
+      f'{network}: `condition` has shape {condition.shape} beside images of '
+      f'shape {x.shape}; heights and widths must be known.'
+    )
+  factor = max(high // height, 1)
+  if (high, wide) != (factor * height, factor * width):
+    raise ValueError(
+      f'{network}: `condition` has shape {condition.shape} beside images of '
+      f'shape {x.shape}; its height and width must be the same multiple of '
+      'theirs.'
+    )
+  if factor == 1:
+    return condition
+  batch_shape = tf.shape(condition)[:-3]
+  blocks = [height, factor, width, factor, channels]
+  blocks = tf.reshape(condition, tf.concat([batch_shape, blocks], 0))
+  return tf.reduce_mean(blocks, axis=[-4, -2])
+
+
+def _concat(network, x, condition):
+  """Channels side by side, each broadcast to the other's batch and pixels."""
+  try:
+    static = tf.broadcast_static_shape(x.shape[:-1], condition.shape[:-1])
+  except ValueError:
+    raise ValueError(
+      f'{network}: the batch shape {condition.shape[:-3]} of `condition` does '
+      f'not broadcast with {x.shape[:-3]}, that of the images.'
+    ) from None
+  shape = tf.broadcast_dynamic_shape(tf.shape(x)[:-1], tf.shape(condition)[:-1])
+  parts = [
+    tf.broadcast_to(part, tf.concat([shape, tf.shape(part)[-1:]], 0))
+    for part in (x, condition)
+  ]
+  channels = x.shape[-1] + condition.shape[-1]
+  return tf.ensure_shape(tf.concat(parts, -1), [*static, channels])

@@ -1,0 +1,82 @@
+"""What fully connected networks have in common."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ['check_dense_shapes', 'dense_variables']
+
+
+def dense_variables(
+  sizes: Sequence[int],
+  *,
+  last_scale: float,
+  seed: int | None,
+  dtype,
+) -> tuple[list[tf.Variable], list[tf.Variable]]:
+  """New weights and biases of a fully connected network.
+
+  Args:
+    sizes: those of the input, of each hidden layer and of the output.
+    last_scale: factor of the last weight.
+    seed: of the weights, drawn from N(0, 1 / inputs); None draws others each
+      time.
+    dtype: floating dtype.
+
+  Returns:
+    (weights [inputs, outputs] of the layers, biases [outputs], which are 0).
+
+  Raises:
+    ValueError: if there is no hidden layer or a size is less than 1.
+  """
+  if len(sizes) < 3 or min(sizes) < 1:
+    raise ValueError(
+      f'the sizes of the layers are {list(sizes)}; there must be a hidden one, '
+      'and each must be at least 1.'
+    )
+  rng = np.random.default_rng(seed)
+  weights, biases = [], []
+  for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
+    weight = rng.normal(size=[inputs, outputs]) / math.sqrt(inputs)
+    if i == len(sizes) - 2:
+      weight *= last_scale
+    weights.append(tf.Variable(tf.cast(weight, dtype), name=f'weight_{i}'))
+    biases.append(tf.Variable(tf.zeros([outputs], dtype), name=f'bias_{i}'))
+  return weights, biases
+
+
+def check_dense_shapes(weights: Sequence, biases: Sequence) -> list[int]:
+  """The sizes [D_0, ..., D_n] of a network from D_0 to D_n = D_0.
+
+  Args:
+    weights: n >= 2 tensors or Variables [D_{i-1}, D_i].
+    biases: n tensors or Variables [D_i].
+
+  Returns:
+    List of n + 1 integers.
+
+  Raises:
+    ValueError: if the shapes are not as above.
+  """
+  if len(weights) < 2 or len(biases) != len(weights):
+    raise ValueError(
+      f'there are {len(weights)} `weights` and {len(biases)} `biases`; there '
+      'must be as many of both, at least 2.'
+    )
+  shapes = [tuple(weight.shape) for weight in weights]
+  sizes = [shapes[0][0], *(shape[-1] for shape in shapes)]
+  if shapes != list(itertools.pairwise(sizes)) or sizes[0] != sizes[-1]:
+    raise ValueError(
+      f'`weights` have the shapes {shapes}; each must go from the size that '
+      'the one before it goes to, and the last to the size of the input.'
+    )
+  bias_shapes = [tuple(bias.shape) for bias in biases]
+  if bias_shapes != [(size,) for size in sizes[1:]]:
+    raise ValueError(
+      f'`biases` have the shapes {bias_shapes}; with these weights they must '
+      f'be {[(size,) for size in sizes[1:]]}.'
+    )
+  return sizes
