@@ -65,6 +65,12 @@ def _cinc(channels, kernel_size, **options):
   )
 
 
+def _periodic(channels, kernel_size, **options):
+  return lambda dtype, seed: tfp_cinc.trainable_periodic_conv2d(
+    channels, kernel_size, seed=seed, dtype=dtype, **options
+  )
+
+
 def _from_kernel(dtype, seed):
   rng = np.random.default_rng(1)
   kernel = 0.3 * rng.normal(size=[3, 3, 2, 2])
@@ -157,22 +163,6 @@ def _chain(memory):
   return make
 
 
-def _flow(model, **options):
-  def make(dtype, seed):
-    flow = model(
-      [4, 4, 2],
-      levels=2,
-      depth=1,
-      hidden_channels=3,
-      seed=seed,
-      dtype=dtype,
-      **options,
-    )
-    return flow.bijector.bijector  # from image to latent
-
-  return make
-
-
 def _act_norm(dtype, seed):
   return tfp_cinc.trainable_act_norm(3, dtype=dtype)
 
@@ -200,20 +190,6 @@ def _glow_network_parameters(inputs, outputs, width=3):
 
 _CINC3 = 9 * 3**2 - 3  # the poster's 9 n^2 - n (n - 1) / 2
 _QUAD = sum(_glow_network_parameters(j, 2) for j in (1, 2, 3))
-_PRIOR = 9 * 4 * 8 + 8
-
-
-def _step_parameters(channels, convolutions, coupling):
-  return 2 * channels + convolutions + coupling
-
-
-_CINC8 = 9 * 8**2 - 8 * 7 // 2
-_CINC16 = 9 * 16**2 - 16 * 15 // 2
-_AFFINE8 = _glow_network_parameters(4, 8)
-_QUAD8 = sum(_glow_network_parameters(2 * j, 4) for j in (1, 2, 3))
-_AFFINE16 = _glow_network_parameters(8, 16)
-_QUAD16 = sum(_glow_network_parameters(4 * j, 8) for j in (1, 2, 3))
-
 LAYERS = [
   Case('ActNorm', _act_norm, (2, 3, 3), 6),
   Case('ChannelShift', _channel_shift, (2, 3, 3), 6),
@@ -269,6 +245,12 @@ LAYERS = [
   Case('CInCConv2D-dilated', _cinc(2, 2, dilation=2), (5, 4, 2), 15),
   Case('CInCConv2D-unit', _cinc(3, 2, corner='unit'), (3, 3, 3), 30),
   Case('CInCConv2D-plu', _cinc(3, 2, corner='plu'), (3, 3, 3), 36),
+  Case('PeriodicConv2D', _periodic(3, 3), (4, 5, 3), 81),
+  Case('PeriodicConv2D-k1', _periodic(3, 1), (3, 2, 3), 9),
+  Case('PeriodicConv2D-k2', _periodic(2, 2, use_bias=True), (3, 4, 2), 18),
+  Case('PeriodicConv2D-wraps', _periodic(1, 5), (3, 2, 1), 25),
+  Case('PeriodicConv2D-row', _periodic(2, 3), (1, 5, 2), 36),
+  Case('PeriodicConv2D-column', _periodic(2, 4), (4, 1, 2), 64),
   Case('CInCConv2D-from_kernel', _from_kernel, (3, 4, 2), 0),
   Case('AutoregressiveConv2D', _autoregressive(3, 3), (4, 5, 3), 4 * 9 + 6),
   Case(
@@ -361,38 +343,105 @@ LAYERS = [
   Case('LeadingChannels', _leading, (2, 3, 3), 15),
 ]
 
+
+def _cinc_parameters(n):
+  return 9 * n**2 - n * (n - 1) // 2  # the poster's
+
+
+def _affine_parameters(n):
+  return _glow_network_parameters(n // 2, n)
+
+
+def _quad_parameters(n):
+  return sum(_glow_network_parameters(j * n // 4, n // 2) for j in (1, 2, 3))
+
+
+def _residual_parameters(inputs, outputs):
+  network = networks.residual_network(inputs, outputs, hidden_channels=3)
+  return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+
+
+def _flow(
+  name,
+  model,
+  of_layers,
+  of_coupling=_affine_parameters,
+  others=9 * 4 * 8 + 8,
+  **options,
+):
+  """A flow of two levels of a step: of 8 channels, then of 16.
+
+  Args:
+    name: of the case.
+    model: of `tfp_cinc.models`.
+    of_layers: from the number of channels to the parameters of the layers.
+    of_coupling: the same for the coupling.
+    others: parameters beside; by default those of the split's prior.
+    **options: of the model.
+  """
+
+  def make(dtype, seed):
+    flow = model(
+      [4, 4, 2],
+      levels=2,
+      depth=1,
+      hidden_channels=3,
+      seed=seed,
+      dtype=dtype,
+      **options,
+    )
+    return flow.bijector.bijector  # from image to latent
+
+  parameters = sum(2 * n + of_layers(n) + of_coupling(n) for n in (8, 16))
+  return Case(name, make, (4, 4, 2), parameters + others)
+
+
+def _nice(dtype, seed):
+  flow = models.nice(
+    [2, 3, 2], depth=2, hidden_channels=3, num_layers=2, seed=seed, dtype=dtype
+  )
+  return flow.bijector.bijector
+
+
 FLOWS = [
-  Case(
-    'cinc',
-    _flow(models.cinc),
-    (4, 4, 2),
-    _step_parameters(8, _CINC8, _QUAD8)
-    + _PRIOR
-    + _step_parameters(16, _CINC16, _QUAD16),
-  ),
-  Case(
+  _flow('cinc', models.cinc, _cinc_parameters, _quad_parameters),
+  _flow(
     'cinc-one_by_one-affine',
-    _flow(models.cinc, one_by_one=True, coupling='affine'),
-    (4, 4, 2),
-    _step_parameters(8, _CINC8 + 8**2, _AFFINE8)
-    + _PRIOR
-    + _step_parameters(16, _CINC16 + 16**2, _AFFINE16),
+    models.cinc,
+    lambda n: _cinc_parameters(n) + n**2,
+    layers='one_by_one+cinc',
+    coupling='affine',
   ),
-  Case(
+  _flow(
     'cinc-reversible',
-    _flow(models.cinc, one_by_one=True, coupling='affine', memory='reversible'),
-    (4, 4, 2),
-    _step_parameters(8, _CINC8 + 8**2, _AFFINE8)
-    + _PRIOR
-    + _step_parameters(16, _CINC16 + 16**2, _AFFINE16),
+    models.cinc,
+    lambda n: _cinc_parameters(n) + n**2,
+    layers='one_by_one+cinc',
+    coupling='affine',
+    memory='reversible',
   ),
-  Case(
-    'glow',
-    _flow(models.glow, split_prior=False),
-    (4, 4, 2),
-    _step_parameters(8, 8**2, _AFFINE8)
-    + _step_parameters(16, 16**2, _AFFINE16),
+  _flow('glow', models.glow, lambda n: n**2, others=0, split_prior=False),
+  _flow(
+    'emerging',
+    models.emerging,
+    lambda n: n**2 + 2 * (3 * n**2 + n * (n + 1) // 2),
   ),
+  _flow('periodic', models.periodic, lambda n: n**2 + 4 * n**2, kernel_size=2),
+  _flow(
+    'autoregressive_conv',
+    models.autoregressive_conv,
+    lambda n: n**2 + 4 * n**2 + n * (n + 1) // 2,
+  ),
+  _flow('shift_conv', models.shift_conv, lambda n: 2 * n + n**2),
+  _flow(
+    'real_nvp',
+    models.real_nvp,
+    lambda n: 0,
+    lambda n: _residual_parameters(n // 2, n),
+    others=sum(2 * n + _residual_parameters(n, 2 * n) for n in (2, 4)),
+    checkerboards=1,
+  ),
+  Case('nice', _nice, (2, 3, 2), 2 * (6 * 3 + 3 + 3 * 3 + 3 + 3 * 6 + 6) + 12),
 ]
 
 ZOO = LAYERS + FLOWS

@@ -47,7 +47,7 @@ def export_saved_model(
   - `decode`: `latents` [N, H*W*C] -> `images` uint8 and `values`, the same
     before they are quantized, in [-0.5, 0.5] where they belong to an image.
   - `sample`: `number` int32 [], `temperature` [], `seed` int32 [2] -> `images`
-    and `values` [number, H, W, C], from latents of standard deviation
+    and `values` [number, H, W, C], from latents of the base distribution times
     `temperature`.
 
   `decode(encode(images))` gives back `images`: networks compute in the flow's
@@ -168,10 +168,11 @@ class _ServedFlow(tf.Module):
       ]
     )
     def sample_signature(number, temperature, seed):
-      noise = tf.random.stateless_normal(
-        [number, *image_shape], seed, dtype=dtype
+      latents = flow.distribution.sample([number], seed=seed)
+      latents = tf.ensure_shape(latents, [None, *image_shape])
+      return pixels(
+        flow.bijector.forward(latents * tf.cast(temperature, dtype))
       )
-      return pixels(flow.bijector.forward(noise * tf.cast(temperature, dtype)))
 
     self.log_prob = log_prob_signature
     self.encode = encode_signature

@@ -62,12 +62,12 @@ def reconstruct(flow, images, num_bits: int):
 def sample(
   flow, number: int, *, temperature: float, num_bits: int, seed: int = 0
 ) -> np.ndarray:
-  """Images from latents of a given standard deviation.
+  """Images from latents at a temperature.
 
   Args:
     flow: the distribution.
     number: how many.
-    temperature: the standard deviation; 1 is the flow's own distribution.
+    temperature: a factor of the latents; 1 is the flow's own distribution.
     num_bits: of a pixel.
     seed: of the latents; the same for another temperature gives the same ones,
       scaled.
@@ -75,7 +75,5 @@ def sample(
   Returns:
     uint8 array [number, H, W, C].
   """
-  latents = temperature * tf.random.stateless_normal(
-    [number, *flow.event_shape], [seed, 0], dtype=flow.dtype
-  )
+  latents = temperature * flow.distribution.sample([number], seed=[seed, 0])
   return tfp_cinc.quantize(flow.bijector.forward(latents), num_bits).numpy()

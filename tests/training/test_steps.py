@@ -70,7 +70,7 @@ def test_learning_rates(schedule, rates):
   ('part', 'overrides', 'message'),
   [
     ('flow', {'name': 'glo'}, "did you mean 'glow'"),
-    ('flow', {'name': 'glow'}, r"\['kernel_size', 'one_by_one'\]"),
+    ('flow', {'name': 'nice'}, "which the flow 'nice' does not"),
     ('flow', {'levels': 3}, r'config.flow: `image_shape` \[4, 4, 1\]'),
     ('train', {'schedule': 'cosin'}, "did you mean 'cosine'"),
     ('flow', {'network_dtype': 'bf16'}, 'config.flow: .*bf16'),

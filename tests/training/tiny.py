@@ -13,7 +13,7 @@ def get_config():
   config.flow.depth = 1
   config.flow.hidden_channels = 4
   config.flow.kernel_size = 3
-  config.flow.one_by_one = True
+  config.flow.layers = 'one_by_one+cinc'
   config.train.num_steps = 6
   config.train.batch_size = 8
   config.train.warmup_steps = 2

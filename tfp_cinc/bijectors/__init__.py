@@ -15,6 +15,10 @@ from tfp_cinc.bijectors.channel_shift import (
   trainable_channel_shift,
 )
 from tfp_cinc.bijectors.cinc_conv2d import CInCConv2D, trainable_cinc_conv2d
+from tfp_cinc.bijectors.continuous_flow import (
+  ContinuousFlow,
+  trainable_continuous_flow,
+)
 from tfp_cinc.bijectors.coupling import (
   AdditiveCoupling,
   AffineCoupling,
@@ -35,10 +39,21 @@ from tfp_cinc.bijectors.one_by_one_conv2d import (
   trainable_one_by_one_conv2d,
 )
 from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.periodic_conv2d import (
+  PeriodicConv2D,
+  trainable_periodic_conv2d,
+)
 from tfp_cinc.bijectors.permute_channels import (
   ReverseChannels,
   ShuffleChannels,
   random_shuffle_channels,
+)
+from tfp_cinc.bijectors.planar import Planar, trainable_planar
+from tfp_cinc.bijectors.radial import Radial, trainable_radial
+from tfp_cinc.bijectors.reshaped import Reshaped
+from tfp_cinc.bijectors.residual_flow import (
+  ResidualFlow,
+  trainable_residual_flow,
 )
 from tfp_cinc.bijectors.reversible_chain import ReversibleChain
 from tfp_cinc.bijectors.shift_conv2d import (
@@ -56,12 +71,18 @@ __all__ = [
   'CInCConv2D',
   'ChannelShift',
   'CheckerboardCoupling',
+  'ContinuousFlow',
   'EmergingConv2D',
   'LeadingChannels',
   'MaskedCoupling',
   'OneByOneConv2D',
   'OnePassBijector',
+  'PeriodicConv2D',
+  'Planar',
   'QuadCoupling',
+  'Radial',
+  'Reshaped',
+  'ResidualFlow',
   'ReverseChannels',
   'ReversibleChain',
   'ShiftConv2D',
@@ -73,7 +94,12 @@ __all__ = [
   'trainable_autoregressive_conv2d',
   'trainable_channel_shift',
   'trainable_cinc_conv2d',
+  'trainable_continuous_flow',
   'trainable_emerging_conv2d',
   'trainable_one_by_one_conv2d',
+  'trainable_periodic_conv2d',
+  'trainable_planar',
+  'trainable_radial',
+  'trainable_residual_flow',
   'trainable_shift_conv2d',
 ]

@@ -5,11 +5,49 @@ from tfp_cinc.math.causal_conv import (
   causal_conv2d_solve,
   convolution_matrix,
 )
+from tfp_cinc.math.dense_jacobian import (
+  DenseJacobian,
+  apply_dense_layers,
+  lip_swish,
+  rademacher_probes,
+)
+from tfp_cinc.math.dense_matrix import DenseMatrix
+from tfp_cinc.math.fixed_point import fixed_point
+from tfp_cinc.math.linear_map import linear_map_matrix
+from tfp_cinc.math.matrix_plot import plot_convolution_matrix
+from tfp_cinc.math.periodic_conv import (
+  periodic_conv2d,
+  periodic_conv2d_solve,
+  periodic_log_abs_det,
+  periodic_reciprocal_condition,
+)
 from tfp_cinc.math.plu import PLUMatrix
+from tfp_cinc.math.qr_matrix import QRMatrix
+from tfp_cinc.math.theory import (
+  Invertibility,
+  is_invertible,
+  parameter_count,
+)
 
 __all__ = [
+  'DenseJacobian',
+  'DenseMatrix',
+  'Invertibility',
   'PLUMatrix',
+  'QRMatrix',
+  'apply_dense_layers',
   'causal_conv2d',
   'causal_conv2d_solve',
   'convolution_matrix',
+  'fixed_point',
+  'is_invertible',
+  'linear_map_matrix',
+  'lip_swish',
+  'parameter_count',
+  'periodic_conv2d',
+  'periodic_conv2d_solve',
+  'periodic_log_abs_det',
+  'periodic_reciprocal_condition',
+  'plot_convolution_matrix',
+  'rademacher_probes',
 ]

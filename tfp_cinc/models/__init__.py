@@ -1,6 +1,31 @@
 """Flows as functions: each returns a `tfd.TransformedDistribution`."""
 
-from tfp_cinc.models.cinc import cinc
-from tfp_cinc.models.glow import glow
+from tfp_cinc.models.autoregressive import iaf, maf
+from tfp_cinc.models.multiscale import multiscale_flow
+from tfp_cinc.models.nice import nice
+from tfp_cinc.models.presets import (
+  autoregressive_conv,
+  cinc,
+  emerging,
+  glow,
+  periodic,
+  real_nvp,
+  shift_conv,
+)
+from tfp_cinc.models.vector import ffjord, residual
 
-__all__ = ['cinc', 'glow']
+__all__ = [
+  'autoregressive_conv',
+  'cinc',
+  'emerging',
+  'ffjord',
+  'glow',
+  'iaf',
+  'maf',
+  'multiscale_flow',
+  'nice',
+  'periodic',
+  'real_nvp',
+  'residual',
+  'shift_conv',
+]

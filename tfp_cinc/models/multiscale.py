@@ -1,88 +1,102 @@
-"""The multi-scale skeleton that all image flows share."""
+"""The multi-scale flow of which all image flows are cases."""
 
-from collections.abc import Callable
-
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.bijectors.act_norm import trainable_act_norm
-from tfp_cinc.bijectors.coupling import (
-  AffineCoupling,
-  QuadCoupling,
-  SplitPrior,
-)
 from tfp_cinc.bijectors.leading_channels import LeadingChannels
 from tfp_cinc.bijectors.reversible_chain import ReversibleChain
 from tfp_cinc.bijectors.squeeze import Squeeze
-from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.networks import glow_network, zero_conv_network
+from tfp_cinc.models.steps import StepOptions
 
 __all__ = ['multiscale_flow']
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
 
-COUPLING_BLOCKS = {'affine': 2, 'quad': 4}
-
 
 def multiscale_flow(
   image_shape,
-  make_convolutions: Callable[[int, Callable[[], int]], list[tfb.Bijector]],
   *,
-  levels: int,
-  depth: int,
-  coupling: str,
-  scale_function: str,
-  hidden_channels: int,
-  split_prior: bool,
-  memory: str,
-  seed: int | None,
-  dtype,
-  network_dtype,
-  name: str,
+  layers: str = 'cinc',
+  levels: int = 3,
+  depth: int = 32,
+  coupling: str = 'affine',
+  coupling_blocks: int | None = None,
+  scale_function: str = 'sigmoid',
+  network: str = 'glow',
+  hidden_channels: int = 512,
+  kernel_size: int = 3,
+  padding: str = 'top_left',
+  corner: str = 'triangular',
+  parametrization: str = 'plu',
+  checkerboards: int = 0,
+  split_prior: bool = True,
+  condition_channels: int = 0,
+  memory: str = 'store',
+  seed: int | None = None,
+  dtype=tf.float32,
+  network_dtype=None,
+  name: str = 'multiscale_flow',
 ) -> tfd.TransformedDistribution:
   """A flow of `levels` levels of `depth` steps on a N(0, I) base.
 
-  A level squeezes the image, applies its steps (ActNorm, the convolutions, a
+  A level squeezes the image, applies its steps (ActNorm, the layers, a
   coupling), factors out half of the channels behind their learned prior, and
   hands the others to the next level. The squeeze is undone at the end, so that
-  latents have the shape of images. Figure 'Model Architecture' of the CInC Flow
-  poster; Glow, figure 2b.
+  latents have the shape of images. Any layers go with any coupling, network and
+  prior. Figure 'Model Architecture' of the CInC Flow poster; Glow, figure 2b.
 
   Args:
-    image_shape: [H, W, C].
-    make_convolutions: called for each step with its number of channels and a
-      function that draws a seed; returns the bijectors between ActNorm and
-      coupling, in the order of the image.
-    levels: L, at least 1.
+    image_shape: [H, W, C], H and W divisible by 2^levels.
+    layers: what stands between ActNorm and coupling, in the order of the image,
+      joined by '+', as in 'one_by_one+cinc'; '' for nothing. Each is one of
+      'one_by_one', 'cinc', 'autoregressive', 'emerging', 'periodic', 'shift',
+      'reverse' and 'shuffle'.
+    levels: L, how often the image is squeezed, at least 1.
     depth: D, steps of a level, at least 1.
-    coupling: 'affine' or 'quad'.
-    scale_function: of the couplings, 'sigmoid' or 'exp'.
-    hidden_channels: width of the coupling networks.
-    split_prior: whether the channels that leave have a learned prior.
-    memory: 'store', 'checkpoint' or 'reversible', see `ReversibleChain`.
+    coupling: 'affine', 'quad' (affine, of four blocks), 'additive',
+      'logistic_mixture' or 'spline', see `BlockCoupling`.
+    coupling_blocks: of how many blocks a coupling is, where it is another
+      number than these words have.
+    scale_function: of the couplings: 'sigmoid' (of h + 2, the published
+      code's), 'exp' (the papers' text) or 'tanh' (RealNVP's).
+    network: of the couplings: 'glow', 'residual' or 'attention', see
+      `tfp_cinc.networks`.
+    hidden_channels: width of the networks.
+    kernel_size: k of the k x k convolutions.
+    padding: the padded corner of causal ones, see `CInCConv2D`.
+    corner: how their corner block is held, see `trainable_cinc_conv2d`.
+    parametrization: of 1x1 convolutions: 'plu', 'dense' or 'qr', see
+      `trainable_one_by_one_conv2d`.
+    checkerboards: steps of ActNorm and a coupling by a checkerboard before the
+      squeeze of each level, as RealNVP has them.
+    split_prior: whether channels that leave at a level have a learned prior.
+    condition_channels: K, for a flow of images given a vector or a map of K
+      numbers, see `tfp_cinc.condition_on`; 0 for none.
+    memory: 'store' keeps activations for the gradient, 'checkpoint' the input
+      of each step and 'reversible' none of them, see `ReversibleChain`.
     seed: of all initial values; None draws others each time.
     dtype: floating dtype of the flow.
-    network_dtype: what coupling networks compute in, see `ConvNetwork`.
+    network_dtype: what the coupling networks compute in, where it is not
+      `dtype`: 'bfloat16', or 'auto' for it where the processor has it. See
+      `tfp_cinc.full_precision` for exact densities.
     name: name of the distribution.
 
   Returns:
-    `tfd.TransformedDistribution` over [H, W, C], whose `bijector` goes from
-    latent to image.
+    `tfd.TransformedDistribution` over images [H, W, C] in [-0.5, 0.5], whose
+    `bijector` goes from latent to image. Call `tfp_cinc.initialize_from_data`
+    before training it.
 
   Raises:
-    ValueError: if an argument is not as above, or H or W is not divisible by
-      2^levels.
+    ValueError: if an argument is not as above, naming it.
   """
   image_shape = [int(size) for size in image_shape]
-  check_choice('coupling', coupling, COUPLING_BLOCKS)
   if len(image_shape) != 3 or min(image_shape) < 1:
     raise ValueError(f'`image_shape` is {image_shape}; it must be [H, W, C].')
-  if levels < 1 or depth < 1 or hidden_channels < 1:
+  if levels < 1 or depth < 1 or checkerboards < 0:
     raise ValueError(
-      f'`levels` is {levels}, `depth` {depth} and `hidden_channels` '
-      f'{hidden_channels}; each must be at least 1.'
+      f'`levels` is {levels}, `depth` {depth} and `checkerboards` '
+      f'{checkerboards}; they must be at least 1, 1 and 0.'
     )
   height, width, channels = image_shape
   if height % 2**levels or width % 2**levels:
@@ -90,51 +104,50 @@ def multiscale_flow(
       f'`image_shape` {image_shape} is not divisible by 2**levels = '
       f'{2**levels}.'
     )
-  rng = np.random.default_rng(seed)
-
-  def draw_seed():
-    return int(rng.integers(2**31))
-
+  options = StepOptions(
+    layers=layers,
+    coupling=coupling,
+    coupling_blocks=coupling_blocks,
+    scale_function=scale_function,
+    network=network,
+    hidden_channels=hidden_channels,
+    kernel_size=kernel_size,
+    padding=padding,
+    corner=corner,
+    parametrization=parametrization,
+    condition_channels=condition_channels,
+    seed=seed,
+    dtype=tf.as_dtype(dtype),
+    network_dtype=network_dtype,
+  )
   # A level keeps the inputs of its steps, not those of their layers too.
   step_memory = 'store' if memory == 'checkpoint' else memory
-  network_options = {'dtype': dtype, 'network_dtype': network_dtype}
-
-  def make_coupling(channels):
-    blocks = COUPLING_BLOCKS[coupling]
-    networks = [
-      glow_network(
-        j * channels // blocks,
-        2 * channels // blocks,
-        hidden_channels=hidden_channels,
-        seed=draw_seed(),
-        **network_options,
-      )
-      for j in range(1, blocks)
-    ]
-    if coupling == 'affine':
-      return AffineCoupling(networks[0], scale_function, dtype)
-    return QuadCoupling(networks, scale_function, dtype)
 
   def make_level(level, channels):
     """The bijector of a level and of all that follow it."""
     squeeze = Squeeze(dtype=dtype, name=f'squeeze_{level}')
+    parts = []
+    for step in range(checkerboards):
+      kept = 'odd' if step % 2 else 'even'
+      parts.append(
+        _chain(
+          options.checkerboard_step(channels, kept),
+          step_memory,
+          f'level_{level}_checkerboard_{step}',
+        )
+      )
     channels *= 4
-    layers = [squeeze]
+    parts.append(squeeze)
     for step in range(depth):
-      parts = [
-        trainable_act_norm(channels, dtype=dtype),
-        *make_convolutions(channels, draw_seed),
-        make_coupling(channels),
-      ]
-      layers.append(_chain(parts, step_memory, f'level_{level}_step_{step}'))
+      name = f'level_{level}_step_{step}'
+      parts.append(_chain(options.step(channels), step_memory, name))
     if level + 1 < levels:
       if split_prior:
-        network = zero_conv_network(channels // 2, channels, **network_options)
-        layers.append(SplitPrior(network, dtype, name=f'split_prior_{level}'))
+        parts.append(options.split_prior(channels, f'split_prior_{level}'))
       rest = make_level(level + 1, channels // 2)
-      layers.append(LeadingChannels(rest, channels // 2, name=f'after_{level}'))
-    layers.append(tfb.Invert(squeeze, name=f'unsqueeze_{level}'))
-    return _chain(layers, memory, f'level_{level}')
+      parts.append(LeadingChannels(rest, channels // 2, name=f'after_{level}'))
+    parts.append(tfb.Invert(squeeze, name=f'unsqueeze_{level}'))
+    return _chain(parts, memory, f'level_{level}')
 
   with tf.name_scope(name):
     base = tfd.Sample(

@@ -16,7 +16,7 @@ def get_config():
   config.flow.kernel_size = 3
   config.flow.padding = 'top_left'
   config.flow.corner = 'triangular'
-  config.flow.one_by_one = True
+  config.flow.layers = 'one_by_one+cinc'
   config.flow.network_dtype = 'auto'
   config.train.num_steps = 1200
   config.train.max_minutes = 5.0
