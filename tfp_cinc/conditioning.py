@@ -4,9 +4,6 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.block_coupling import BlockCoupling
-from tfp_cinc.bijectors.leading_channels import LeadingChannels
-from tfp_cinc.bijectors.reshaped import Reshaped
-from tfp_cinc.bijectors.reversible_chain import ReversibleChain
 
 __all__ = ['condition_on', 'is_conditional']
 
@@ -62,9 +59,10 @@ def _kwargs(bijector, condition):
     network = bijector.parameters['shift_and_log_scale_fn']
     conditional = getattr(network, '_conditional', False)
     return {'conditional_input': condition} if conditional else {}
-  if isinstance(bijector, tfb.Invert | LeadingChannels | Reshaped):
+  # Not by class: TFP's Invert and Chain are of several.
+  if hasattr(bijector, 'bijector'):
     return _kwargs(bijector.bijector, condition)
-  if isinstance(bijector, ReversibleChain | tfb.Chain):
+  if hasattr(bijector, 'bijectors'):
     parts = {b.name: _kwargs(b, condition) for b in bijector.bijectors}
     return {name: part for name, part in parts.items() if part}
   return {}

@@ -8,6 +8,7 @@ import tempfile
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.conditioning import is_conditional
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.initialization import is_initialized
 from tfp_cinc.internal import switches
@@ -63,8 +64,8 @@ def export_saved_model(
     num_bits: the bits of a pixel that the flow was trained on.
 
   Raises:
-    ValueError: if the flow is not initialized or is over another shape, or if
-      `path` is something else than a SavedModel.
+    ValueError: if the flow is not initialized, is over another shape or is
+      conditional, or if `path` is something else than a SavedModel.
   """
   path = os.path.abspath(os.fspath(path))
   image_shape = [int(size) for size in image_shape]
@@ -77,6 +78,11 @@ def export_saved_model(
     raise ValueError(
       'the flow is not initialized: train it, or call '
       '`tfp_cinc.initialize_from_data(flow, images)` first.'
+    )
+  if is_conditional(flow):
+    raise ValueError(
+      f'{flow.name} is conditional; its signatures would lack the condition, '
+      'so that it cannot be exported.'
     )
   if os.path.exists(path) and not _is_replaceable(path):
     raise ValueError(f'{path} exists and is no SavedModel; it is left alone.')

@@ -163,7 +163,9 @@ class ReversibleChain(OnePassBijector):
 
     @tf.custom_gradient
     def run(x, *conditions):
-      own = tf.nest.pack_sequence_as(kwargs, conditions)
+      # Tensors of their own: gradients are told apart by them, and one label
+      # may be the condition of several bijectors.
+      own = tf.nest.pack_sequence_as(kwargs, [*map(tf.identity, conditions)])
       y, log_det = self._run(x, own, invert=False)
       log_det = tf.broadcast_to(log_det, tf.shape(y)[:-3])
 
