@@ -46,6 +46,10 @@ from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.initialization import initialize_from_data, is_initialized
 from tfp_cinc.networks import full_precision
 from tfp_cinc.saved_model import export_saved_model
+from tfp_cinc.variational_dequantization import (
+  VariationalDequantization,
+  trainable_variational_dequantization,
+)
 from tfp_cinc.version import __version__
 
 __all__ = [
@@ -74,6 +78,7 @@ __all__ = [
   'ShuffleChannels',
   'SplitPrior',
   'Squeeze',
+  'VariationalDequantization',
   '__version__',
   'bijectors',
   'bits_per_dim',
@@ -101,4 +106,5 @@ __all__ = [
   'trainable_radial',
   'trainable_residual_flow',
   'trainable_shift_conv2d',
+  'trainable_variational_dequantization',
 ]

@@ -66,20 +66,20 @@ LAYERS: dict[str, Callable[[int, 'StepOptions'], tfb.Bijector]] = {
 class StepOptions:
   """The arguments of `multiscale_flow` that steps depend on, checked."""
 
-  layers: str
-  coupling: str
-  coupling_blocks: int | None
-  scale_function: str
-  network: str
-  hidden_channels: int
-  kernel_size: int
-  padding: str
-  corner: str
-  parametrization: str
-  condition_channels: int
-  seed: int | None
-  dtype: tf.DType
-  network_dtype: str | tf.DType | None
+  layers: str = ''
+  coupling: str = 'affine'
+  coupling_blocks: int | None = None
+  scale_function: str = 'sigmoid'
+  network: str = 'glow'
+  hidden_channels: int = 512
+  kernel_size: int = 3
+  padding: str = 'top_left'
+  corner: str = 'triangular'
+  parametrization: str = 'plu'
+  condition_channels: int = 0
+  seed: int | None = None
+  dtype: tf.DType = tf.float32
+  network_dtype: str | tf.DType | None = None
 
   def __post_init__(self):
     check_choice('coupling', self.coupling, COUPLINGS)
@@ -120,18 +120,18 @@ class StepOptions:
 
   def checkerboard_step(self, channels: int, kept: str) -> list[tfb.Bijector]:
     """ActNorm and a coupling of the pixels of a checkerboard."""
-    function, _ = COUPLINGS[self.coupling]
     return [
       bijectors.trainable_act_norm(channels, dtype=self.dtype),
-      bijectors.CheckerboardCoupling(
-        self._network(channels, channels * _num_parameters(function)),
-        kept,
-        function,
-        self.scale_function,
-        self.dtype,
-        name='coupling',
-      ),
+      self.checkerboard(channels, kept, 'coupling'),
     ]
+
+  def checkerboard(self, channels: int, kept: str, name: str) -> tfb.Bijector:
+    """A coupling of the pixels of a checkerboard."""
+    function, _ = COUPLINGS[self.coupling]
+    network = self._network(channels, channels * _num_parameters(function))
+    return bijectors.CheckerboardCoupling(
+      network, kept, function, self.scale_function, self.dtype, name=name
+    )
 
   def split_prior(self, channels: int, name: str) -> tfb.Bijector:
     """The learned prior of the second half of the channels."""
