@@ -35,9 +35,9 @@ class VariationalDequantization(tf.Module):
   log P(pixels) >= E_q[log p(x) - log q(u | pixels)] - H * W * C * b * ln 2
   ```
 
-  so that `bits_per_dim(log_prob - log_q, ...)` is an upper bound of the bits per
-  dimension. Report it as one: uniform noise has log q = 0, and its figure is the
-  same bound, less tight.
+  so that `bits_per_dim(log_prob - log_q, ...)` is an upper bound of the bits
+  per dimension. Report it as one: uniform noise has log q = 0, and its figure
+  is the same bound, less tight.
 
   Flow++ (Ho et al. 2019), section 3.1, eqs 2 and 3.
 
