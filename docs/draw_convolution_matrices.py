@@ -1,0 +1,69 @@
+"""Draws docs/figures/: `python docs/draw_convolution_matrices.py`.
+
+The matrices of invertible convolutions on 4 x 4 images, as in figures 1, 3 and
+4 of CInC Flow (Nagar, Dufraisse and Varma 2021) and in the table of its poster.
+"""
+
+import pathlib
+
+import matplotlib as mpl
+
+mpl.use('Agg')
+
+from matplotlib import pyplot
+
+import tfp_cinc
+from tfp_cinc import math, networks
+
+FIGURES = pathlib.Path(__file__).parent / 'figures'
+IMAGE_SIZE = (4, 4)
+
+# From a number of channels to the layer, all of them 3 x 3 but the 1 x 1.
+LAYERS = {
+  'CInCConv2D': tfp_cinc.trainable_cinc_conv2d,
+  'OneByOneConv2D': tfp_cinc.trainable_one_by_one_conv2d,
+  'AutoregressiveConv2D': tfp_cinc.trainable_autoregressive_conv2d,
+  'EmergingConv2D': tfp_cinc.trainable_emerging_conv2d,
+  'PeriodicConv2D': tfp_cinc.trainable_periodic_conv2d,
+}
+
+PAPER_FIGURES = {
+  'Figure 1: padded on all sides': lambda channels: networks.zero_conv_network(
+    channels, channels
+  ),
+  'Figure 3: padded on two sides': lambda channels: (
+    tfp_cinc.trainable_cinc_conv2d(channels, corner='plu')
+  ),
+  'Figure 4: a weight masked': lambda channels: tfp_cinc.trainable_cinc_conv2d(
+    channels, corner='triangular'
+  ),
+}
+
+
+def draw(layers, channel_counts, path):
+  """Draws a row of matrices for each number of channels."""
+  shape = len(channel_counts), len(layers)
+  figure, grid = pyplot.subplots(
+    *shape,
+    figsize=[2.8 * shape[1], 3.7 * shape[0]],
+    layout='constrained',
+    squeeze=False,
+  )
+  for row, channels in zip(grid, channel_counts, strict=True):
+    for ax, (name, make) in zip(row, layers.items(), strict=True):
+      math.plot_convolution_matrix(make(channels), IMAGE_SIZE, channels, ax)
+      unit = 'channel' if channels == 1 else 'channels'
+      ax.set_title(f'{name}\n{channels} {unit}', fontsize='medium')
+  figure.savefig(path, dpi=100, bbox_inches='tight')
+  pyplot.close(figure)
+
+
+def main(folder: pathlib.Path = FIGURES) -> None:
+  """Writes all figures into a folder."""
+  folder.mkdir(exist_ok=True)
+  draw(PAPER_FIGURES, [2], folder / 'cinc_flow_paper_matrices.png')
+  draw(LAYERS, [1, 2], folder / 'convolution_matrices.png')
+
+
+if __name__ == '__main__':
+  main()
