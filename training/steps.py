@@ -31,7 +31,8 @@ def build_flow(config, image_shape):
   Raises:
     UserError: if an argument is unknown or does not fit.
   """
-  arguments = config.flow.to_dict()
+  given = config.flow.to_dict().items()
+  arguments = {key: value for key, value in given if value is not None}
   name = arguments.pop('name')
   if name not in tfp_cinc.models.__all__:
     raise UserError(

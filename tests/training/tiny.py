@@ -11,6 +11,7 @@ def get_config():
   config.data.flip = False
   config.flow.levels = 1
   config.flow.depth = 1
+  config.flow.coupling = 'affine'
   config.flow.hidden_channels = 4
   config.flow.kernel_size = 3
   config.flow.layers = 'one_by_one+cinc'

@@ -25,6 +25,7 @@ from tfp_cinc.internal import switches, tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import on_image_batch
 from tfp_cinc.math.block_solve import solve_blocks
+from tfp_cinc.math.linear_map import linear_map_matrix
 
 __all__ = [
   'OPPOSITE',
@@ -181,15 +182,13 @@ def convolution_matrix(
     raster order and the channels of a pixel together.
   """
   kernel = tf.convert_to_tensor(kernel)
-  height, width = image_size
-  size = height * width * kernel.shape[-1]
-  basis = tf.reshape(
-    tf.eye(size, dtype=kernel.dtype), [size, height, width, kernel.shape[-1]]
+  return linear_map_matrix(
+    lambda images: causal_conv2d(
+      images, kernel, padding=padding, dilation=dilation, lookahead=lookahead
+    ),
+    [*image_size, kernel.shape[-1]],
+    kernel.dtype,
   )
-  columns = causal_conv2d(
-    basis, kernel, padding=padding, dilation=dilation, lookahead=lookahead
-  )
-  return tf.transpose(tf.reshape(columns, [size, size]))
 
 
 def _to_tensors(images, kernel):

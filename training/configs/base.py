@@ -1,12 +1,34 @@
 """What all configurations share."""
 
 import ml_collections
+from ml_collections import config_dict
 
-__all__ = ['get_base_config']
+__all__ = ['get_base_config', 'get_photos_config']
+
+_FLOW_ARGUMENTS = {
+  'layers': str,  # as 'one_by_one+cinc'
+  'levels': int,
+  'depth': int,
+  'coupling': str,
+  'coupling_blocks': int,
+  'scale_function': str,
+  'network': str,
+  'hidden_channels': int,
+  'kernel_size': int,
+  'padding': str,
+  'corner': str,
+  'parametrization': str,
+  'checkerboards': int,
+  'split_prior': bool,
+  'memory': str,  # 'checkpoint', 'reversible': less of it, for some time
+  # Of training and samples; evaluation is in float32. 'auto': bfloat16 where
+  # the processor multiplies it natively.
+  'network_dtype': str,
+}
 
 
 def get_base_config() -> ml_collections.ConfigDict:
-  """A configuration of the main job's sizes; every value can be overridden."""
+  """What is true of all; every value can be overridden."""
   config = ml_collections.ConfigDict()
   config.seed = 0  # of the initial weights, the order of the data, the noise
 
@@ -20,18 +42,12 @@ def get_base_config() -> ml_collections.ConfigDict:
   data.download = False  # 'tfds': download and prepare where it is missing
   data.test_fraction = 0.1  # held out, where the data set has no test split
 
+  # A function of tfp_cinc.models, and arguments of it. What is None here is
+  # left to the function; not every function has all of them.
   config.flow = flow = ml_collections.ConfigDict()
-  flow.name = 'cinc'  # a function of tfp_cinc.models; the others its arguments
-  flow.levels = 3
-  flow.depth = 4
-  flow.coupling = 'affine'
-  flow.scale_function = 'sigmoid'
-  flow.hidden_channels = 128
-  flow.split_prior = True
-  flow.memory = 'store'  # or 'checkpoint', 'reversible': less, for some time
-  # Of training and samples; evaluation is in float32. 'auto': bfloat16 where
-  # the processor multiplies it natively.
-  flow.network_dtype = 'float32'
+  flow.name = 'cinc'
+  for argument, kind in _FLOW_ARGUMENTS.items():
+    flow[argument] = config_dict.placeholder(kind)
 
   config.train = train = ml_collections.ConfigDict()
   train.num_steps = 2000
@@ -54,4 +70,25 @@ def get_base_config() -> ml_collections.ConfigDict:
   evaluation.batch_size = 64
   evaluation.num_images = 512  # at most, during training; at the end all
   evaluation.noise_draws = 8  # dequantization draws an image, at the end
+  return config
+
+
+def get_photos_config(model: str) -> ml_collections.ConfigDict:
+  """An image flow on the photographs, for 5 minutes on 2 CPU cores.
+
+  Args:
+    model: a function of `tfp_cinc.models`.
+
+  Returns:
+    The configuration.
+  """
+  config = get_base_config()
+  config.flow.name = model
+  config.flow.levels = 3
+  config.flow.depth = 4
+  config.flow.coupling = 'affine'
+  config.flow.hidden_channels = 128
+  config.train.num_steps = 1200
+  config.train.max_minutes = 5.0
+  config.train.schedule = 'cosine'
   return config

@@ -1,7 +1,6 @@
 """CInC Flow on scikit-learn's digits, 8x8 grey images padded to 16x16.
 
-  python -m training train \
-    --config training/configs/cinc_digits.py --workdir runs/cinc_digits
+  make train CONFIG=cinc_digits
 """
 
 from training.configs import cinc_photos

@@ -1,0 +1,11 @@
+"""Raster-order masked convolutions on the photographs.
+
+  make train CONFIG=autoregressive_conv_photos
+"""
+
+from training.configs.base import get_photos_config
+
+
+def get_config():
+  """The configuration."""
+  return get_photos_config('autoregressive_conv')

@@ -1,0 +1,11 @@
+"""Periodic convolutions on the photographs.
+
+  make train CONFIG=periodic_photos
+"""
+
+from training.configs.base import get_photos_config
+
+
+def get_config():
+  """The configuration."""
+  return get_photos_config('periodic')
