@@ -26,10 +26,6 @@ class Scaled(OnePassBijector):
         name=name,
       )
 
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {}
-
   def _forward(self, x):
     return x * tf.exp(self.log_scale)
 

@@ -1,6 +1,7 @@
 """The one table of layers and flows that every conformance check runs over."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -190,6 +191,52 @@ def _glow_network_parameters(inputs, outputs, width=3):
 
 _CINC3 = 9 * 3**2 - 3  # the poster's 9 n^2 - n (n - 1) / 2
 _QUAD = sum(_glow_network_parameters(j, 2) for j in (1, 2, 3))
+
+
+def _reshaped(dtype, seed):
+  inner = tfp_cinc.trainable_planar(8, seed=seed, dtype=dtype)
+  return tfp_cinc.Reshaped(inner, [2, 2, 2], [8])
+
+
+def _vector(make, size, **options):
+  return lambda dtype, seed: make(size, seed=seed, dtype=dtype, **options)
+
+
+def _continuous(dtype, seed):
+  return tfp_cinc.trainable_continuous_flow(
+    3,
+    hidden_channels=4,
+    num_layers=1,
+    seed=seed,
+    dtype=dtype,
+    tolerance=1e-9 if dtype == tf.float64 else 1e-5,
+  )
+
+
+def _ffjord(dtype, seed):
+  flow = models.ffjord(
+    [2, 1, 2],
+    hidden_channels=5,
+    num_layers=1,
+    seed=seed,
+    dtype=dtype,
+    tolerance=1e-9 if dtype == tf.float64 else 1e-5,
+  )
+  return flow.bijector.bijector
+
+
+def _vector_flow(model, event_shape, **options):
+  def make(dtype, seed):
+    flow = model(event_shape, depth=2, seed=seed, dtype=dtype, **options)
+    return flow.bijector.bijector
+
+  return make
+
+
+def _dense_parameters(*sizes):
+  return sum(a * b + b for a, b in itertools.pairwise(sizes))
+
+
 LAYERS = [
   Case('ActNorm', _act_norm, (2, 3, 3), 6),
   Case('ChannelShift', _channel_shift, (2, 3, 3), 6),
@@ -341,6 +388,32 @@ LAYERS = [
     for memory in ('store', 'checkpoint', 'reversible')
   ),
   Case('LeadingChannels', _leading, (2, 3, 3), 15),
+  Case('Planar', _vector(tfp_cinc.trainable_planar, 5), (5,), 11),
+  Case('Radial', _vector(tfp_cinc.trainable_radial, 5), (5,), 7),
+  Case('Reshaped', _reshaped, (2, 2, 2), 17),
+  Case(
+    'ResidualFlow',
+    _vector(
+      tfp_cinc.trainable_residual_flow, 4, hidden_channels=6, num_layers=2
+    ),
+    (4,),
+    _dense_parameters(4, 6, 6, 4) + 2,
+  ),
+  Case(
+    'ResidualFlow-narrow',
+    _vector(
+      tfp_cinc.trainable_residual_flow, 5, hidden_channels=3, num_layers=1
+    ),
+    (5,),
+    _dense_parameters(5, 3, 5) + 1,
+  ),
+  Case(
+    'ContinuousFlow',
+    _continuous,
+    (3,),
+    _dense_parameters(3, 4, 3) + 4 + 3,
+    tolerance=1e-6,
+  ),
 ]
 
 
@@ -442,6 +515,37 @@ FLOWS = [
     checkerboards=1,
   ),
   Case('nice', _nice, (2, 3, 2), 2 * (6 * 3 + 3 + 3 * 3 + 3 + 3 * 6 + 6) + 12),
+  Case(
+    'maf',
+    _vector_flow(models.maf, [2, 2, 2], hidden_channels=9, num_layers=1),
+    (2, 2, 2),
+    2 * (16 + _dense_parameters(8, 9, 16)),
+  ),
+  Case(
+    'maf-vector',
+    _vector_flow(models.maf, [5], hidden_channels=6),
+    (5,),
+    2 * (10 + _dense_parameters(5, 6, 6, 10)),
+  ),
+  Case(
+    'iaf',
+    _vector_flow(models.iaf, [5], hidden_channels=6),
+    (5,),
+    2 * (10 + _dense_parameters(5, 6, 6, 10)),
+  ),
+  Case(
+    'residual',
+    _vector_flow(models.residual, [2, 2, 2], hidden_channels=6, num_layers=2),
+    (2, 2, 2),
+    2 * (16 + _dense_parameters(8, 6, 6, 8) + 2),
+  ),
+  Case(
+    'ffjord',
+    _ffjord,
+    (2, 1, 2),
+    8 + _dense_parameters(4, 5, 4) + 5 + 4,
+    tolerance=1e-6,
+  ),
 ]
 
 ZOO = LAYERS + FLOWS

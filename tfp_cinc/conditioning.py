@@ -57,7 +57,7 @@ def _kwargs(bijector, condition):
     return {'condition': condition} if conditional else {}
   if isinstance(bijector, tfb.MaskedAutoregressiveFlow):
     network = bijector.parameters['shift_and_log_scale_fn']
-    conditional = getattr(network, '_conditional', False)
+    conditional = getattr(network, 'condition_channels', 0)
     return {'conditional_input': condition} if conditional else {}
   # Not by class: TFP's Invert and Chain are of several.
   if hasattr(bijector, 'bijector'):

@@ -40,7 +40,7 @@ def test_readme_examples_run(tmp_path, monkeypatch):
   """The README's Python, block after block, in an empty folder."""
   readme = pathlib.Path(__file__).parents[2] / 'README.md'
   blocks = re.findall(r'```python\n(.*?)```', readme.read_text(), re.DOTALL)
-  assert len(blocks) == 3
+  assert len(blocks) == 5
   monkeypatch.chdir(tmp_path)
   names = {}
   for block in blocks:

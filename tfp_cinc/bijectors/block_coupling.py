@@ -100,10 +100,6 @@ class BlockCoupling(OnePassBijector):
         name=name,
       )
 
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {}
-
   @property
   def networks(self) -> list[Network]:
     """The networks, that of the second block first."""

@@ -96,12 +96,13 @@ class LogisticMixture:
     _, means, log_scales = mixture
     quantiles = means + tf.exp(log_scales) * logit[..., tf.newaxis, :]
 
-    def value_and_slope(x):
+    def value_and_slope(x, logit, *mixture):
       value, log_slope = _mixture_logit(x, *mixture)
       return value - logit, tf.exp(log_slope)
 
     x = increasing_root(
       value_and_slope,
+      [logit, *mixture],
       tf.reduce_min(quantiles, axis=-2),
       tf.reduce_max(quantiles, axis=-2),
     )

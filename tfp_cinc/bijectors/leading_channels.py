@@ -62,10 +62,6 @@ class LeadingChannels(OnePassBijector):
         name=name,
       )
 
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {}
-
   @property
   def bijector(self) -> tfb.Bijector:
     """The bijector of the first channels."""

@@ -66,10 +66,6 @@ class OneByOneConv2D(ConstantJacobianBijector):
         name=name,
       )
 
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {}
-
   @property
   def matrix(self) -> InvertibleMatrix:
     """The matrix A, as it is held."""

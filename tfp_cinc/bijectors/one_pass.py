@@ -41,6 +41,10 @@ class OnePassBijector(tfb.Bijector):
     inverse_name='_inverse_with_attributes',
   )
 
+  @classmethod
+  def _parameter_properties(cls, dtype):
+    return {}  # of tensors that may have batch dimensions
+
   def _forward_with_attributes(self, x, **kwargs):
     y, log_det = self._forward_and_log_det(self._validated(x), **kwargs)
     return y, {'ildj': -log_det}

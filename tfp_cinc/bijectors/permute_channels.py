@@ -51,10 +51,6 @@ class ReverseChannels(ConstantJacobianBijector):
         name=name,
       )
 
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {}
-
   def _forward(self, x):
     return tf.reverse(x, axis=[-1])
 
@@ -117,10 +113,6 @@ class ShuffleChannels(ConstantJacobianBijector):
         parameters=parameters,
         name=name,
       )
-
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {}
 
   @property
   def permutation(self) -> tf.Tensor:

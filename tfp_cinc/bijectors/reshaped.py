@@ -84,10 +84,6 @@ class Reshaped(OnePassBijector):
         name=name,
       )
 
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {}
-
   @property
   def bijector(self) -> tfb.Bijector:
     """The bijector of events of `inner_shape`."""

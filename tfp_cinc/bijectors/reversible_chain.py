@@ -103,10 +103,6 @@ class ReversibleChain(OnePassBijector):
         name=name,
       )
 
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {}
-
   @property
   def bijectors(self) -> list[tfb.Bijector]:
     """The bijectors; the last one is applied first."""

@@ -53,10 +53,6 @@ class Squeeze(ConstantJacobianBijector):
         name=name,
       )
 
-  @classmethod
-  def _parameter_properties(cls, dtype):
-    return {}
-
   @property
   def factor(self) -> int:
     """The side of the blocks of pixels that become one."""

@@ -1,6 +1,6 @@
 """Inverses of increasing functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,8 @@ __all__ = ['increasing_root']
 
 
 def increasing_root(
-  value_and_slope: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+  value_and_slope: Callable[..., tuple[tf.Tensor, tf.Tensor]],
+  parameters: Sequence[tf.Tensor],
   low: tf.Tensor,
   high: tf.Tensor,
 ) -> tf.Tensor:
@@ -18,26 +19,28 @@ def increasing_root(
 
   A bracketing search without gradients finds x0. A step of Newton's method,
 
-    x = x0 - f(x0) / stop_gradient(f'(x0)),
+    x = x0 - f(x0; p) / stop_gradient(f'(x0; p)),
 
   polishes it, and gives it the derivative of the implicit function: that of
-  -f(x0) by whatever f depends on, over f'(x0). First derivatives are exact,
-  second ones are not.
+  -f(x0; p) by p, over f'(x0; p). First derivatives are exact, second ones are
+  not.
 
   Args:
-    value_and_slope: from x to (f(x), f'(x)), elementwise, f' > 0.
+    value_and_slope: from (x, *parameters) to (f(x), f'(x)), elementwise, with
+      f' > 0.
+    parameters: p, all tensors that f depends on.
     low: `Tensor` of the shape of x with f(low) <= 0.
     high: `Tensor` with f(high) >= 0.
 
   Returns:
     `Tensor` x.
   """
-  low, high = tf.stop_gradient(low), tf.stop_gradient(high)
+  low, high, *fixed = map(tf.stop_gradient, [low, high, *parameters])
   epsilon = float(np.finfo(low.dtype.as_numpy_dtype).eps)
   # Where rounding would leave the root outside, or the bracket is a point.
   margin = 1e-3 * (1.0 + tf.abs(low) + tf.abs(high))
   root = tfp.math.find_root_chandrupatla(
-    lambda x: value_and_slope(x)[0],
+    lambda x: value_and_slope(x, *fixed)[0],
     low=low - margin,
     high=high + margin,
     position_tolerance=4 * epsilon * (1.0 + tf.maximum(abs(low), abs(high))),
@@ -45,5 +48,5 @@ def increasing_root(
     max_iterations=100,
   ).estimated_root
   root = tf.stop_gradient(root)
-  value, slope = value_and_slope(root)
+  value, slope = value_and_slope(root, *parameters)
   return root - value / tf.stop_gradient(slope)

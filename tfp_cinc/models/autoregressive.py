@@ -30,8 +30,8 @@ def maf(
   `MaskedNetwork` and a reversal of the order. A sample takes D passes through
   each network, D the number of elements of an event.
 
-  Papamakarios et al. 2017 (Masked Autoregressive Flow), section 3; of their
-  models with 5 steps and two hidden layers of 512 (section 4 and appendix).
+  Papamakarios et al. 2017 (Masked Autoregressive Flow), section 3; the defaults
+  are those of their MAF (5) with two hidden layers of 512.
 
   Args:
     event_shape: [H, W, C] or [D].

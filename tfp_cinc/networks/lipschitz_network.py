@@ -32,7 +32,7 @@ class LipschitzNetwork(tf.Module):
   the largest eigenvalue of the smaller Gram matrix, so that the bound holds at
   each step of training and sigma has its gradient.
 
-  Behrmann et al. 2019 (Invertible Residual Networks), eq 1 and section 2.1;
+  Behrmann et al. 2019 (Invertible Residual Networks), section 2.1;
   Chen et al. 2019 (Residual Flows), section 3.3.
 
   #### Example

@@ -30,9 +30,10 @@ class MaskedNetwork(tf.Module):
   The log-scale is bounded, so that no update of training makes a scale that is
   not finite. The masks are part of the function. Those of
   `tfb.AutoregressiveNetwork` are constraints that the optimizers of Keras
-  apply: after an update by anything else its flow has no density.
+  apply: after an update by anything else its flow has no density. (And it
+  activates in float32 in any dtype.)
 
-  Germain et al. 2015 (MADE), eqs 8 to 15, with degrees that go round instead of
+  Germain et al. 2015 (MADE), section 4, with degrees that go round instead of
   random ones; Papamakarios et al. 2017 (Masked Autoregressive Flow), section 3.
 
   #### Example
@@ -71,8 +72,6 @@ class MaskedNetwork(tf.Module):
     self.condition_channels = (
       self.condition_weights[0].shape[0] if self.condition_weights else 0
     )
-    # By this name `tfb.AutoregressiveNetwork` says that it takes a condition.
-    self._conditional = self.condition_channels > 0
 
   @classmethod
   def trainable(

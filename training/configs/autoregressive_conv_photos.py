@@ -1,6 +1,6 @@
 """Raster-order masked convolutions on the photographs.
 
-  make train CONFIG=autoregressive_conv_photos
+make train CONFIG=autoregressive_conv_photos
 """
 
 from training.configs.base import get_photos_config

@@ -3,7 +3,7 @@
 import ml_collections
 from ml_collections import config_dict
 
-__all__ = ['get_base_config', 'get_photos_config']
+__all__ = ['get_base_config', 'get_digits_config', 'get_photos_config']
 
 _FLOW_ARGUMENTS = {
   'layers': str,  # as 'one_by_one+cinc'
@@ -88,6 +88,26 @@ def get_photos_config(model: str) -> ml_collections.ConfigDict:
   config.flow.depth = 4
   config.flow.coupling = 'affine'
   config.flow.hidden_channels = 128
+  config.train.num_steps = 1200
+  config.train.max_minutes = 5.0
+  config.train.schedule = 'cosine'
+  return config
+
+
+def get_digits_config(model: str) -> ml_collections.ConfigDict:
+  """A flow over the 64 pixels of a digit, for 5 minutes on 2 CPU cores.
+
+  Args:
+    model: a function of `tfp_cinc.models`.
+
+  Returns:
+    The configuration.
+  """
+  config = get_base_config()
+  config.data.name = 'digits'
+  config.data.image_size = 8
+  config.data.flip = False
+  config.flow.name = model
   config.train.num_steps = 1200
   config.train.max_minutes = 5.0
   config.train.schedule = 'cosine'

@@ -1,6 +1,6 @@
 """CInC Flow on scikit-learn's digits, 8x8 grey images padded to 16x16.
 
-  make train CONFIG=cinc_digits
+make train CONFIG=cinc_digits
 """
 
 from training.configs import cinc_photos

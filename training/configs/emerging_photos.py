@@ -1,6 +1,6 @@
 """Emerging convolutions on the photographs.
 
-  make train CONFIG=emerging_photos
+make train CONFIG=emerging_photos
 """
 
 from training.configs.base import get_photos_config

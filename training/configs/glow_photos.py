@@ -1,6 +1,6 @@
 """Glow on the photographs, to compare `cinc_photos` with.
 
-  make train CONFIG=glow_photos
+make train CONFIG=glow_photos
 """
 
 from training.configs.base import get_photos_config

@@ -1,6 +1,6 @@
 """Periodic convolutions on the photographs.
 
-  make train CONFIG=periodic_photos
+make train CONFIG=periodic_photos
 """
 
 from training.configs.base import get_photos_config

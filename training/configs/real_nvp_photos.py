@@ -1,6 +1,6 @@
 """RealNVP on the photographs, at a size for 5 minutes.
 
-  make train CONFIG=real_nvp_photos
+make train CONFIG=real_nvp_photos
 """
 
 from training.configs.base import get_photos_config

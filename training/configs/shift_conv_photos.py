@@ -1,6 +1,6 @@
 """Shift convolutions on the photographs.
 
-  make train CONFIG=shift_conv_photos
+make train CONFIG=shift_conv_photos
 """
 
 from training.configs.base import get_photos_config

@@ -19,10 +19,15 @@ MODELS = {
   'autoregressive_conv': (8, SMALL),
   'cinc': (8, SMALL),
   'emerging': (8, SMALL),
+  'ffjord': (4, {'hidden_channels': 16}),
   'glow': (8, SMALL),
+  'iaf': (4, {'depth': 2, 'hidden_channels': 32}),
+  'maf': (8, {'depth': 2, 'hidden_channels': 64}),
   'nice': (8, {'hidden_channels': 64, 'num_layers': 2}),
   'periodic': (8, SMALL),
   'real_nvp': (8, {**SMALL, 'checkerboards': 2}),
+  # Its inverse is a fixed point, of up to 1,000 iterations.
+  'residual': (8, {'depth': 3, 'hidden_channels': 32}),
   'shift_conv': (8, SMALL),
 }
 
@@ -34,7 +39,9 @@ def digits(side):
   return 16 * np.minimum(images, 15).astype(np.uint8)
 
 
-@pytest.mark.parametrize('name', [n for n in models.__all__ if n in MODELS])
+@pytest.mark.parametrize(
+  'name', [n for n in models.__all__ if n != 'multiscale_flow']
+)
 def test_learns_samples_inverts_and_is_served(name, tmp_path):
   side, options = MODELS[name]
   shape = [side, side, 1]

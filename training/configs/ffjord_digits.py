@@ -1,0 +1,14 @@
+"""A continuous flow on the digits.
+
+make train CONFIG=ffjord_digits
+"""
+
+from training.configs.base import get_digits_config
+
+
+def get_config():
+  """The configuration."""
+  config = get_digits_config('ffjord')
+  config.flow.depth = 1
+  config.flow.hidden_channels = 64
+  return config

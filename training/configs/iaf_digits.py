@@ -1,0 +1,14 @@
+"""An inverse autoregressive flow on the digits.
+
+make train CONFIG=iaf_digits
+"""
+
+from training.configs.base import get_digits_config
+
+
+def get_config():
+  """The configuration."""
+  config = get_digits_config('iaf')
+  config.flow.depth = 2
+  config.flow.hidden_channels = 128
+  return config

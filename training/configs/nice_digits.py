@@ -1,0 +1,13 @@
+"""NICE on the digits.
+
+make train CONFIG=nice_digits
+"""
+
+from training.configs.base import get_digits_config
+
+
+def get_config():
+  """The configuration."""
+  config = get_digits_config('nice')
+  config.flow.hidden_channels = 256
+  return config
