@@ -38,7 +38,8 @@ def main(argv):
 
 def _fail(error):
   """Ends this process; of several workers the first one says why."""
-  if os.environ.get('HOROVOD_RANK', '0') == '0':
+  is_elastic = os.environ.get('HOROVOD_ELASTIC') == '1'
+  if is_elastic or os.environ.get('HOROVOD_RANK', '0') == '0':
     print(f'error: {error}', file=sys.stderr)
   sys.exit(2)
 

@@ -14,7 +14,7 @@ __all__ = [
   'prepared_tfds_folder',
 ]
 
-_SOURCES = ('photos', 'digits', 'folder', 'tfds')
+_SOURCES = ('photos', 'digits', 'folder', 'arrays', 'tfds')
 
 
 def check_data(config) -> None:
@@ -42,6 +42,17 @@ def check_data(config) -> None:
       f'config.data.dir is {config.dir!r}, which is no folder; give the folder '
       'of your images.'
     )
+  if config.name == 'arrays':
+    _check_arrays(config.dir)
+  if not 0 <= config.crop < config.image_size:
+    raise UserError(
+      f'config.data.crop is {config.crop}; it must be from 0 to less than '
+      f'config.data.image_size, {config.image_size}.'
+    )
+  if config.cache_mb < 0:
+    raise UserError(
+      f'config.data.cache_mb is {config.cache_mb}; it must be at least 0.'
+    )
   several = int(os.environ.get('HOROVOD_SIZE', '1')) > 1
   if config.name == 'tfds' and (several or not config.download):
     # Several workers would download into one folder at once.
@@ -67,6 +78,7 @@ def check_numbers(config) -> None:
     'train.eval_every': 1,
     'train.checkpoint_every': 1,
     'train.keep_checkpoints': 1,
+    'train.commit_every': 1,
     'train.max_minutes': 0,
     'train.warmup_steps': 0,
     'train.clip_norm': 0,
@@ -120,11 +132,22 @@ def prepared_tfds_folder(name: str, data_dir: str) -> str:
   ]
   if not versions:
     raise UserError(
-      f'the data set {name!r} is not prepared in {root}; prepare it with the '
-      'train command of one worker and --config.data.download=True, or by '
-      f'`tfds build {name} --data_dir={root}`, on a machine with a network.'
+      f'the data set {name!r} is not prepared in {root}; prepare it by '
+      f'`python -m training prepare --dataset {name} --data_dir {root}`, or '
+      'with the train command of one worker and --config.data.download=True, '
+      'on a machine with a network.'
     )
   return str(max(versions, key=lambda path: _version_key(path.name)))
+
+
+def _check_arrays(path):
+  path = pathlib.Path(path)
+  is_there = path.is_dir() and any(path.glob('*.npy'))
+  if not is_there and not (path.suffix in ('.npy', '.npz') and path.is_file()):
+    raise UserError(
+      f'config.data.dir is {str(path)!r}; give a .npy or .npz file, or a '
+      'folder of .npy files such as train.npy and test.npy.'
+    )
 
 
 def _version_key(version):

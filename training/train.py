@@ -1,7 +1,9 @@
 """The training run, from a configuration to a folder of results."""
 
 import contextlib
+import hashlib
 import pathlib
+import signal
 import sys
 import time
 
@@ -34,8 +36,9 @@ class Run:
     self.optimizer = steps.build_optimizer(
       config.train, list(self.flow.trainable_variables)
     )
-    # Data position and random state are functions of the seed and the step.
+    # Data position and random state are functions of the seed and of these.
     self.step = tf.Variable(0, trainable=False, dtype=tf.int64)
+    self.examples = tf.Variable(0, trainable=False, dtype=tf.int64)
     self.skipped = tf.Variable(0, trainable=False, dtype=tf.int64)
     self.seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
     self.checkpoints = Checkpoints(
@@ -44,6 +47,7 @@ class Run:
       flow=self.flow,
       optimizer=self.optimizer,
       step=self.step,
+      examples=self.examples,
       skipped=self.skipped,
       seconds=self.seconds,
       seed=tf.Variable(config.seed, trainable=False, dtype=tf.int64),
@@ -55,11 +59,16 @@ class Run:
       tqdm.tqdm.write(sentence, file=sys.stdout)
       sys.stdout.flush()
 
-  def lock(self):
-    """Keeps others from training in the same folder; worker 0 holds it."""
-    if self.workers.is_first:
-      return workdir.lock(self.folder)
-    return contextlib.nullcontext()
+  def variables(self) -> list[tf.Variable]:
+    """All that the workers share."""
+    return [
+      *self.flow.variables,
+      *self.optimizer.variables(),
+      self.step,
+      self.examples,
+      self.skipped,
+      self.seconds,
+    ]
 
   def batches(self, batch_size, first_step=0, rank=0, size=1):
     """The stream of training batches of a worker."""
@@ -75,25 +84,17 @@ class Run:
     )
 
   def start(self) -> None:
-    """Restores or initializes on worker 0, and hands it to the others."""
-    if self.workers.is_first:
-      workdir.write_config(self.config, self.folder)
-      restored = self.checkpoints.restore(self.say)
-      if restored is None:
-        images = next(iter(self.batches(self.config.train.init_images)))
-        tfp_cinc.initialize_from_data(self.flow, images)
-        self.say('Initialized from data.')
-      else:
-        self.say(f'Resumed from step {restored}.')
-    self.workers.broadcast(
-      [
-        *self.flow.variables,
-        *self.optimizer.variables(),
-        self.step,
-        self.skipped,
-        self.seconds,
-      ]
-    )
+    """Restores or initializes, on worker 0."""
+    if not self.workers.is_first:
+      return
+    workdir.write_config(self.config, self.folder)
+    restored = self.checkpoints.restore(self.say)
+    if restored is None:
+      images = next(iter(self.batches(self.config.train.init_images)))
+      tfp_cinc.initialize_from_data(self.flow, images)
+      self.say('Initialized from data.')
+    else:
+      self.say(f'Resumed from step {restored}.')
 
 
 def load_run(folder: str) -> Run:
@@ -132,15 +133,54 @@ def train(config, folder: str) -> None:
   run = Run(config, folder, workers)
   for warning in run.dataset.warnings:
     run.say(warning)
-  with run.lock():
-    run.start()
-    _train_steps(run)
+  with contextlib.ExitStack() as held, Termination() as termination:
+
+    def body():
+      # Whoever is worker 0 now, an elastic run may have lost the one before.
+      if workers.is_first:
+        held.pop_all().close()
+        held.enter_context(workdir.lock(run.folder))
+      workers.check_same(workdir.facts(config))
+      if workers.is_elastic:
+        run.say(f'{workers.size} workers go on from step {int(run.step)}.')
+      _train_steps(run, termination)
+
     if workers.is_first:
+      held.enter_context(workdir.lock(run.folder))
+    run.start()
+    workers.run(body, run.variables)
+    if termination.asked:
+      run.say(f'Ended at step {int(run.step)}; the same command resumes.')
+    elif workers.is_first:
       run.say('Evaluating, sampling and exporting ...')
       _write_results(run)
 
 
-def _train_steps(run):
+class Termination:
+  """Whether this process was asked to end, by SIGTERM.
+
+  A cluster's scheduler sends it some seconds before it kills.
+
+  Attributes:
+    asked: whether the signal has come.
+  """
+
+  def __init__(self):
+    self.asked = False
+    self._before = None
+
+  def __enter__(self):
+    def note(*_):
+      self.asked = True
+
+    self._before = signal.signal(signal.SIGTERM, note)
+    return self
+
+  def __exit__(self, *_):
+    signal.signal(signal.SIGTERM, self._before)
+
+
+def _train_steps(run, termination):
   """The training loop, from the step that the run is at to the last."""
   config, workers = run.config.train, run.workers
   first_step = int(run.step)
@@ -182,8 +222,11 @@ def _train_steps(run):
       now = time.monotonic()
       out_of_time = now - started + 2 * step_seconds >= limit
       images = next(batches)
-      metrics = train_step(images, tf.constant(out_of_time))
+      metrics = train_step(
+        images, tf.constant(out_of_time or termination.asked)
+      )
       run.step.assign_add(1)
+      run.examples.assign_add(images_a_step)
       step = int(run.step)
       run.seconds.assign(time.monotonic() - started)
       step_seconds = time.monotonic() - now
@@ -195,6 +238,8 @@ def _train_steps(run):
         _check_skipped(run, skipped_in_a_row, saved_step)
       else:
         skipped_in_a_row = 0
+      if step % config.commit_every == 0:
+        workers.commit()
       is_last = stop or step == config.num_steps
       if not workers.is_first:
         continue
@@ -208,10 +253,6 @@ def _train_steps(run):
           f'{speed:.0f} images/s',
           refresh=False,
         )
-      if step % config.eval_every == 0 or is_last:
-        _write_test_summaries(run, log_prob)
-        logged_time = time.monotonic()
-        logged_step = step
       due = step % config.checkpoint_every == 0 and not skipped_in_a_row
       if due or is_last:
         # The step was finite, but what it made of the weights may not be.
@@ -220,6 +261,17 @@ def _train_steps(run):
           saved_step = step
         else:
           run.say(f'No checkpoint at step {step}: the loss is not finite.')
+      if not termination.asked and (step % config.eval_every == 0 or is_last):
+        _write_test_summaries(run, log_prob)
+        logged_time = time.monotonic()
+        logged_step = step
+  digest = hashlib.sha256()
+  for variable in run.flow.variables:
+    digest.update(variable.numpy().tobytes())
+  workers.check_same({f'weights at step {int(run.step)}': digest.hexdigest()})
+  # Told to one worker, it is told to all.
+  asked = workers.mean(tf.constant(float(termination.asked)))
+  termination.asked = float(asked) > 0
 
 
 def _check_skipped(run, in_a_row, saved_step):

@@ -16,6 +16,7 @@ from training.errors import UserError
 
 __all__ = [
   'check_config',
+  'facts',
   'flat',
   'lock',
   'read_config',
@@ -101,14 +102,24 @@ def write_config(config, workdir: str) -> None:
       return
     content = {**old, **content}
   else:
-    versions = {'python': platform.python_version()}
-    for package in _PACKAGES:
-      try:
-        versions[package] = importlib.metadata.version(package)
-      except importlib.metadata.PackageNotFoundError:
-        versions[package] = None
-    content.update(versions=versions, git_commit=_git_commit())
+    content.update(versions=_versions(), git_commit=_git_commit())
   write_json(path, content)
+
+
+def facts(config) -> dict[str, object]:
+  """What all workers of a run must have in common: name -> value."""
+  values = {f'config.{key}': v for key, v in flat(config.to_dict()).items()}
+  return {**values, **_versions()}
+
+
+def _versions():
+  versions = {'python': platform.python_version()}
+  for package in _PACKAGES:
+    try:
+      versions[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      versions[package] = None
+  return versions
 
 
 @contextlib.contextmanager

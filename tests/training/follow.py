@@ -26,6 +26,7 @@ def main(out, poison=-1):
   config.seed += workers.rank
   run = Run(config, '/nonexistent', workers)
   run.start()
+  workers.broadcast(run.variables())
   config.seed = 0
   train_step = steps.make_train_step(
     run.flow,

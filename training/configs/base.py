@@ -31,16 +31,27 @@ def get_base_config() -> ml_collections.ConfigDict:
   """What is true of all; every value can be overridden."""
   config = ml_collections.ConfigDict()
   config.seed = 0  # of the initial weights, the order of the data, the noise
+  config.smoke = False  # two small steps on made-up images, see smoke.py
 
   config.data = data = ml_collections.ConfigDict()
-  data.name = 'photos'  # 'photos', 'digits', 'folder' or 'tfds'
+  # 'photos', 'digits', 'folder', 'arrays', 'tfds' or 'made_up'
+  data.name = 'photos'
   data.image_size = 32  # height and width in pixels
   data.num_bits = 8  # of a pixel, 1 to 8
+  data.channels = 3  # 'made_up': of its images
   data.flip = True  # mirror training images at random
-  data.dir = ''  # 'folder': the images' folder; 'tfds': its data_dir
+  # Move training images at random by up to so many pixels; 0: not.
+  data.crop = 0
+  # 'folder': the images' folder; 'arrays': a .npy or .npz file, or a folder of
+  # .npy files; 'tfds': its data_dir
+  data.dir = ''
   data.tfds_name = ''  # 'tfds': name[/config][:version], as 'cifar10'
   data.download = False  # 'tfds': download and prepare where it is missing
   data.test_fraction = 0.1  # held out, where the data set has no test split
+  # MiB of decoded training images that each worker keeps in memory, at most.
+  data.cache_mb = 2048
+  # Where those of larger data sets are kept in a file; '': decoded at each use.
+  data.cache_dir = ''
 
   # A function of tfp_cinc.models, and arguments of it. What is None here is
   # left to the function; not every function has all of them.
@@ -53,10 +64,18 @@ def get_base_config() -> ml_collections.ConfigDict:
   train.num_steps = 2000
   train.max_minutes = 0.0  # of training time, over all resumed runs; 0: no end
   train.batch_size = 64  # images a step, shared out among the workers
+  # When workers come or go: 'global' keeps the images of a step of all workers;
+  # with 'per_worker', batch_size is each worker's and kept, and the learning
+  # rate grows in proportion to the workers, from those it started with.
+  train.scale_rule = 'global'
+  train.accumulate = 1  # parts that a worker's images go through the flow in
+  train.optimizer = 'adam'  # or 'adamax'
   train.learning_rate = 1e-3
   train.schedule = 'constant'  # after the warm-up: 'constant' or 'cosine'
   train.warmup_steps = 50
+  train.warmup_epochs = 0.0  # in place of warmup_steps, where it is not 0
   train.clip_norm = 1.0  # of the gradient; 0: no clipping
+  train.ema_decay = 0.999  # of the weights' moving average; 0: none
   train.compress_gradients = False  # send them between workers as float16
   train.init_images = 256  # for the data-dependent initialization
   train.max_skipped = 10  # steps in a row that are not finite, before it ends
@@ -64,6 +83,7 @@ def get_base_config() -> ml_collections.ConfigDict:
   train.eval_every = 500
   train.checkpoint_every = 200
   train.keep_checkpoints = 3
+  train.commit_every = 10  # elastic: where it goes on when a worker is lost
   train.deterministic = True  # the same bits at every run on the same machine
 
   config.eval = evaluation = ml_collections.ConfigDict()
