@@ -10,7 +10,15 @@ import pathlib
 import subprocess
 import sys
 
-NAMES = ('solvers', 'sampling', 'training', 'memory', 'tracing', 'scaling')
+NAMES = (
+  'solvers',
+  'sampling',
+  'training',
+  'memory',
+  'tracing',
+  'scaling',
+  'data',
+)
 FOLDER = 'runs/benchmarks'
 INTRODUCTION = """# Measured
 

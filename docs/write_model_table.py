@@ -1,7 +1,9 @@
-"""Writes the README's table of models: `python docs/write_model_table.py`.
+"""Writes the tables of configurations: `python docs/write_model_table.py`.
 
-Each row is a configuration in training/configs; its model and the number of
-parameters are those of the flow that it builds.
+Each row of the README's is a configuration in training/configs for a few
+minutes; its model and the number of parameters are those of the flow that it
+builds. Each row of docs/configs.md is one of a paper's experiment, whose flow
+would take long to build; the published result is what its docstring says.
 """
 
 import importlib
@@ -12,7 +14,9 @@ from tfp_cinc import math
 from training import datasets, steps
 
 ROOT = pathlib.Path(__file__).parents[1]
+CONFIGS = ROOT / 'training' / 'configs'
 README = ROOT / 'README.md'
+PAPER_PAGE = ROOT / 'docs' / 'configs.md'
 START, END = '<!-- models -->\n', '<!-- end of models -->'
 
 PAPERS = {
@@ -31,21 +35,78 @@ PAPERS = {
 }
 
 
+PAPER_PAGE_START = """\
+# The papers' experiments
+
+Each row is a file of [training/configs](../training/configs), whose docstring
+has its command and what was chosen where the paper says nothing; all share
+`papers.py`. The results are the papers'; none of these has been trained here.
+`downsampled_imagenet` is van den Oord's downsampling. `--config.smoke=True`
+makes two small steps of any of them on made-up images, without its data.
+
+This page is written by `python docs/write_model_table.py`.
+
+"""
+
+
+def is_small(name: str) -> bool:
+  """Whether a configuration is for minutes, and not a paper's experiment."""
+  return name.endswith(('_photos', '_digits'))
+
+
+def modules():
+  """(name, module) of each configuration."""
+  for path in sorted(CONFIGS.glob('[a-z]*_*.py')):
+    yield path.stem, importlib.import_module(f'training.configs.{path.stem}')
+
+
 def rows():
-  """(model, paper, configuration, number of parameters) of each."""
-  for path in sorted((ROOT / 'training' / 'configs').glob('*_*.py')):
-    if path.stem == '__init__':
+  """(model, paper, configuration, number of parameters) of the small ones."""
+  for config_name, module in modules():
+    if not is_small(config_name):
       continue
-    module = importlib.import_module(f'training.configs.{path.stem}')
     config = module.get_config()
     shape = datasets.load(config.data).image_shape
     flow = steps.build_flow(config, shape)
     name = config.flow.name
-    yield name, PAPERS[name], path.stem, math.parameter_count(flow)
+    yield name, PAPERS[name], config_name, math.parameter_count(flow)
+
+
+def paper_table() -> str:
+  """The table of the papers' experiments in Markdown."""
+  lines = [
+    '| config | flow | data | L | K | published | source |',
+    '|---|---|---|---:|---:|---|---|',
+  ]
+  for name, module in modules():
+    if is_small(name):
+      continue
+    config = module.get_config()
+    flow, data = config.flow, config.data
+    published, source = published_result(module)
+    quad = ', quad-coupling' if flow.coupling == 'quad' else ''
+    cells = [
+      f'`{name}`',
+      PAPERS[flow.name] + quad,
+      f'`{data.tfds_name}`' if data.name == 'tfds' else 'a folder',
+      flow.levels or '-',
+      flow.depth,
+      published,
+      source,
+    ]
+    lines.append(f'| {" | ".join(map(str, cells))} |')
+  return '\n'.join(lines) + '\n'
+
+
+def published_result(module) -> tuple[str, str]:
+  """The result and its source, of 'Published: RESULT (SOURCE).'."""
+  _, _, text = module.__doc__.partition('Published: ')
+  paragraph = ' '.join(text.split('\n\n')[0].split())
+  return re.fullmatch(r'(.+?) \((.+)\)\.', paragraph).groups()
 
 
 def table() -> str:
-  """The table in Markdown."""
+  """The README's table in Markdown."""
   lines = ['| model | paper | config | parameters |', '|---|---|---|---:|']
   lines += [
     f'| `models.{model}` | {paper} | `{config}` | {parameters:,} |'
@@ -55,7 +116,8 @@ def table() -> str:
 
 
 def main():
-  """Replaces what stands between the two marks in the README."""
+  """Writes the page, and what stands between the two marks in the README."""
+  PAPER_PAGE.write_text(PAPER_PAGE_START + paper_table())
   text = README.read_text()
   pattern = re.escape(START) + '.*?' + re.escape(END)
   new = START + table() + END

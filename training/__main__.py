@@ -1,4 +1,4 @@
-"""`python -m training COMMAND`: train, evaluate or sample."""
+"""`python -m training COMMAND`: train a flow, look after it, use it."""
 
 import difflib
 import os
@@ -8,10 +8,10 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from training import preflight, workdir
+from training import preflight, smoke, workdir
 from training.errors import UserError
 
-_COMMANDS = ('train', 'evaluate', 'sample')
+_COMMANDS = ('train', 'evaluate', 'sample', 'status', 'inspect', 'prepare')
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file(
@@ -24,6 +24,8 @@ flags.DEFINE_integer('noise_draws', 8, 'evaluate: noise draws of an image.')
 flags.DEFINE_integer('number', 64, 'sample: how many images.')
 flags.DEFINE_float('temperature', 1.0, 'sample: standard deviation of latents.')
 flags.DEFINE_integer('sample_seed', 0, 'sample: seed of the latents.')
+flags.DEFINE_string('dataset', None, 'prepare: name[/config][:version].')
+flags.DEFINE_string('data_dir', '', 'prepare: the folder of all data sets.')
 
 
 def main(argv):
@@ -45,39 +47,63 @@ def _fail(error):
 
 
 def _run(argv):
+  """Runs the command; what it needs is imported once the call is right."""
+  if len(argv) == 3 and argv[1] in ('status', 'inspect'):
+    argv, FLAGS.workdir = argv[:2], argv[2]
   if len(argv) != 2 or argv[1] not in _COMMANDS:
     raise UserError(
       f'call `python -m training COMMAND` with one of {list(_COMMANDS)}; '
       'for example `python -m training train --config '
       'training/configs/cinc_photos.py --workdir runs/cinc_photos`.'
     )
+  command = argv[1]
+  if command == 'prepare':
+    if not FLAGS.dataset:
+      raise UserError("--dataset is missing: name a data set, as 'cifar10'.")
+    from training.prepare import prepare
+
+    print(f'Prepared in {prepare(FLAGS.dataset, FLAGS.data_dir)}')
+    return
   if not FLAGS.workdir:
     raise UserError('--workdir is missing: name the folder of the run.')
-  if argv[1] == 'train':
-    if FLAGS.config is None:
-      raise UserError(
-        '--config is missing: name a file such as '
-        'training/configs/cinc_photos.py.'
-      )
-    preflight.check_data(FLAGS.config.data)
-    preflight.check_numbers(FLAGS.config)
-    preflight.check_horovod()
-    workdir.check_config(FLAGS.config, FLAGS.workdir)
-    from training.train import train
+  if command == 'train':
+    _train()
+  elif command == 'status':
+    from training.status import status
 
-    train(FLAGS.config, FLAGS.workdir)
+    status(FLAGS.workdir)
+  elif command == 'inspect':
+    from training.inspect_run import inspect
+
+    inspect(FLAGS.workdir)
   else:
     workdir.read_config(FLAGS.workdir)
     if min(FLAGS.number, FLAGS.noise_draws) < 1:
       raise UserError('--number and --noise_draws must be at least 1.')
     from training import use
 
-    if argv[1] == 'evaluate':
+    if command == 'evaluate':
       use.evaluate(FLAGS.workdir, FLAGS.noise_draws)
     else:
       use.sample(
         FLAGS.workdir, FLAGS.number, FLAGS.temperature, FLAGS.sample_seed
       )
+
+
+def _train():
+  if FLAGS.config is None:
+    raise UserError(
+      '--config is missing: name a file such as '
+      'training/configs/cinc_photos.py.'
+    )
+  config = smoke.reduce(FLAGS.config)
+  preflight.check_data(config.data)
+  preflight.check_numbers(config)
+  preflight.check_horovod()
+  workdir.check_config(config, FLAGS.workdir)
+  from training.train import train
+
+  train(config, FLAGS.workdir)
 
 
 def check_overrides(argv) -> None:

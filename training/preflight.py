@@ -14,7 +14,7 @@ __all__ = [
   'prepared_tfds_folder',
 ]
 
-_SOURCES = ('photos', 'digits', 'folder', 'arrays', 'tfds')
+_SOURCES = ('photos', 'digits', 'folder', 'arrays', 'tfds', 'made_up')
 
 
 def check_data(config) -> None:
@@ -81,6 +81,9 @@ def check_numbers(config) -> None:
     'train.commit_every': 1,
     'train.max_minutes': 0,
     'train.warmup_steps': 0,
+    'train.warmup_epochs': 0,
+    'train.accumulate': 1,
+    'train.ema_decay': 0,
     'train.clip_norm': 0,
     'eval.batch_size': 1,
     'eval.num_images': 1,

@@ -1,13 +1,16 @@
 """The training step, the evaluation step and what they are made of."""
 
 import inspect
+from collections.abc import Callable
 
 import tensorflow as tf
-import tf_keras
 
 import tfp_cinc
 from tfp_cinc.internal.choices import nearest_name
+from training import flat
+from training.averaging import WeightAverage
 from training.errors import UserError
+from training.optimization import build_optimizer, learning_rates
 
 __all__ = [
   'build_flow',
@@ -53,99 +56,106 @@ def build_flow(config, image_shape):
     raise UserError(f'config.flow: {error}') from None
 
 
-def build_optimizer(config, variables):
-  """Adam with `learning_rates(config)`, its slots created.
-
-  Args:
-    config: the `train` part of a configuration.
-    variables: what it will train.
-
-  Returns:
-    `tf_keras.optimizers.legacy.Adam`.
-  """
-  # The one with a kernel for each variable: the newer one builds its update out
-  # of some 35 operations, which takes longer to trace than the whole flow.
-  optimizer = tf_keras.optimizers.legacy.Adam(learning_rates(config))
-  optimizer._create_all_weights(list(variables))
-  return optimizer
-
-
-def learning_rates(config):
-  """The learning rate by step: a linear warm-up, then constant or a cosine.
-
-  Args:
-    config: the `train` part of a configuration.
-
-  Returns:
-    `tf_keras.optimizers.schedules.LearningRateSchedule`.
-
-  Raises:
-    UserError: if the schedule is unknown.
-  """
-  rate, warmup = config.learning_rate, config.warmup_steps
-  schedules = tf_keras.optimizers.schedules
-  if config.schedule == 'cosine':
-    return schedules.CosineDecay(
-      initial_learning_rate=rate / max(1, warmup),
-      warmup_target=rate,
-      warmup_steps=warmup,
-      decay_steps=max(1, config.num_steps - warmup),
-      alpha=0.01,
-    )
-  if config.schedule == 'constant':
-    # From rate / warmup at the first step to rate, and then no further.
-    return schedules.PolynomialDecay(
-      initial_learning_rate=rate / max(1, warmup),
-      decay_steps=max(1, warmup - 1),
-      end_learning_rate=rate,
-    )
-  raise UserError(
-    f"config.train.schedule is {config.schedule!r}; it must be 'constant' or "
-    f"'cosine'{nearest_name(config.schedule, ['constant', 'cosine'])}."
-  )
-
-
 def make_train_step(
-  flow, optimizer, workers, *, num_bits, clip_norm, compress=False
-):
+  flow,
+  optimizer,
+  workers,
+  *,
+  num_bits: int,
+  clip_norm: float,
+  compress: bool = False,
+  global_batch: int | None = None,
+  accumulate: int = 1,
+  average: WeightAverage | None = None,
+) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
   """The function of one step of all workers.
 
-  A step whose loss or gradient is not finite on any worker leaves weights and
-  optimizer as they are, on all of them: all look at the same means.
+  The loss is the mean over the images of all workers, each image with the same
+  weight, whether or not the workers have equally many. A step whose loss or
+  gradient is not finite on any worker leaves weights, optimizer and average as
+  they are, on all of them: all look at the same means.
 
   Args:
     flow: what to train.
     optimizer: with its slots created.
-    workers: `Workers`.
+    workers: `Workers`; where their number changes, make another step.
     num_bits: of a pixel.
     clip_norm: the largest norm of the gradient, 0 for no clipping.
     compress: whether gradients travel between workers as float16.
+    global_batch: the images of a step over all workers; None where each worker
+      has as many as this one.
+    accumulate: into how many parts to cut a worker's images, to go through the
+      flow one after the other: it takes the memory of one of them. There are
+      fewer parts where the images are too few, and the last may be smaller.
+    average: of the weights, to be kept up to date.
 
   Returns:
-    A function of this worker's images and of a bool, whether it wishes to stop;
-    it returns a dict of scalars: 'bits_per_dim' and 'gradient_norm' (means over
-    all workers), 'skipped', and 'stop', whether any worker wishes to.
+    A function of this worker's images [N, H, W, C], N static, and of a bool,
+    whether it wishes to stop; it returns a dict of scalars: 'bits_per_dim' and
+    'gradient_norm' (of the mean over all workers' images, before clipping),
+    'skipped', and 'stop', whether any worker wishes to.
   """
   variables = list(flow.trainable_variables)
 
-  @tf.function
-  def train_step(images, stop):
+  def loss_and_gradient(images, count):
+    """A part's share of the loss, and its gradient as one vector."""
     with tf.GradientTape() as tape:
       bits_per_dim = tfp_cinc.bits_per_dim(
         flow.log_prob(images), flow.event_shape, num_bits
       )
-      loss = tf.reduce_mean(bits_per_dim)
-    tape = workers.gradient_tape(tape, compress)
-    gradients = tape.gradient(loss, variables)
-    norm = tf.linalg.global_norm(gradients)
+      loss = tf.reduce_sum(bits_per_dim) / count
+    gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
+    return loss, flat.join(gradients)
+
+  def accumulated(images, count):
+    """`loss_and_gradient` of images that go through the flow in parts."""
+    part = -(-images.shape[0] // accumulate)
+    number = -(-images.shape[0] // part)
+    if number == 1:
+      return loss_and_gradient(images, count)
+
+    def add(i, *sums):
+      some = images[i * part : (i + 1) * part]
+      if images.shape[0] % part == 0:
+        some.set_shape([part, *images.shape[1:]])
+      terms = loss_and_gradient(some, count)
+      return i + 1, *(a + b for a, b in zip(sums, terms, strict=True))
+
+    length = sum(variable.shape.num_elements() for variable in variables)
+    zeros = [tf.zeros(shape, variables[0].dtype) for shape in ([], [length])]
+    # One at a time: the parts do not wait for each other by themselves.
+    _, *sums = tf.while_loop(
+      lambda i, *_: i < number, add, [0, *zeros], parallel_iterations=1
+    )
+    return sums
+
+  # Without autograph, which would look through the code of the whole flow.
+  @tf.function(autograph=False)
+  def train_step(images, stop):
+    count = global_batch / workers.size if global_batch else images.shape[0]
+    loss, gradient = accumulated(images, count)
+    # One tensor, so that there is one reduction between workers.
+    if compress and workers.size > 1:
+      gradient = tf.cast(gradient, tf.float16)
+    gradient = tf.cast(workers.mean(gradient), loss.dtype)
+    norm = tf.linalg.global_norm([gradient])
     if clip_norm:
-      gradients, _ = tf.clip_by_global_norm(gradients, clip_norm, use_norm=norm)
+      (gradient,), _ = tf.clip_by_global_norm(
+        [gradient], clip_norm, use_norm=norm
+      )
     loss, stop = tf.unstack(
       workers.mean(tf.stack([loss, tf.cast(stop, loss.dtype)]))
     )
     finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
-    if finite:
+
+    def update():
+      gradients = flat.split(gradient, variables)
       optimizer.apply_gradients(zip(gradients, variables, strict=True))
+      if average is not None:
+        average.update()
+      return True
+
+    tf.cond(finite, update, lambda: False)
     return {
       'bits_per_dim': loss,
       'gradient_norm': norm,

@@ -6,7 +6,7 @@ import numpy as np
 
 from training import evaluate as evaluation
 from training import pictures, steps
-from training.train import load_run
+from training.run import load_run
 
 __all__ = ['evaluate', 'sample']
 
@@ -19,13 +19,14 @@ def evaluate(folder: str, noise_draws: int) -> None:
     noise_draws: draws of dequantization noise for each image.
   """
   run = load_run(folder)
-  bits = evaluation.bits_per_dim(
-    steps.make_log_prob(run.flow),
-    run.dataset.test_images,
-    num_bits=run.config.data.num_bits,
-    draws=noise_draws,
-    batch_size=run.config.eval.batch_size,
-  )
+  with run.average.applied():
+    bits = evaluation.bits_per_dim(
+      steps.make_log_prob(run.flow),
+      run.dataset.test_images,
+      num_bits=run.config.data.num_bits,
+      draws=noise_draws,
+      batch_size=run.config.eval.batch_size,
+    )
   print(
     f'Test bits/dim {np.mean(bits):.4f} +- '
     f'{np.std(bits) / np.sqrt(len(bits)):.4f} (standard error over {len(bits)} '
@@ -43,13 +44,14 @@ def sample(folder: str, number: int, temperature: float, seed: int) -> None:
     seed: of the latents.
   """
   run = load_run(folder)
-  images = evaluation.sample(
-    run.flow,
-    number,
-    temperature=temperature,
-    num_bits=run.config.data.num_bits,
-    seed=seed,
-  )
+  with run.average.applied():
+    images = evaluation.sample(
+      run.flow,
+      number,
+      temperature=temperature,
+      num_bits=run.config.data.num_bits,
+      seed=seed,
+    )
   path = pathlib.Path(folder, f'samples_{temperature:g}_{seed}.png')
   width = int(np.ceil(np.sqrt(number)))
   rows = {

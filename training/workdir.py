@@ -26,7 +26,13 @@ __all__ = [
 ]
 
 # What a run may be continued with another value of.
-_MAY_CHANGE = ('train.num_steps', 'train.max_minutes')
+_MAY_CHANGE = (
+  'data.cache_dir',
+  'data.cache_mb',
+  'train.commit_every',
+  'train.max_minutes',
+  'train.num_steps',
+)
 
 _PACKAGES = (
   'tfp_cinc',
@@ -43,8 +49,8 @@ _PACKAGES = (
 def check_config(config, workdir: str) -> None:
   """Raises `UserError` where a workdir holds a run of another configuration.
 
-  `train.num_steps` and `train.max_minutes` may differ: a run may go on for
-  longer.
+  A run may go on for longer: `train.num_steps` and `train.max_minutes` may
+  differ, and so may what decides about memory alone.
 
   Args:
     config: the configuration of the run to start.

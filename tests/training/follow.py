@@ -13,7 +13,7 @@ import tensorflow as tf
 from tests.training import tiny
 from training import steps
 from training.distributed import Workers
-from training.train import Run
+from training.run import Run
 
 NUM_STEPS = 12
 
@@ -36,7 +36,8 @@ def main(out, poison=-1):
     clip_norm=1.0,
     compress=poison >= 0,
   )
-  stream = run.batches(16, rank=workers.rank, size=workers.size)
+  config.train.batch_size = 16
+  stream = run.batches()
   losses, skipped, same = [], [], []
   for step, images in enumerate(stream.take(NUM_STEPS)):
     if step == poison and workers.is_first:

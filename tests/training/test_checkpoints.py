@@ -1,38 +1,25 @@
 """Checkpoints are whole or not there."""
 
+import errno
 import json
 import os
 
+import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
+from tests.training.counted import (
+  Counted,
+  flip_a_bit,
+  names,
+  restored,
+  truncate,
+)
+from tests.training.test_snapshots import model
+from training import manifest
 from training.checkpoints import Checkpoints
 from training.errors import UserError
-
-
-class Counted:
-  """A variable and its checkpoints."""
-
-  def __init__(self, folder, keep=3):
-    self.value = tf.Variable(0.0)
-    self.checkpoints = Checkpoints(folder, keep, value=self.value)
-
-  def save(self, *steps):
-    for step in steps:
-      self.value.assign(step)
-      self.checkpoints.save(step)
-    return self
-
-
-def restored(folder):
-  """(step, value, what was said) of a fresh reader."""
-  reader, said = Counted(folder), []
-  step = reader.checkpoints.restore(said.append)
-  return step, float(reader.value), said
-
-
-def names(folder):
-  return sorted(path.name for path in folder.iterdir())
 
 
 def test_nothing_there(tmp_path):
@@ -43,16 +30,6 @@ def test_keeps_the_newest(tmp_path):
   Counted(tmp_path).save(1, 2, 10, 100)
   assert names(tmp_path) == [f'step_{step:09d}' for step in (2, 10, 100)]
   assert restored(tmp_path) == (100, 100.0, [])
-
-
-def truncate(path):
-  os.truncate(path, path.stat().st_size - 9)
-
-
-def flip_a_bit(path):
-  content = bytearray(path.read_bytes())
-  content[len(content) // 2] ^= 1
-  path.write_bytes(content)
 
 
 def foreign(path):
@@ -99,7 +76,8 @@ def test_a_damaged_newest_one_does_not_crowd_out_new_ones(tmp_path):
 def test_of_another_program(tmp_path):
   other = Checkpoints(tmp_path, 3, another=tf.Variable([1.0]))
   other.save(1)
-  with pytest.raises(UserError, match='is of another flow'):
+  other.wait()
+  with pytest.raises(UserError, match='holds no value: it is of another'):
     restored(tmp_path)
 
 
@@ -117,5 +95,173 @@ def test_remains_of_a_killed_writer_are_ignored_and_removed(tmp_path):
   (tmp_path / '.tmp_step_000000002').mkdir()
   (tmp_path / '.tmp_step_000000002' / 'state.index').write_text('half')
   assert restored(tmp_path) == (1, 1.0, [])
+  Counted(tmp_path).save(2)
+  assert names(tmp_path) == ['step_000000001', 'step_000000002']
+
+
+def test_of_another_shape(tmp_path):
+  other = Checkpoints(tmp_path, 3, value=tf.Variable([1.0]))
+  other.save(1)
+  other.wait()
+  with pytest.raises(UserError, match='is of another flow'):
+    restored(tmp_path)
+
+
+def test_from_before_there_was_another_object(tmp_path):
+  Counted(tmp_path).save(1)
+  new = Checkpoints(
+    tmp_path,
+    3,
+    value=tf.Variable(0.0),
+    examples=tf.Variable(0, dtype=tf.int64),
+    empty=tf.Module(),
+  )
+  with pytest.raises(UserError, match='step_000000001 holds no examples: it'):
+    new.restore()
+
+
+def test_of_another_program_in_another_format(tmp_path):
+  folder = tmp_path / 'step_000000001'
+  folder.mkdir()
+  (folder / 'state.index').write_text('weights')
+  (folder / 'state.data-00000-of-00001').write_text('of another kind')
+  manifest.seal(folder, step=1, metric=None, written=0.0)
+  with pytest.raises(UserError, match='is of another flow'):
+    restored(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(UserError, match=os.strerror(errno.ENOTDIR)):
+    restored(tmp_path / 'file')
+
+
+def test_of_the_first_format(tmp_path):
+  """Its manifest had no sum of itself."""
+  Counted(tmp_path).save(1)
+  path = tmp_path / 'step_000000001' / 'manifest.json'
+  files = json.loads(path.read_text())['files']
+  path.write_text(json.dumps({'step': 1, 'files': files}))
+  assert restored(tmp_path) == (1, 1.0, [])
+
+
+def test_all_is_restored(tmp_path):
+  objects = model()
+  writer = Checkpoints(tmp_path, 1, **objects)
+  writer.save(7)
+  saved = [x.numpy() for x in objects['optimizer'].weights]
+  for variable in objects['optimizer'].weights:
+    variable.assign(tf.zeros_like(variable))
+  assert writer.restore() == 7
+  for variable, value in zip(objects['optimizer'].weights, saved, strict=True):
+    np.testing.assert_array_equal(variable, value)
+
+
+def test_variables_made_after_the_first_save_are_saved_too(tmp_path):
+  module = tf.Module()
+  module.first = tf.Variable(1.0)
+  writer = Checkpoints(tmp_path, 3, module=module)
+  writer.save(1)
+  module.second = tf.Variable(2.0)
+  writer.save(2)
+  module.second.assign(0.0)
+  assert writer.restore() == 2
+  assert float(module.second) == 2.0
+
+
+def test_state_that_is_no_variable_is_not_lost_in_silence(tmp_path):
+  iterator = iter(tf.data.Dataset.range(3))
+  writer = Checkpoints(tmp_path, 3, iterator=iterator)
+  with pytest.raises(TypeError, match=r'is not of a tf\.Variable'):
+    writer.save(1)
+
+
+def test_values_are_those_of_the_moment_of_save(tmp_path):
+  """They are changed at once, in all ways in which training changes them."""
+  values = [tf.Variable(tf.zeros([1 << 19])) for _ in range(3)]
+  optimizer = tf_keras.optimizers.legacy.Adam(1.0)
+  optimizer._create_all_weights(values)
+  writer = Checkpoints(tmp_path, 30, values=values, optimizer=optimizer)
+
+  @tf.function
+  def change():
+    for value in values:
+      value.assign_add(tf.ones_like(value))
+      value.scatter_nd_update([[0], [7]], [-1.0, -1.0])
+    ones = [tf.ones_like(value) for value in values]
+    optimizer.apply_gradients(zip(ones, values, strict=True))
+
+  expected = {}
+  for step in range(10):
+    for value in values:
+      value.assign(tf.fill(value.shape, float(step)))
+    if step % 3 == 0:
+      change()
+    expected[step] = [x.numpy() for x in [*values, *optimizer.weights]]
+    writer.save(step)
+    change()
+    for value in values:
+      value.assign(tf.fill(value.shape, -5.0))
+  assert writer.wait()
+  for step in expected:
+    single = tmp_path / f'only_{step}'
+    single.mkdir()
+    (tmp_path / f'step_{step:09d}').rename(single / f'step_{step:09d}')
+    reader = Checkpoints(single, 1, values=values, optimizer=optimizer)
+    assert reader.restore() == step
+    for variable, value in zip(
+      [*values, *optimizer.weights], expected[step], strict=True
+    ):
+      np.testing.assert_array_equal(variable, value)
+
+
+def test_keeps_the_best_too(tmp_path):
+  counted = Counted(tmp_path, keep=2)
+  nan = float('nan')
+  counted.save(1, 2, 3, 4, 5, metrics=[3.5, 3.2, nan, 3.4, -float('inf')])
+  assert names(tmp_path) == [f'step_{step:09d}' for step in (2, 4, 5)]
+  counted.save(6, 7, 8)
+  assert names(tmp_path) == [f'step_{step:09d}' for step in (2, 7, 8)]
+  # The process that goes on knows which is the best; the old best goes.
+  reader = Counted(tmp_path, keep=2)
+  assert reader.checkpoints.restore_best() == 2
+  assert float(reader.value) == 2.0
+  reader.save(9, 10, 11, 12, metrics=[3.1])
+  assert names(tmp_path) == [f'step_{step:09d}' for step in (9, 11, 12)]
+  assert reader.checkpoints.restore_best() == 9
+  assert reader.checkpoints.restore() == 12
+
+
+def test_the_best_without_metrics(tmp_path):
+  counted = Counted(tmp_path).save(1, 2, metrics=[None, float('nan')])
+  assert counted.checkpoints.restore_best() is None
+
+
+def test_a_damaged_best_gives_way_to_the_next_best(tmp_path):
+  Counted(tmp_path, keep=3).save(1, 2, 3, metrics=[3.1, 3.0, 3.2])
+  flip_a_bit(tmp_path / 'step_000000002' / 'state.data-00000-of-00001')
+  reader = Counted(tmp_path, keep=1)
+  assert reader.checkpoints.restore_best() == 1
+  assert len(reader.said) == 1
+  assert 'step_000000002 is not whole' in reader.said[0]
+  # A best that is damaged is not kept as the best.
+  reader.save(4)
+  assert names(tmp_path) == ['step_000000001', 'step_000000004']
+
+
+def test_a_step_that_is_written_once_more(tmp_path):
+  counted = Counted(tmp_path).save(1, 2)
+  counted.value.assign(7.0)
+  counted.checkpoints.save(2)
+  counted.checkpoints.wait()
+  assert names(tmp_path) == ['step_000000001', 'step_000000002']
+  assert restored(tmp_path) == (2, 7.0, [])
+
+
+def test_killed_while_a_step_is_written_once_more(tmp_path):
+  """What was there stays under another name until the new one is there."""
+  Counted(tmp_path).save(1, 2)
+  (tmp_path / 'step_000000002').rename(tmp_path / 'step_000000002.replaced')
+  assert restored(tmp_path) == (2, 2.0, [])
   Counted(tmp_path).save(2)
   assert names(tmp_path) == ['step_000000001', 'step_000000002']

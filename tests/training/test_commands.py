@@ -17,6 +17,7 @@ FILES = {
   'reconstructions.png',
   'samples.png',
   'saved_model',
+  'status.json',
   'tensorboard',
 }
 

@@ -4,85 +4,192 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training import tiny
-from training import evaluate, steps
+import tfp_cinc
+from tests.training import processes, tiny
+from training import evaluate, flat, optimization, steps
+from training.averaging import WeightAverage
 from training.distributed import Workers
 from training.errors import UserError
 
 SHAPE = [4, 4, 1]
 
 
-def make(**overrides):
+def make(step_arguments=None, flow_arguments=None, **overrides):
   config = tiny.get_config()
   config.train.update(overrides)
+  config.flow.update(flow_arguments or {})
   flow = steps.build_flow(config, SHAPE)
-  optimizer = steps.build_optimizer(config.train, flow.trainable_variables)
+  weights = flow.trainable_variables
+  optimizer = optimization.build_optimizer(config.train, weights)
+  average = WeightAverage(weights, config.train.ema_decay)
   train_step = steps.make_train_step(
-    flow, optimizer, Workers(), num_bits=8, clip_norm=config.train.clip_norm
+    flow,
+    optimizer,
+    Workers(),
+    num_bits=8,
+    clip_norm=config.train.clip_norm,
+    average=average,
+    **(step_arguments or {}),
   )
-  return flow, optimizer, train_step
+  return [flow, optimizer, average], train_step
 
 
-def images(seed=0):
-  return tf.random.stateless_uniform([8, *SHAPE], [seed, 0]) - 0.5
+def images(seed=0, number=8):
+  return tf.random.stateless_uniform([number, *SHAPE], [seed, 0]) - 0.5
 
 
-def state(flow, optimizer):
-  return [v.numpy() for v in [*flow.variables, *optimizer.variables()]]
+def state(parts):
+  """All that a step changes, and what it must not."""
+  flow, optimizer, average = parts
+  return [
+    variable.numpy()
+    for variable in [
+      *flow.variables,
+      *optimizer.variables(),
+      *average.variables,
+    ]
+  ]
+
+
+def assert_same(actual, expected):
+  for a, b in zip(actual, expected, strict=True):
+    np.testing.assert_array_equal(a, b)
 
 
 def test_steps_train_and_bad_ones_are_skipped():
-  flow, optimizer, train_step = make(learning_rate=0.01)
+  parts, train_step = make(learning_rate=0.01)
   go_on = tf.constant(False)
   first = train_step(images(), go_on)
   for _ in range(20):
     metrics = train_step(images(), go_on)
   assert metrics['bits_per_dim'] < first['bits_per_dim'] - 0.1
   assert not metrics['skipped']
-  before = state(flow, optimizer)
+  before = state(parts)
   bad = tf.where(images() > 0.4, np.nan, images())
   metrics = train_step(bad, go_on)
   assert metrics['skipped']
-  for old, new in zip(before, state(flow, optimizer), strict=True):
-    np.testing.assert_array_equal(old, new)
+  assert_same(state(parts), before)
   assert not train_step(images(), go_on)['skipped']
+  for old, new in zip(before[-2:], state(parts)[-2:], strict=True):
+    assert np.any(old != new)  # the average and its count
   assert train_step(images(), tf.constant(True))['stop']
 
 
-@pytest.mark.parametrize(
-  ('schedule', 'rates'),
-  [
-    ('constant', {0: 0.25, 1: 0.5, 3: 1.0, 50: 1.0, 99: 1.0}),
-    ('cosine', {0: 0.25, 4: 1.0, 52: 0.505, 100: 0.01}),
-  ],
-)
-def test_learning_rates(schedule, rates):
-  config = tiny.get_config().train
-  config.update(
-    schedule=schedule, learning_rate=1.0, warmup_steps=4, num_steps=100
-  )
-  for step, rate in rates.items():
-    actual = steps.learning_rates(config)(step)
-    np.testing.assert_allclose(actual, rate, rtol=1e-5)
+@pytest.mark.parametrize('optimizer', ['adam', 'adamax'])
+def test_a_step_is_the_optimizer_on_the_clipped_mean_gradient(optimizer):
+  values = {'optimizer': optimizer, 'clip_norm': 0.5}
+  (flow, *_), train_step = make(**values)
+  (other, other_optimizer, _), _ = make(**values)
+  variables = other.trainable_variables
+  for step in range(3):
+    metrics = train_step(images(step), tf.constant(False))
+    with tf.GradientTape() as tape:
+      bits = tfp_cinc.bits_per_dim(other.log_prob(images(step)), SHAPE, 8)
+      loss = tf.reduce_mean(bits)
+    gradients = tape.gradient(loss, variables)
+    gradients, norm = tf.clip_by_global_norm(gradients, 0.5)
+    assert norm > 0.5
+    other_optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    np.testing.assert_allclose(metrics['bits_per_dim'], loss, rtol=1e-5)
+    np.testing.assert_allclose(metrics['gradient_norm'], norm, rtol=1e-4)
+  for a, b in zip(flow.trainable_variables, variables, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_global_batch_of_equal_shares_changes_no_bit():
+  results = []
+  for arguments in ({}, {'global_batch': 8}):
+    parts, train_step = make(arguments)
+    for step in range(3):
+      metrics = train_step(images(step), tf.constant(False))
+    results.append([*state(parts), metrics['bits_per_dim']])
+  assert_same(*results)
 
 
 @pytest.mark.parametrize(
-  ('part', 'overrides', 'message'),
+  ('number', 'accumulate', 'flow_arguments'),
   [
-    ('flow', {'name': 'glo'}, "did you mean 'glow'"),
-    ('flow', {'name': 'nice'}, "which the flow 'nice' does not"),
-    ('flow', {'levels': 3}, r'config.flow: `image_shape` \[4, 4, 1\]'),
-    ('train', {'schedule': 'cosin'}, "did you mean 'cosine'"),
-    ('flow', {'network_dtype': 'bf16'}, 'config.flow: .*bf16'),
+    (8, 2, {}),
+    (8, 8, {}),
+    (8, 3, {}),  # 3 + 3 + 2
+    (7, 4, {}),  # 2 + 2 + 2 + 1
+    (3, 16, {}),
+    (8, 3, {'memory': 'checkpoint'}),
+    (8, 3, {'memory': 'reversible'}),
+    (8, 3, {'coupling': 'quad', 'network_dtype': 'bfloat16'}),
   ],
 )
-def test_bad_config(part, overrides, message):
-  config = tiny.get_config()
-  config[part].update(overrides)
-  with pytest.raises(UserError, match=message):
-    steps.build_optimizer(
-      config.train, steps.build_flow(config, SHAPE).trainable_variables
+def test_accumulation_changes_nothing_but_rounding(
+  number, accumulate, flow_arguments
+):
+  results = []
+  for parts_a_step in (1, accumulate):
+    (flow, *_), train_step = make({'accumulate': parts_a_step}, flow_arguments)
+    for step in range(2):
+      metrics = train_step(images(step, number), tf.constant(False))
+    assert train_step.experimental_get_tracing_count() == 1
+    weights = flat.join(flow.trainable_variables)
+    results.append((metrics, weights))
+  (whole, expected), (summed, weights) = results
+  is_half = flow_arguments.get('network_dtype') == 'bfloat16'
+  rtol = 3e-3 if is_half else 1e-4
+  for name in ('bits_per_dim', 'gradient_norm'):
+    np.testing.assert_allclose(summed[name], whole[name], rtol=rtol)
+  if not is_half:  # Adam's first steps are as large for a tiny gradient
+    np.testing.assert_allclose(weights, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_accumulation_skips_a_step_with_one_bad_part():
+  parts, train_step = make({'accumulate': 4})
+  train_step(images(), tf.constant(False))
+  before = state(parts)
+  bad = tf.concat([images()[:5], [images()[5] * np.nan], images()[6:]], 0)
+  assert train_step(bad, tf.constant(False))['skipped']
+  assert_same(state(parts), before)
+
+
+def test_accumulation_takes_the_memory_of_one_part():
+  peaks = {}
+  for accumulate in (1, 16):
+    code, out, error = processes.run('tests.training.peak', 256, accumulate)
+    assert code == 0, error
+    peaks[accumulate] = int(out)
+  # Some 35 MB of either are the graph's and not the images'.
+  assert peaks[1] > 120e6
+  assert peaks[16] < peaks[1] / 2
+
+
+def test_unequal_shares_make_the_step_of_one_worker(tmp_path):
+  results = []
+  for workers in (1, 2):
+    out = tmp_path / f'{workers}.npz'
+    code, _, error = processes.run(
+      'tests.training.shares', out, workers=workers
     )
+    assert code == 0, error
+    results.append(np.load(out))
+  one, two = results
+  assert list(two['shares']) == [4, 3]
+  for name in ('losses', 'norms'):
+    np.testing.assert_allclose(two[name], one[name], rtol=1e-4)
+  for name in ('weights', 'average'):
+    np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('overrides', 'message'),
+  [
+    ({'name': 'glo'}, "did you mean 'glow'"),
+    ({'name': 'nice'}, "which the flow 'nice' does not"),
+    ({'levels': 3}, r'config.flow: `image_shape` \[4, 4, 1\]'),
+    ({'network_dtype': 'bf16'}, 'config.flow: .*bf16'),
+  ],
+)
+def test_bad_config(overrides, message):
+  config = tiny.get_config()
+  config.flow.update(overrides)
+  with pytest.raises(UserError, match=message):
+    steps.build_flow(config, SHAPE)
 
 
 def test_evaluation_is_in_full_precision():

@@ -1,0 +1,65 @@
+"""Trains a tiny flow on as many images a step as the workers can share out.
+
+Run by `test_steps` as `python -m tests.training.shares OUT`, on one worker or
+several, whose shares need not be equal.
+"""
+
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from tests.training import tiny
+from training import optimization, steps
+from training.averaging import WeightAverage
+from training.distributed import Workers
+
+SHAPE = [4, 4, 1]
+NUM_STEPS = 5
+BATCH_SIZE = 7
+
+
+def main(out):
+  """Writes losses, weights and averages."""
+  workers = Workers()
+  config = tiny.get_config()
+  config.train.batch_size = BATCH_SIZE
+  shares, _ = optimization.batch_rule(config.train, workers.size, workers.size)
+  start = sum(shares[: workers.rank])
+  mine = slice(start, start + shares[workers.rank])
+  flow = steps.build_flow(config, SHAPE)
+  weights = flow.trainable_variables
+  average = WeightAverage(weights, 0.9)
+  train_step = steps.make_train_step(
+    flow,
+    optimization.build_optimizer(config.train, weights),
+    workers,
+    num_bits=8,
+    clip_norm=1.0,
+    global_batch=sum(shares),
+    accumulate=workers.size,
+    average=average,
+  )
+  # The last images have a larger loss: the mean of unequal shares' means would
+  # be another one.
+  scales = tf.reshape(tf.linspace(0.1, 3.0, BATCH_SIZE), [-1, 1, 1, 1])
+  losses, norms = [], []
+  for step in range(NUM_STEPS):
+    noise = tf.random.stateless_normal([BATCH_SIZE, *SHAPE], [step, 0])
+    metrics = train_step((scales * noise)[mine], tf.constant(False))
+    losses.append(metrics['bits_per_dim'].numpy())
+    norms.append(metrics['gradient_norm'].numpy())
+  if workers.is_first:
+    weights = np.concatenate([np.ravel(v) for v in weights])
+    np.savez(
+      out,
+      losses=losses,
+      norms=norms,
+      weights=weights,
+      average=average.variables[0],
+      shares=shares,
+    )
+
+
+if __name__ == '__main__':
+  main(sys.argv[1])

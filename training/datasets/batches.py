@@ -1,0 +1,91 @@
+"""The stream of one worker's training batches."""
+
+import numpy as np
+import tensorflow as tf
+
+import tfp_cinc
+from training.datasets.dataset import Dataset
+from training.datasets.randomness import CROP, FLIP, NOISE, uniform
+from training.errors import UserError
+
+__all__ = ['training_batches']
+
+
+def training_batches(
+  dataset: Dataset,
+  *,
+  seed: int,
+  batch_size: int,
+  num_bits: int,
+  flip: bool,
+  crop: int = 0,
+  first_step: int = 0,
+  first_position: int | None = None,
+  rank: int = 0,
+  size: int = 1,
+) -> tf.data.Dataset:
+  """The endless stream of one worker's training batches.
+
+  Step s of all workers together is the positions s * batch_size to
+  (s + 1) * batch_size - 1; worker r of n has those from batch_size * r // n to
+  batch_size * (r + 1) // n of them, so that shares differ by one at most.
+
+  Three batches are in memory at once, one in use and two ahead.
+
+  Args:
+    dataset: what to read.
+    seed: of everything that is random.
+    batch_size: images of a step, over all workers.
+    num_bits: of a pixel.
+    flip: whether to mirror images at random.
+    crop: by how many pixels to move images at random, at most, in each
+      direction; what comes in at a border repeats the border's pixels.
+    first_step: the step to start from.
+    first_position: the position to start from in place of that of the step,
+      where steps before it were of another batch size.
+    rank: this worker's number.
+    size: the number of workers.
+
+  Returns:
+    `tf.data.Dataset` of float32 [share, H, W, C], dequantized.
+
+  Raises:
+    UserError: if there are fewer images than workers.
+  """
+  if batch_size < size:
+    raise UserError(
+      f'config.train.batch_size is {batch_size}, less than the {size} workers; '
+      'each needs an image of a step.'
+    )
+  first, end = (batch_size * r // size for r in (rank, rank + 1))
+  if first_position is None:
+    first_position = first_step * batch_size
+  shape = [end - first, *dataset.image_shape]
+
+  def batch(step):
+    start = first_position + step * batch_size + first
+    images = dataset.read_train(seed, start, end - first)
+    if crop:
+      images = _move(images, crop, uniform(seed, CROP, start, [shape[0], 2]))
+    if flip:
+      chance = uniform(seed, FLIP, start, [shape[0], 1, 1, 1])
+      images = tf.where(chance < 0.5, tf.reverse(images, [2]), images)
+    noise = uniform(seed, NOISE, start, shape)
+    return tfp_cinc.dequantize(images, num_bits, noise=noise)
+
+  return (
+    tf.data.Dataset.range(np.iinfo(np.int64).max)
+    .map(batch, num_parallel_calls=1, deterministic=True)
+    .prefetch(2)
+  )
+
+
+def _move(images, limit, chance):
+  """Images moved by -limit to limit pixels, down and right by [n, 2] draws."""
+  for axis in (1, 2):
+    length = images.shape[axis]
+    offset = tf.cast(chance[:, axis - 1] * (2 * limit + 1), tf.int32) - limit
+    places = offset[:, tf.newaxis] + tf.range(length)
+    places = tf.clip_by_value(places, 0, length - 1)
+    images = tf.gather(images, places, axis=axis, batch_dims=1)
+  return images

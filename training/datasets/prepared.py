@@ -1,0 +1,263 @@
+"""Data sets that TensorFlow Datasets has prepared."""
+
+import io
+
+import numpy as np
+import tensorflow as tf
+
+from training import catalogue, preflight, prepare
+from training.datasets.cache import needed_bytes, tell, write_file
+from training.datasets.dataset import Dataset, held_out, shuffled_dataset
+from training.datasets.sources import (
+  ArraySource,
+  BrokenImage,
+  Source,
+  decode,
+  digest,
+  fit,
+)
+from training.errors import UserError
+
+__all__ = ['prepared']
+
+
+class _Records(Source):
+  """The images of a split, in the order of its files.
+
+  Args:
+    builder: of TensorFlow Datasets.
+    split: its name.
+    entry: what the catalogue says of the set.
+    size: height and width.
+    numbers: which of the images; None: all.
+  """
+
+  def __init__(self, builder, split, entry, size, numbers=None):
+    feature = builder.info.features['image']
+    channels = 1 if feature.shape[-1] == 1 else 3
+    self._builder, self._split, self._entry = builder, split, entry
+    count = builder.info.splits[split].num_examples
+    self._numbers = np.arange(count) if numbers is None else numbers
+    self.shape = (size, size, channels)
+
+  def __len__(self):
+    return len(self._numbers)
+
+  def labels(self):
+    """int64 [N] classes, or [N, A] attributes in their order by name."""
+    import tensorflow_datasets as tfds
+
+    label = self._entry.label
+    if label not in self._builder.info.features:
+      return None
+    stream = self._builder.as_dataset(
+      split=self._split, decoders=tfds.decode.PartialDecoding({label: True})
+    )
+    rows = []
+    for example in stream.as_numpy_iterator():
+      value = example[label]
+      if isinstance(value, dict):
+        value = [value[name] for name in sorted(value)]
+      rows.append(np.asarray(value, np.int64))
+    return np.stack(rows)[self._numbers]
+
+  def identity(self):
+    """Names the version and what is made of it."""
+    numbers = digest(self._numbers.tobytes())
+    crop, pad = self._entry.crop, self._entry.pad
+    return (
+      f'{self._builder.data_path} {self._split} {self.shape} {crop} {pad} '
+      f'{numbers}'
+    )
+
+  def _decode(self, content, number):
+    try:
+      image = decode(io.BytesIO(content), self.shape[-1])
+    except BrokenImage as error:
+      raise BrokenImage(
+        f'number {number} of {self._builder.info.full_name} {self._split} '
+        f'({error})'
+      ) from None
+    return fit(image, self.shape[0], self._entry.crop, self._entry.pad)
+
+
+class _RandomAccess(_Records):
+  """A split of array_record files, of which any image can be read."""
+
+  def __init__(self, *args):
+    import tensorflow_datasets as tfds
+
+    super().__init__(*args)
+    self._records = self._builder.as_data_source(
+      split=self._split,
+      deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+    )
+
+  def image(self, number):
+    """One image, uint8 [H, W, C]; raises `BrokenImage`."""
+    number = self._numbers[number]
+    return self._decode(
+      self._features(number)['image'].bytes_list.value[0], number
+    )
+
+  def labels(self):
+    """int64 [N] classes, or [N, A] attributes in their order by name."""
+    label = self._entry.label
+    feature = self._builder.info.features.get_tensor_spec().get(label)
+    if feature is None:
+      return None
+    rows = []
+    for number in self._numbers:
+      features = self._features(number)
+      row = (
+        [features[f'{label}/{name}'] for name in sorted(feature)]
+        if isinstance(feature, dict)
+        else [features[label]]
+      )
+      rows.append([value.int64_list.value[0] for value in row])
+    rows = np.array(rows, np.int64)
+    return rows if isinstance(feature, dict) else rows[:, 0]
+
+  def _features(self, number):
+    record = self._records[int(number)]
+    return tf.train.Example.FromString(record).features.feature
+
+
+class _InOrder(_Records):
+  """A split of TFRecord files, which can only be read from their beginning."""
+
+  def __iter__(self):
+    """All images in order; an error stands in the place of a broken one."""
+    import tensorflow_datasets as tfds
+
+    chosen = np.zeros([self._builder.info.splits[self._split].num_examples])
+    chosen[self._numbers] = 1
+    stream = self._builder.as_dataset(
+      split=self._split,
+      decoders=tfds.decode.PartialDecoding(
+        {'image': True}, decoders={'image': tfds.decode.SkipDecoding()}
+      ),
+    )
+    for number, example in enumerate(stream.as_numpy_iterator()):
+      if chosen[number]:
+        try:
+          yield self._decode(example['image'], number)
+        except BrokenImage as error:
+          yield error
+
+  def image(self, number):
+    """Not there: such a split is read as a whole."""
+    raise NotImplementedError
+
+
+class _Decoded(ArraySource):
+  """A split of TFRecord files, read once into memory or a mapped file."""
+
+  def __init__(self, source, config):
+    shape, size = (len(source), *source.shape), needed_bytes(source)
+    if size <= config.cache_mb * 2**20:
+      images = np.empty(shape, np.uint8)
+      for number, image in enumerate(_mended(source)):
+        images[number] = image
+    elif config.cache_dir:
+      images = write_file(
+        config.cache_dir, source.identity(), shape, lambda: _mended(source)
+      )
+    else:
+      raise UserError(
+        f'config.data.tfds_name: the {len(source)} training images of '
+        f'{config.tfds_name} take {size / 2**20:.0f} MiB, more than '
+        f'config.data.cache_mb {config.cache_mb}, and TFRecord files cannot be '
+        'read at random; set a larger config.data.cache_mb, or a folder '
+        'config.data.cache_dir, or prepare the set anew by `python -m training '
+        'prepare` into another folder, in a format that can be.'
+      )
+    super().__init__(images)
+    self._source = source
+
+  def labels(self):
+    """Those of the files."""
+    return self._source.labels()
+
+
+def _mended(source):
+  """All images, a broken one replaced by the one before it, and told."""
+  last, missing = None, 0
+  for image in source:
+    if isinstance(image, BrokenImage):
+      tell(f'Another image is used in place of a broken one: {image}.')
+      missing += 1
+      if last is None:
+        continue
+    else:
+      last, missing = image, missing + 1
+    # The first whole image stands in for broken ones before it, too.
+    for _ in range(missing):
+      yield last
+    missing = 0
+  if last is None:
+    raise UserError('config.data: none of the images can be decoded.')
+
+
+def prepared(config) -> Dataset:
+  """The 'image' feature of a data set of TensorFlow Datasets.
+
+  Which split is for testing, what is cropped, padded and a label says
+  `training/catalogue.py`. Where no split is for testing, a part of 'train' is
+  held out, chosen by hash of the images' numbers.
+
+  Of array_record files, which `prepare` makes, each worker reads and decodes
+  its own images alone. TFRecord files have to be read in order: each worker
+  decodes all of them at the start into memory, N * H * W * C bytes, or, where
+  these are more than `config.cache_mb` MiB, one worker of a machine does so
+  into a file in `config.cache_dir`, see `cache.write_file`.
+
+  Args:
+    config: the `data` part of a configuration.
+
+  Returns:
+    `Dataset`, its labels those of the catalogue's feature.
+
+  Raises:
+    UserError: if it is not prepared, has no images, or no room.
+  """
+  import tensorflow_datasets as tfds
+
+  if config.download:
+    prepare.prepare(config.tfds_name, config.dir)
+  entry = catalogue.find(config.tfds_name)
+  builder = tfds.builder_from_directory(
+    preflight.prepared_tfds_folder(config.tfds_name, config.dir)
+  )
+  features = dict((builder.info.features or {}).items())
+  splits = builder.info.splits
+  if not isinstance(features.get('image'), tfds.features.Image):
+    raise UserError(
+      f"config.data.tfds_name: {config.tfds_name} has no feature 'image' of "
+      f'images, only {sorted(features)}.'
+    )
+  if 'train' not in splits:
+    raise UserError(
+      f"config.data.tfds_name: {config.tfds_name} has no split 'train', only "
+      f'{sorted(splits)}.'
+    )
+  is_random = builder.info.file_format.value == 'array_record'
+  kind = _RandomAccess if is_random else _InOrder
+  tests = [split for split in entry.test_splits if split in splits]
+  common = (entry, config.image_size)
+  if tests:
+    train = kind(builder, 'train', *common)
+    test = kind(builder, tests[0], *common)
+  else:
+    count = splits['train'].num_examples
+    train, test = (
+      # Sorted: the order of the files, which is random already.
+      kind(builder, 'train', *common, np.sort(numbers))
+      for numbers in held_out(
+        (str(i).encode() for i in range(count)), config.test_fraction
+      )
+    )
+  name = builder.info.full_name + (f' ({entry.note})' if entry.note else '')
+  if not is_random:
+    train = _Decoded(train, config)
+  return shuffled_dataset(name, train, test, config)

@@ -1,0 +1,111 @@
+"""The values of an object graph at one moment, to be written at another."""
+
+import uuid
+
+import tensorflow as tf
+from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+__all__ = ['Snapshots', 'write']
+
+_GRAPH_KEY = '_CHECKPOINTABLE_OBJECT_GRAPH'
+
+
+class Snapshots:
+  """Copies what a `tf.train.Checkpoint` would write, then writes the copy.
+
+  The files are those of `tf.train.Checkpoint.write`, key by key, and are read
+  by `tf.train.Checkpoint.read`. `tf.train.CheckpointOptions(enable_async=True)`
+  is not taken: it tells an error of its thread at the save after, not to the
+  one who has to clean up, and misses variables made after its first save.
+  """
+
+  def __init__(self, checkpoint: tf.train.Checkpoint):
+    """Captures the checkpoint; nothing is copied yet."""
+    self._checkpoint = checkpoint
+    self._made_of = None
+
+  def take(self) -> dict[str, tf.Tensor]:
+    """Copies all values, to the memory of the host.
+
+    The first call is slow, seconds for a flow of a thousand variables: it finds
+    the variables' keys. It is so again when there are new variables.
+
+    Returns:
+      {key: tensor}, which later changes of the variables do not reach.
+
+    Raises:
+      TypeError: if the graph holds state that is not in a `tf.Variable`.
+    """
+    made_of = self._fingerprint()
+    if made_of != self._made_of:
+      self._graph, self._variables = _keys(self._checkpoint)
+      self._made_of = made_of
+    with tf.device('CPU:0'):
+      # A variable that is changed while its tensor is held is copied first.
+      return {
+        **{key: tf.identity(value) for key, value in self._variables.items()},
+        _GRAPH_KEY: tf.constant(self._graph),
+      }
+
+  def _fingerprint(self):
+    """Changes with the objects of the graph; slots are in no object's view."""
+    objects = tf.train.TrackableView(self._checkpoint).descendants()
+    slots = [len(x.weights) for x in objects if hasattr(x, 'get_slot_names')]
+    return [id(x) for x in objects], slots
+
+
+def write(values: dict[str, tf.Tensor], prefix: str) -> None:
+  """Writes a copy that `Snapshots.take` made; any thread may.
+
+  Args:
+    values: the copy.
+    prefix: of the files' paths.
+
+  Raises:
+    tf.errors.OpError: if the disk does not take it.
+  """
+  keys = sorted(values)
+  with tf.device('CPU:0'):
+    tf.raw_ops.SaveV2(
+      prefix=prefix,
+      tensor_names=keys,
+      shape_and_slices=[''] * len(keys),
+      tensors=[values[key] for key in keys],
+    )
+
+
+def _keys(checkpoint):
+  """The serialized object graph, and {key: variable}."""
+  # TensorFlow tells the keys only in what it writes; 'ram:' is its own memory.
+  folder = f'ram://{uuid.uuid4().hex}'
+  checkpoint.write(f'{folder}/state')
+  [graph] = tf.raw_ops.RestoreV2(
+    prefix=f'{folder}/state',
+    tensor_names=[_GRAPH_KEY],
+    shape_and_slices=[''],
+    dtypes=[tf.string],
+  )
+  serialized = graph.numpy()
+  tf.io.gfile.rmtree(folder)
+  nodes = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
+    serialized
+  ).nodes
+  objects, to_visit = {0: checkpoint}, [0]
+  for number in to_visit:
+    children = tf.train.TrackableView.children(objects[number])
+    for child in nodes[number].children:
+      if child.node_id not in objects:
+        objects[child.node_id] = children[child.local_name]
+        to_visit.append(child.node_id)
+  for number in to_visit:
+    for slot in nodes[number].slot_variables:
+      objects[slot.slot_variable_node_id] = objects[number].get_slot(
+        objects[slot.original_variable_node_id], slot.slot_name
+      )
+  variables = {}
+  for number, node in enumerate(nodes):
+    for attribute in node.attributes:
+      if not isinstance(objects.get(number), tf.Variable):
+        raise TypeError(f'{attribute.checkpoint_key} is not of a tf.Variable')
+      variables[attribute.checkpoint_key] = objects[number]
+  return serialized, variables
