@@ -25,7 +25,8 @@ def condition_on(flow: tfd.TransformedDistribution | tfb.Bijector, condition):
   Args:
     flow: a flow with `condition_channels` = K, or a bijector.
     condition: `Tensor` [N, K] for N images, a one-hot label say, or a map [N,
-      H', W', K], see `tfp_cinc.networks.ImageNetwork`. [K] is one for all.
+      H', W', K], see `tfp_cinc.networks.ImageNetwork`; its batch shape is that
+      of the images, or [K] is one for all.
 
   Returns:
     A dict.
@@ -58,6 +59,8 @@ def _kwargs(bijector, condition):
   if isinstance(bijector, tfb.MaskedAutoregressiveFlow):
     network = bijector.parameters['shift_and_log_scale_fn']
     conditional = getattr(network, 'condition_channels', 0)
+    # TFP's own network says so in private.
+    conditional = conditional or getattr(network, '_conditional', False)
     return {'conditional_input': condition} if conditional else {}
   # Not by class: TFP's Invert and Chain are of several.
   if hasattr(bijector, 'bijector'):

@@ -108,7 +108,9 @@ def trainable_variational_dequantization(
   network_dtype=None,
   name: str = 'variational_dequantization',
 ) -> VariationalDequantization:
-  """Couplings by checkerboards in turn, given the image; uniform at the start.
+  """Couplings by checkerboards in turn, given the image.
+
+  The noise is uniform at the start, with all couplings but 'logistic_mixture'.
 
   Args:
     image_shape: [H, W, C].

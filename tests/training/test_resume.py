@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from tests.training import processes
 
-STEPS = 60
+KILLS = 2 * int(os.environ.get('FAULTS', '0')) or 5
+STEPS = 12 * KILLS
 OVERRIDES = (
   f'--config.train.num_steps={STEPS}',
   '--config.train.checkpoint_every=1',
@@ -39,11 +40,11 @@ def weights(folder):
   }
 
 
-def test_killed_five_times(tmp_path):
+def test_killed_at_random_moments(tmp_path):
   chance = random.Random(0)
   workdir = tmp_path / 'killed'
   killed_at = []
-  for kill in range(5):
+  for kill in range(KILLS):
     process = processes.start(
       'training',
       'train',

@@ -74,6 +74,7 @@ class ContinuousFlow(OnePassBijector):
       tolerance: of the error of a step, relative and absolute.
       max_num_steps: how many steps to take at most; a call that needs more
         raises `tf.errors.InvalidArgumentError`, one that has met a NaN too.
+        Compiled by XLA there is no limit, and a NaN never ends.
       validate_args: whether to check that inputs are finite.
       name: name of the layer.
 

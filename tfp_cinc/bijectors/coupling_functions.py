@@ -161,8 +161,10 @@ class Spline:
     )
 
     def sizes(part):
-      size = tf.nn.softmax(part) * (1.0 - count * self._LEAST) + self._LEAST
-      return 2.0 * self._BOUND * size
+      # Not tf.nn.softmax, which takes no more than five dimensions on CPU.
+      share = tf.exp(tf.nn.log_softmax(part))
+      share = share * (1.0 - count * self._LEAST) + self._LEAST
+      return 2.0 * self._BOUND * share
 
     unit = math.log(math.e - 1.0)  # softplus(unit) = 1
     slopes = tf.nn.softplus(slopes + unit) * (1.0 - self._LEAST) + self._LEAST

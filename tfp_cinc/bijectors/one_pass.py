@@ -94,6 +94,13 @@ class ConstantJacobianBijector(OnePassBijector):
     """Creates the bijector, as `tfb.Bijector` does."""
     super().__init__(is_constant_jacobian=True, **kwargs)
 
+  # A value alone costs no log-det, which does not depend on it.
+  def _forward_with_attributes(self, x):
+    return self._forward(self._validated(x)), {}
+
+  def _inverse_with_attributes(self, y):
+    return self._inverse(self._validated(y)), {}
+
   def _forward_and_log_det(self, x):
     return self._forward(x), self._forward_log_det_jacobian(x)
 
@@ -124,12 +131,13 @@ def value_and_log_det(bijector: tfb.Bijector, x, invert: bool, **kwargs):
     (forward(x), its log-det over the last three dimensions), or those of the
     inverse.
   """
-  if isinstance(bijector, OnePassBijector):
+  ndims = bijector.forward_min_event_ndims
+  if isinstance(bijector, OnePassBijector) and ndims in (1, 3):
     if invert:
       y, log_det = bijector._inverse_and_log_det(x, **kwargs)
     else:
       y, log_det = bijector._forward_and_log_det(x, **kwargs)
-    if bijector.forward_min_event_ndims == 1:  # the same map at every pixel
+    if ndims == 1:  # the same map at every pixel
       if bijector.is_constant_jacobian:
         log_det *= num_pixels(x)
       else:

@@ -140,7 +140,9 @@ class Planar(OnePassBijector):
     product = tf.reduce_sum(weight * self.direction)
     squared = tf.reduce_sum(weight**2)
     one = tf.ones_like(squared)
-    slope = tf.where(squared > 0, tf.math.softplus(product), one)
+    # Above 0 whatever rounding does.
+    tiny = np.finfo(product.dtype.as_numpy_dtype).tiny
+    slope = tf.where(squared > 0, tf.math.softplus(product) + tiny, one)
     change = tf.math.divide_no_nan(slope - 1 - product, squared)
     return weight, self.direction + change * weight, slope
 

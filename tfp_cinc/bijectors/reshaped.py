@@ -63,6 +63,11 @@ class Reshaped(OnePassBijector):
       self._inner_shape = tuple(int(size) for size in inner_shape)
       size = math.prod(self._event_shape)
       inner_size = math.prod(self._inner_shape)
+      if not self._event_shape or not self._inner_shape:
+        raise ValueError(
+          f'`event_shape` is {list(self._event_shape)} and `inner_shape` '
+          f'{list(self._inner_shape)}; each needs a dimension.'
+        )
       if size != inner_size or size < 1:
         raise ValueError(
           f'`event_shape` {list(self._event_shape)} has {size} elements and '

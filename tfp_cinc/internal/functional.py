@@ -115,4 +115,6 @@ def _structure(value, numbers, is_top=False):
 
 
 def _type_name(value):
-  return f'{type(value).__module__}.{type(value).__qualname__}'
+  # Two classes that a function has made may have one name.
+  kind = type(value)
+  return f'{kind.__module__}.{kind.__qualname__}', id(kind)

@@ -45,10 +45,11 @@ def fixed_point(
     is_long = step > tolerance * (1 + tf.norm(x, axis=-1))
     return tf.reduce_any(is_long & is_shrinking)
 
-  def move(count, x, last_step, _):
+  def move(count, x, last_step, is_shrinking):
     new = function(x)
     step = tf.norm(new - x, axis=-1)
-    return count + 1, new, step, step < last_step
+    # Once not is for good: the steps of rounding shrink now and then.
+    return count + 1, new, step, is_shrinking & (step < last_step)
 
   infinity = tf.zeros_like(start[..., 0]) + np.inf
   count, x, _, _ = tf.while_loop(

@@ -43,10 +43,14 @@ def increasing_root(
     lambda x: value_and_slope(x, *fixed)[0],
     low=low - margin,
     high=high + margin,
-    position_tolerance=4 * epsilon * (1.0 + tf.maximum(abs(low), abs(high))),
-    value_tolerance=0.0,
+    # Not relative to the bracket, which may be much wider than x is large.
+    position_tolerance=4 * epsilon,
+    value_tolerance=epsilon,
     max_iterations=100,
   ).estimated_root
   root = tf.stop_gradient(root)
   value, slope = value_and_slope(root, *parameters)
-  return root - value / tf.stop_gradient(slope)
+  # Where f is flat to rounding the root stays within the bracket.
+  root -= value / tf.stop_gradient(tf.maximum(slope, epsilon))
+  inside = tf.clip_by_value(root, low - margin, high + margin)
+  return root + tf.stop_gradient(inside - root)

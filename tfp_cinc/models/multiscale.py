@@ -91,6 +91,7 @@ def multiscale_flow(
     ValueError: if an argument is not as above, naming it.
   """
   image_shape = [int(size) for size in image_shape]
+  dtype = tf.as_dtype(dtype)
   if len(image_shape) != 3 or min(image_shape) < 1:
     raise ValueError(f'`image_shape` is {image_shape}; it must be [H, W, C].')
   if levels < 1 or depth < 1 or checkerboards < 0:
@@ -117,7 +118,7 @@ def multiscale_flow(
     parametrization=parametrization,
     condition_channels=condition_channels,
     seed=seed,
-    dtype=tf.as_dtype(dtype),
+    dtype=dtype,
     network_dtype=network_dtype,
   )
   # A level keeps the inputs of its steps, not those of their layers too.

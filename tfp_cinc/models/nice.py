@@ -52,7 +52,7 @@ def nice(
     ValueError: if the number of elements is odd or `depth` less than 1.
   """
   event_shape = [int(size) for size in event_shape]
-  size = math.prod(event_shape)
+  size, dtype = math.prod(event_shape), tf.as_dtype(dtype)
   if size % 2 or not size:
     raise ValueError(
       f'`event_shape` {event_shape} has {size} elements; it must be an even '

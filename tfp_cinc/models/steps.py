@@ -9,11 +9,14 @@ import tensorflow_probability as tfp
 
 from tfp_cinc import bijectors, networks
 from tfp_cinc.bijectors.block_coupling import BlockCoupling
+from tfp_cinc.bijectors.causal_conv2d import CORNERS
 from tfp_cinc.bijectors.coupling_functions import (
   COUPLING_FUNCTIONS,
   SCALE_FUNCTIONS,
 )
+from tfp_cinc.bijectors.one_by_one_conv2d import PARAMETRIZATIONS
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.math.causal_conv import PADDINGS
 
 __all__ = ['COUPLINGS', 'LAYERS', 'StepOptions']
 
@@ -84,6 +87,9 @@ class StepOptions:
   def __post_init__(self):
     check_choice('coupling', self.coupling, COUPLINGS)
     check_choice('network', self.network, networks.NETWORKS)
+    check_choice('padding', self.padding, PADDINGS)
+    check_choice('corner', self.corner, CORNERS)
+    check_choice('parametrization', self.parametrization, PARAMETRIZATIONS)
     check_choice('scale_function', self.scale_function, SCALE_FUNCTIONS)
     for word in self.layers.split('+') if self.layers else ():
       check_choice('layers', word, LAYERS)

@@ -80,6 +80,7 @@ def residual(
   log_det: str = 'exact',
   num_terms: int = 10,
   num_probes: int = 1,
+  probe_seed: int | None = None,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'residual',
@@ -97,7 +98,9 @@ def residual(
     coefficient: bound of their Lipschitz constants, between 0 and 1.
     log_det: 'exact', or 'power_series' for large D, see `ResidualFlow`.
     num_terms: of the power series.
-    num_probes: of the power series; new ones at each call.
+    num_probes: of the power series.
+    probe_seed: of the probes; None draws new ones at each call, as training
+      wants them, and with an integer a density is the same at each.
     seed: of all initial values; None draws others each time.
     dtype: floating dtype of the flow.
     name: name of the distribution.
@@ -125,6 +128,7 @@ def residual(
         log_det=log_det,
         num_terms=num_terms,
         num_probes=num_probes,
+        probe_seed=probe_seed,
         seed=step_seed,
         dtype=dtype,
         name=f'residual_{step}',
@@ -142,6 +146,7 @@ def ffjord(
   num_layers: int = 2,
   trace: str = 'exact',
   num_probes: int = 1,
+  probe_seed: int | None = None,
   tolerance: float = 1e-5,
   seed: int | None = None,
   dtype=tf.float32,
@@ -157,7 +162,8 @@ def ffjord(
     hidden_channels: width of the networks.
     num_layers: hidden layers of the networks, at least 1.
     trace: 'exact', or 'hutchinson' for wide networks, see `ContinuousFlow`.
-    num_probes: of Hutchinson's estimate; new ones at each call.
+    num_probes: of Hutchinson's estimate.
+    probe_seed: as in `residual`.
     tolerance: of the solver of the differential equation.
     seed: of all initial values; None draws others each time.
     dtype: floating dtype of the flow.
@@ -184,6 +190,7 @@ def ffjord(
         num_layers=num_layers,
         trace=trace,
         num_probes=num_probes,
+        probe_seed=probe_seed,
         tolerance=tolerance,
         seed=step_seed,
         dtype=dtype,

@@ -78,6 +78,9 @@ class Conv2D(tf.Module):
     """The output [N, H, W, C_out] for an input [N, H, W, C_in]."""
     kernel = tf.cast(self._kernel, x.dtype)
     y = tf.nn.conv2d(x, kernel, strides=1, padding='SAME')
+    if x.shape[0] in (None, 0) and None not in x.shape[1:3]:
+      # TensorFlow gives no images, on CPU, the shape that they had before.
+      y = tf.reshape(y, [tf.shape(x)[0], *x.shape[1:3], kernel.shape[-1]])
     return tf.nn.bias_add(y, tf.cast(self._bias, x.dtype))
 
 

@@ -168,7 +168,8 @@ class MaskedNetwork(tf.Module):
     place = np.arange(self.size)
     degrees, masks = place, []
     for weight in self.weights[:-1]:
-      hidden = np.arange(weight.shape[1]) % max(self.size - 1, 1)
+      width = weight.shape[1]  # degrees from 0 to size - 2, spread evenly
+      hidden = ((np.arange(width) + 1) * max(self.size - 1, 1) - 1) // width
       masks.append((degrees[:, np.newaxis] <= hidden).astype(numpy_dtype))
       degrees = hidden
     last = degrees[:, np.newaxis] < place

@@ -92,3 +92,41 @@ def test_bad_input():
     tfp_cinc.QuadCoupling([tf.identity] * 2)
   with pytest.raises(ValueError, match='`networks` is empty'):
     tfp_cinc.BlockCoupling([])
+
+
+@pytest.mark.parametrize('log_scale', [-7.0, -5.0, 0.0, 15.0])
+def test_mixture_inverts_where_components_are_narrow_or_wide(log_scale):
+  """Between narrow components the CDF is flat: no NaN, and y comes back."""
+
+  def network(x):
+    zeros = tf.zeros_like(x)
+    means = [zeros - 1.0, zeros + 1.0]
+    scales = [zeros + log_scale, zeros - 1.0]
+    return tf.concat([zeros] * 4 + means + scales, -1)
+
+  coupling = tfp_cinc.BlockCoupling([network], 'logistic_mixture', 'exp')
+  x = tf.reshape(tf.linspace(-3.0, 3.0, 128), [1, 8, 8, 2])
+  y = tf.identity(coupling.forward(x))
+  again = coupling.inverse(y)
+  assert np.all(np.isfinite(again))
+  np.testing.assert_allclose(coupling.forward(tf.identity(again)), y, atol=2e-3)
+  chain = tfp_cinc.ReversibleChain([coupling], 'reversible')
+  with tf.GradientTape() as tape:
+    tape.watch(x)
+    loss = tf.reduce_sum(chain.forward(x))
+  assert np.all(np.isfinite(tape.gradient(loss, x)))
+
+
+@pytest.mark.parametrize('function', ['affine', 'spline', 'logistic_mixture'])
+def test_any_batch_shape_in_float32(function):
+  flow = tfp_cinc.models.cinc(
+    [4, 4, 1],
+    levels=1,
+    depth=1,
+    coupling='quad' if function == 'affine' else function,
+    hidden_channels=4,
+  )
+  for shape in ([], [0], [2, 3]):
+    samples = flow.sample(shape, seed=1)
+    assert samples.shape == [*shape, 4, 4, 1]
+    assert flow.log_prob(tf.identity(samples)).shape == shape

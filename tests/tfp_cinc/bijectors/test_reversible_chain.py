@@ -200,3 +200,12 @@ def test_bad_input():
     tfp_cinc.ReversibleChain([])
   with pytest.raises(ValueError, match="did you mean 'reversible'"):
     tfp_cinc.ReversibleChain([tfb.Scale(2.0)], memory='reverse')
+
+
+def test_log_dets_of_parts_of_any_rank():
+  part = tfp_cinc.Reshaped(tfb.Scale(2.0), [4, 3], [12])
+  x = tf.ones([5, 4, 4, 3])
+  chain = tfp_cinc.ReversibleChain([part])
+  np.testing.assert_allclose(
+    chain.forward_log_det_jacobian(x, 3), 48 * np.log(2.0), rtol=1e-6
+  )

@@ -105,3 +105,22 @@ def test_variables_of_tf_distribute_are_left_alone():
     y, found = strategy.run(gradient, [x])
     np.testing.assert_allclose(y, tf.reduce_sum(chain.forward(x) ** 2), 1e-5)
     assert np.any(found != 0)
+
+
+def test_classes_of_one_name_are_not_alike():
+  def scaled(factor):
+    class Scaled(tf.Module):
+      def __init__(self):
+        super().__init__()
+        self.weight = tf.Variable(1.0)
+
+      def __call__(self, x):
+        return factor * self.weight * x
+
+    return tfp_cinc.AdditiveCoupling(Scaled())
+
+  chain = tfp_cinc.ReversibleChain([scaled(1.0), scaled(5.0)], 'store')
+  x = tf.ones([1, 1, 1, 2])
+  eager = chain.forward(x)
+  np.testing.assert_array_equal(tf.function(chain.forward)(x), eager)
+  np.testing.assert_array_equal(np.ravel(eager), [1.0, 7.0])

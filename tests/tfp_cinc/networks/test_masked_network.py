@@ -108,3 +108,10 @@ def test_bad_input():
     MaskedNetwork.trainable(3, 4, 1, -1)
   with pytest.raises(ValueError, match='the sizes of the layers are'):
     MaskedNetwork.trainable(3, 4, 0)
+
+
+def test_all_inputs_count_in_a_narrow_network():
+  network = make(16, hidden_channels=4)
+  x = tf.ones([16], tf.float64)
+  derivative = jacobian(lambda x: network(x)[0], x)
+  assert np.all(np.any(derivative[:, :-1] != 0, axis=0))
