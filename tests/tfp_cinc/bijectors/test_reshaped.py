@@ -69,3 +69,9 @@ def test_too_few_inner_dimensions():
   inner = tfp_cinc.trainable_cinc_conv2d(1)
   with pytest.raises(ValueError, match='takes events of 3 or more'):
     tfp_cinc.Reshaped(inner, [1], [1])
+
+
+def test_bad_events():
+  layer = tfp_cinc.Reshaped(tfb.Sinh(), [2, 3], [6])
+  with pytest.raises(ValueError, match=r'shape \[2, 3\] are expected'):
+    layer.forward(tf.zeros([5, 3, 2]))
