@@ -46,7 +46,7 @@ def test_traces_nothing_beside_its_layers(network_dtype, casts):
   network = networks.glow_network(
     2, 4, hidden_channels=3, network_dtype=network_dtype
   )
-  signature = [tf.TensorSpec([None, 4, 4, 2])]
+  signature = [tf.TensorSpec([8, 4, 4, 2])]
   graph = tf.function(
     network, input_signature=signature, autograph=False
   ).get_concrete_function()
