@@ -133,7 +133,7 @@ def test_conditional(model):
 
 def test_given_a_condition_the_density_integrates_to_one():
   flow = make(models.maf, [2], condition_channels=2)
-  line = np.linspace(-40, 40, 641)
+  line = np.linspace(-30, 30, 1201)
   grid = np.stack(np.meshgrid(line, line), axis=-1).reshape([-1, 2])
   for condition in ([0.0, 0.0], [2.0, -1.0]):
     kwargs = tfp_cinc.condition_on(flow, tf.constant(condition, tf.float64))
