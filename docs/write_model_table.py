@@ -7,10 +7,11 @@ would take long to build; the published result is what its docstring says.
 """
 
 import importlib
+import inspect
 import pathlib
 import re
 
-from tfp_cinc import math
+from tfp_cinc import math, models
 from training import datasets, steps
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -107,11 +108,15 @@ def published_result(module) -> tuple[str, str]:
 
 def table() -> str:
   """The README's table in Markdown."""
-  lines = ['| model | paper | config | parameters |', '|---|---|---|---:|']
-  lines += [
-    f'| `models.{model}` | {paper} | `{config}` | {parameters:,} |'
-    for model, paper, config, parameters in rows()
+  lines = [
+    '| model | paper | function | config | parameters |',
+    '|---|---|---|---|---:|',
   ]
+  for name, paper, config, parameters in rows():
+    what = inspect.getdoc(getattr(models, name)).splitlines()[0].rstrip('.')
+    lines.append(
+      f'| {what} | {paper} | `models.{name}` | `{config}` | {parameters:,} |'
+    )
   return '\n'.join(lines) + '\n'
 
 

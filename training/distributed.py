@@ -95,23 +95,6 @@ class Workers:
     if self._state is not None:
       self._state.commit()
 
-  def gradient_tape(
-    self, tape: tf.GradientTape, compress: bool = False
-  ) -> tf.GradientTape:
-    """A tape whose `gradient(loss, list)` is the mean over the workers.
-
-    With `compress` gradients travel as float16.
-    """
-    if self._horovod is None:
-      return tape
-    compression = self._horovod.Compression
-    # One group: all gradients are reduced together, in an order that is fixed.
-    return self._horovod.DistributedGradientTape(
-      tape,
-      compression=compression.fp16 if compress else compression.none,
-      num_groups=1,
-    )
-
   def mean(self, tensor: tf.Tensor) -> tf.Tensor:
     """The mean of a tensor over the workers, the same bits on all of them."""
     if self._horovod is None:

@@ -58,7 +58,7 @@ def test_workers_share_an_epoch_without_overlap(digits, size):
 
 def test_stream_goes_on_from_any_step(dataset):
   np.testing.assert_array_equal(
-    batches(dataset, 5)[3:], batches(dataset, 2, first_step=3)
+    batches(dataset, 5)[3:], batches(dataset, 2, first_position=3 * 8)
   )
 
 

@@ -39,7 +39,7 @@ def test_a_file_of_which_part_is_held_out(tmp_path):
   assert dataset.train_labels is None
   parts = [epoch(dataset, batch_size=6, rank=r, size=3) for r in range(3)]
   assert same_images(np.concatenate(parts), epoch(dataset))
-  resumed = batches(dataset, 1, first_step=4)
+  resumed = batches(dataset, 1, first_position=4 * 8)
   np.testing.assert_array_equal(resumed, batches(dataset, 5)[4:])
 
 

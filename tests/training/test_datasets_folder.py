@@ -110,7 +110,9 @@ def test_workers_share_a_folder_in_any_cache(ten, tmp_path, size, cache):
   for step in range(4):
     together = np.concatenate([part[step] for part in parts])
     np.testing.assert_array_equal(together, one[step])
-  resumed = batches(load(folder, **values), 1, batch_size=5, first_step=3)
+  resumed = batches(
+    load(folder, **values), 1, batch_size=5, first_position=3 * 5
+  )
   np.testing.assert_array_equal(resumed[0], one[3])
   written = list((tmp_path / 'cache').glob('*.npy'))
   assert len(written) == (cache == 'file')

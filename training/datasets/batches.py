@@ -19,16 +19,15 @@ def training_batches(
   num_bits: int,
   flip: bool,
   crop: int = 0,
-  first_step: int = 0,
-  first_position: int | None = None,
+  first_position: int = 0,
   rank: int = 0,
   size: int = 1,
 ) -> tf.data.Dataset:
   """The endless stream of one worker's training batches.
 
-  Step s of all workers together is the positions s * batch_size to
-  (s + 1) * batch_size - 1; worker r of n has those from batch_size * r // n to
-  batch_size * (r + 1) // n of them, so that shares differ by one at most.
+  A step of all workers together is the next batch_size positions; worker r of n
+  has those from batch_size * r // n to batch_size * (r + 1) // n of them, so
+  that shares differ by one at most.
 
   Three batches are in memory at once, one in use and two ahead.
 
@@ -40,9 +39,7 @@ def training_batches(
     flip: whether to mirror images at random.
     crop: by how many pixels to move images at random, at most, in each
       direction; what comes in at a border repeats the border's pixels.
-    first_step: the step to start from.
-    first_position: the position to start from in place of that of the step,
-      where steps before it were of another batch size.
+    first_position: the position to start from.
     rank: this worker's number.
     size: the number of workers.
 
@@ -58,8 +55,6 @@ def training_batches(
       'each needs an image of a step.'
     )
   first, end = (batch_size * r // size for r in (rank, rank + 1))
-  if first_position is None:
-    first_position = first_step * batch_size
   shape = [end - first, *dataset.image_shape]
 
   def batch(step):
