@@ -50,7 +50,7 @@ def test_sigterm_saves_and_exits_with_0(tmp_path, count):
   assert process.returncode == 0, error
   step = int(re.search(r'Ended at step (\d+)', out)[1])
   assert newest(workdir / 'checkpoints') == step
-  assert took < 60  # a scheduler grants some; 2 s on an idle machine
+  assert took < 60  # a hang; it took 3 s beside other work on the machine
   # It goes on from there.
   code, out, error = processes.train(
     workdir, *LONG[1:], f'--config.train.num_steps={step + 3}', workers=count
