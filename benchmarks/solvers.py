@@ -2,7 +2,9 @@
 
   python -m benchmarks.solvers [OUT.json]
 
-Ours are compiled by tf.function and read their kernel from Variables. The loop
+Ours are compiled by tf.function and read their kernel from Variables; a frozen
+inverse has the matrices of its solve already (`tfp_cinc.frozen_weights`, and
+exported models). The loop
 is how the published code of CInC Flow inverts: pixel by pixel, compiled, all
 images at once on all cores.
 """
@@ -12,6 +14,7 @@ import sys
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 import tfp_cinc
 from benchmarks import report, timing
@@ -67,26 +70,43 @@ def _layer_and_images(shape):
   return layer, tf.random.stateless_normal(shape, [0, 0])
 
 
+def _distribution(layer, shape):
+  base = tfp.distributions.Normal(0.0, 1.0)
+  return tfp.distributions.TransformedDistribution(
+    tfp.distributions.Sample(base, shape[1:]), tfp.bijectors.Invert(layer)
+  )
+
+
 def measure(shape, has_numba):
   """One row: the medians of both directions and the error of a round trip."""
   layer, x = _layer_and_images(shape)
   forward = tf.function(layer.forward, autograph=False)
   inverse = tf.function(layer.inverse, autograph=False)
   y = tf.identity(forward(x))
-  seconds = timing.medians(
-    {'forward': lambda: forward(x), 'inverse': lambda: inverse(y)}, **TIMES
-  )
+  inverse(y)  # traced before the weights are frozen
+  with tfp_cinc.frozen_weights(_distribution(layer, shape)):
+    frozen_inverse = tf.function(layer.inverse, autograph=False)
+    seconds = timing.medians(
+      {
+        'forward': lambda: forward(x),
+        'inverse': lambda: inverse(y),
+        'frozen inverse': lambda: frozen_inverse(y),
+      },
+      **TIMES,
+    )
   row = {
     '[N, H, W, C]': str(list(shape)),
     'forward, ms': 1e3 * seconds['forward'],
     'inverse, ms': 1e3 * seconds['inverse'],
     'inverse / forward': seconds['inverse'] / seconds['forward'],
+    'frozen inverse / forward': seconds['frozen inverse'] / seconds['forward'],
     'round-trip error': float(np.max(np.abs(inverse(y) - x))),
   }
   if has_numba:
     loop = timing.in_new_process(per_pixel_seconds, shape)
     row['per pixel, ms'] = 1e3 * loop
     row['per pixel / inverse'] = loop / seconds['inverse']
+    row['per pixel / frozen inverse'] = loop / seconds['frozen inverse']
   return row
 
 

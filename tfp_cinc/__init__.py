@@ -43,6 +43,7 @@ from tfp_cinc.bijectors import (
 )
 from tfp_cinc.conditioning import condition_on, is_conditional
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
+from tfp_cinc.freezing import frozen_weights
 from tfp_cinc.initialization import initialize_from_data, is_initialized
 from tfp_cinc.networks import full_precision
 from tfp_cinc.saved_model import export_saved_model
@@ -85,6 +86,7 @@ __all__ = [
   'condition_on',
   'dequantize',
   'export_saved_model',
+  'frozen_weights',
   'full_precision',
   'initialize_from_data',
   'is_conditional',

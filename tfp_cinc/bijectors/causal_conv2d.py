@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector, num_pixels
-from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal import switches, tfp_compat
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.derived import derived
 from tfp_cinc.math import causal_conv
 from tfp_cinc.math.plu import PLUMatrix
 
@@ -129,18 +130,33 @@ class CausalConv2D(ConstantJacobianBijector):
     return y if self.bias is None else y + self.bias
 
   def _inverse(self, y):
+    size, matrices = y.shape[-3:-1], None
+    if switches.frozen.is_on:
+      matrices = derived(
+        self,
+        f'solve_matrices_{size[0]}_{size[1]}',
+        lambda: causal_conv.causal_conv2d_solve_matrices(
+          self.kernel, size, **self._solve_options()
+        ),
+      )
     return causal_conv.causal_conv2d_solve(
       y if self.bias is None else y - self.bias,
       self.kernel,
-      **self._options(),
-      corner_inverse=self.corner.inverse(),
-      solve_dtype=self._solve_dtype,
+      **self._solve_options(),
+      matrices=matrices,
       max_backward_error=(
         16 * float(np.finfo(self.dtype.as_numpy_dtype).eps)
         if self.validate_args
         else None
       ),
     )
+
+  def _solve_options(self):
+    return {
+      **self._options(),
+      'corner_inverse': self.corner.inverse(),
+      'solve_dtype': self._solve_dtype,
+    }
 
   def _options(self):
     return {

@@ -3,7 +3,13 @@
 import contextlib
 import threading
 
-__all__ = ['full_precision', 'initializing', 'native_gradients', 'state']
+__all__ = [
+  'frozen',
+  'full_precision',
+  'initializing',
+  'native_gradients',
+  'state',
+]
 
 
 class Switch(threading.local):
@@ -29,6 +35,9 @@ native_gradients = Switch()
 # Networks compute in the dtype of their variables, whatever their own says.
 full_precision = Switch()
 
+# Modules keep what follows from their weights, see `internal.derived`.
+frozen = Switch()
+
 # Each `ActNorm.forward` first sets its Variables from its input.
 initializing = Switch()
 
@@ -36,5 +45,5 @@ initializing = Switch()
 def state() -> tuple[bool, ...]:
   """What a traced function depends on beside its arguments."""
   return tuple(
-    s.is_on for s in (native_gradients, full_precision, initializing)
+    s.is_on for s in (native_gradients, full_precision, frozen, initializing)
   )

@@ -3,6 +3,7 @@
 from tfp_cinc.math.causal_conv import (
   causal_conv2d,
   causal_conv2d_solve,
+  causal_conv2d_solve_matrices,
   convolution_matrix,
 )
 from tfp_cinc.math.dense_jacobian import (
@@ -38,6 +39,7 @@ __all__ = [
   'apply_dense_layers',
   'causal_conv2d',
   'causal_conv2d_solve',
+  'causal_conv2d_solve_matrices',
   'convolution_matrix',
   'fixed_point',
   'is_invertible',

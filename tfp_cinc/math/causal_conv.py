@@ -24,7 +24,7 @@ import tensorflow as tf
 from tfp_cinc.internal import switches, tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import on_image_batch
-from tfp_cinc.math.block_solve import solve_blocks
+from tfp_cinc.math.block_solve import block_matrices, solve_blocks
 from tfp_cinc.math.linear_map import linear_map_matrix
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
   'PADDINGS',
   'causal_conv2d',
   'causal_conv2d_solve',
+  'causal_conv2d_solve_matrices',
   'convolution_matrix',
 ]
 
@@ -84,6 +85,7 @@ def causal_conv2d_solve(
   dilation: int = 1,
   lookahead: int = 0,
   corner_inverse: tf.Tensor | None = None,
+  matrices: tf.Tensor | None = None,
   solve_dtype: tf.DType | None = None,
   max_backward_error: float | None = None,
 ) -> tf.Tensor:
@@ -115,6 +117,8 @@ def causal_conv2d_solve(
     corner_inverse: `Tensor` [C, C], the inverse of the corner block where the
       caller has it in a better way than by `tf.linalg.inv`. Gradients reach
       the corner through `kernel` alone.
+    matrices: `causal_conv2d_solve_matrices` of the kernel for these images,
+      where the caller has kept them. Gradients do not reach the kernel then.
     solve_dtype: dtype to solve in, where it is not that of `y`: tf.float64.
     max_backward_error: where max|y - conv(x)| / max(conv(|x|) + |y|) is more,
       with conv(|x|) of the kernel's absolute values, one step of iterative
@@ -132,14 +136,13 @@ def causal_conv2d_solve(
   y, kernel = _to_tensors(y, kernel)
   kernel = _checked_kernel(kernel, padding, dilation, lookahead)
   dtype = y.dtype
-  if solve_dtype is not None and solve_dtype != dtype:
-    y, kernel = tf.cast(y, solve_dtype), tf.cast(kernel, solve_dtype)
-    corner_inverse = None  # of no more digits than `dtype` has
+  y = tf.cast(y, solve_dtype or dtype)
+  kernel, corner_inverse = _to_solve(kernel, corner_inverse, y.dtype)
 
   def solve(images):
-    inverse = corner_inverse
-    if inverse is None:
-      inverse = tf.linalg.inv(kernel[-1, -1 - lookahead])
+    if matrices is not None:
+      return solve_blocks(images, matrices, kernel.shape, padding, lookahead)
+    inverse = _corner_inverse(kernel, corner_inverse, lookahead)
     return _solve(images, kernel, inverse, padding, lookahead)
 
   x = _on_undilated(solve, y, kernel, dilation)
@@ -158,6 +161,45 @@ def causal_conv2d_solve(
       lambda: x,
     )
   return tf.cast(x, dtype)
+
+
+def causal_conv2d_solve_matrices(
+  kernel: tf.Tensor,
+  image_size: tuple[int, int],
+  *,
+  padding: str = 'top_left',
+  dilation: int = 1,
+  lookahead: int = 0,
+  corner_inverse: tf.Tensor | None = None,
+  solve_dtype: tf.DType | None = None,
+) -> tf.Tensor:
+  """What `causal_conv2d_solve` computes of its kernel, to be kept by a caller.
+
+  Args:
+    kernel: as of `causal_conv2d_solve`, like all that follow but `image_size`.
+    image_size: (H, W) of the images.
+    padding: the padded corner.
+    dilation: the distance in pixels between two taps.
+    lookahead: as in `causal_conv2d`.
+    corner_inverse: the inverse of the corner block, or None.
+    solve_dtype: dtype to solve in, or None for the kernel's.
+
+  Returns:
+    `Tensor` [1 + n, F, F] with F = s^2 * C: D^-1 and the n <= 3 matrices -A
+    D^-1 of a block's neighbours; with a lookahead n is up to 3 * k - 1.
+
+  Raises:
+    ValueError: as `causal_conv2d_solve`.
+  """
+  kernel = _checked_kernel(
+    tf.convert_to_tensor(kernel), padding, dilation, lookahead
+  )
+  kernel, corner_inverse = _to_solve(
+    kernel, corner_inverse, solve_dtype or kernel.dtype
+  )
+  corner_inverse = _corner_inverse(kernel, corner_inverse, lookahead)
+  phase = [None if n is None else -(-n // dilation) for n in image_size]
+  return block_matrices(kernel, corner_inverse, phase, lookahead)
 
 
 def convolution_matrix(
@@ -225,6 +267,19 @@ def _checked_kernel(kernel, padding, dilation, lookahead):
   after = [[shape[0] - 1, shape[1] - 1 - i] for i in range(lookahead)]
   zeros = tf.zeros([lookahead, *shape[2:]], kernel.dtype)
   return tf.tensor_scatter_nd_update(kernel, after, zeros)
+
+
+def _to_solve(kernel, corner_inverse, dtype):
+  """The kernel in the dtype to solve in, and its corner's inverse if of it."""
+  if dtype == kernel.dtype:
+    return kernel, corner_inverse
+  return tf.cast(kernel, dtype), None  # the inverse has no more digits
+
+
+def _corner_inverse(kernel, corner_inverse, lookahead):
+  if corner_inverse is not None:
+    return corner_inverse
+  return tf.linalg.inv(kernel[-1, -1 - lookahead])
 
 
 def _on_undilated(function, images, kernel, dilation):
@@ -300,12 +355,18 @@ def _kernel_gradient(images, output_gradient, kernel_shape, padding, lookahead):
 
 def _solve(images, kernel, corner_inverse, padding, lookahead):
   """`causal_conv2d_solve` on [N, H, W, C] with dilation 1."""
+
+  def solve_natively(y, kernel):
+    size = y.shape[1:3]
+    matrices = block_matrices(kernel, corner_inverse, size, lookahead)
+    return solve_blocks(y, matrices, kernel.shape, padding, lookahead)
+
   if switches.native_gradients.is_on:
-    return solve_blocks(images, kernel, corner_inverse, padding, lookahead)
+    return solve_natively(images, kernel)
 
   @tf.custom_gradient
   def solve(y, kernel):
-    x = solve_blocks(y, kernel, corner_inverse, padding, lookahead)
+    x = solve_natively(y, kernel)
 
     def gradient(dx):
       dy = _solve(

@@ -46,11 +46,11 @@ class DenseMatrix(InvertibleMatrix):
   def _factorize(cls, matrix):
     return {'matrix': matrix}
 
-  def dense(self) -> tf.Tensor:
+  def _dense(self):
     """The matrix A, [C, C]."""
     return tf.convert_to_tensor(self.matrix)
 
-  def inverse(self) -> tf.Tensor:
+  def _inverse(self):
     """The inverse of A, [C, C], by LU factors."""
     return tf.linalg.inv(self.matrix)
 

@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from tfp_cinc.internal.derived import derived
+
 __all__ = [
   'InvertibleMatrix',
   'signed_scale',
@@ -15,7 +17,7 @@ class InvertibleMatrix(tf.Module):
   """An invertible C x C matrix A.
 
   Subclasses hold it as factors, each an attribute and a constructor argument of
-  the same name, and implement `dense`, `inverse`, `log_abs_det` and
+  the same name, and implement `_dense`, `_inverse`, `log_abs_det` and
   `_factorize`.
 
   Attributes:
@@ -111,10 +113,16 @@ class InvertibleMatrix(tf.Module):
 
   def dense(self) -> tf.Tensor:
     """The matrix A, [C, C]."""
-    raise NotImplementedError
+    return derived(self, 'dense', self._dense)
 
   def inverse(self) -> tf.Tensor:
     """The inverse of A, [C, C]."""
+    return derived(self, 'inverse', self._inverse)
+
+  def _dense(self):
+    raise NotImplementedError
+
+  def _inverse(self):
     raise NotImplementedError
 
   def log_abs_det(self) -> tf.Tensor:

@@ -97,7 +97,7 @@ class PLUMatrix(InvertibleMatrix):
       'permutation': permutation,
     }
 
-  def dense(self) -> tf.Tensor:
+  def _dense(self):
     """The matrix A, [C, C]. It costs C^3 / 3 multiplications."""
     matrix = self._unit_lower()
     scale = self._diagonal()
@@ -109,7 +109,7 @@ class PLUMatrix(InvertibleMatrix):
       matrix = tf.gather(matrix, tf.math.invert_permutation(self.permutation))
     return matrix
 
-  def inverse(self) -> tf.Tensor:
+  def _inverse(self):
     """The inverse of A, [C, C], by two triangular solves."""
     matrix = tf.eye(self.size, dtype=self.dtype)
     if self.permutation is not None:

@@ -97,11 +97,11 @@ class QRMatrix(InvertibleMatrix):
       'sign': np.sign(diagonal),
     }
 
-  def dense(self) -> tf.Tensor:
+  def _dense(self):
     """The matrix A, [C, C]."""
     return self._rotation() @ self._triangle()
 
-  def inverse(self) -> tf.Tensor:
+  def _inverse(self):
     """The inverse of A, [C, C], by a triangular solve."""
     return tf.linalg.triangular_solve(
       self._triangle(), tf.transpose(self._rotation()), lower=False

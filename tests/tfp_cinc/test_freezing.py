@@ -1,0 +1,98 @@
+import collections
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_cinc
+
+
+def make_flow(**options):
+  flow = tfp_cinc.models.cinc(
+    [8, 8, 2],
+    levels=2,
+    depth=2,
+    hidden_channels=8,
+    layers='one_by_one+cinc+emerging+autoregressive',
+    corner='plu',
+    seed=0,
+    **options,
+  )
+  # ActNorm is set from images.
+  condition = {'condition': tf.ones([1, 2])} if options else {}
+  images = tf.random.stateless_uniform([8, 8, 8, 2], [0, 0], -0.5, 0.5)
+  tfp_cinc.initialize_from_data(flow, images, **condition)
+  for number, variable in enumerate(flow.trainable_variables):
+    noise = tf.random.stateless_normal(variable.shape, [number, 1])
+    variable.assign_add(0.05 * noise)
+  return flow
+
+
+def operations(function, *args):
+  graph = function.get_concrete_function(*args).graph.as_graph_def()
+  nodes = [graph.node, *(f.node_def for f in graph.library.function)]
+  return collections.Counter(node.op for part in nodes for node in part)
+
+
+def test_frozen_weights_give_the_same_without_inverting_matrices():
+  flow = make_flow()
+  number = len(flow.variables)
+  latents = flow.distribution.sample(3, seed=[0, 0])
+  images = flow.bijector.forward(latents)
+  log_prob = flow.log_prob(tf.identity(images))
+  thawed = tf.function(lambda z: flow.bijector.forward(z))
+  assert operations(thawed, latents)['MatrixTriangularSolve']
+
+  with tfp_cinc.frozen_weights(flow):
+    decode = tf.function(lambda z: flow.bijector.forward(z))
+    assert not operations(decode, latents)['MatrixTriangularSolve']
+    np.testing.assert_allclose(decode(latents), images, atol=1e-5)
+    np.testing.assert_allclose(
+      flow.bijector.forward(tf.identity(latents)), images, atol=1e-5
+    )
+    np.testing.assert_allclose(
+      flow.log_prob(tf.identity(images)), log_prob, rtol=1e-5
+    )
+    assert len(flow.variables) > number
+  assert len(flow.variables) == number
+
+
+def test_frozen_weights_are_thawed_after_an_error():
+  flow = make_flow()
+  number = len(flow.variables)
+  with pytest.raises(KeyError), tfp_cinc.frozen_weights(flow):
+    raise KeyError
+  for variable in flow.trainable_variables:
+    variable.assign(0.9 * variable)
+  assert len(flow.variables) == number
+  # What was kept of the weights before is not used.
+  latents = flow.distribution.sample(2, seed=[0, 0])
+  images = tf.identity(flow.bijector.forward(latents))
+  np.testing.assert_allclose(flow.bijector.inverse(images), latents, atol=1e-3)
+
+
+def test_images_have_gradients_within_frozen_weights():
+  flow = make_flow()
+  latents = flow.distribution.sample(2, seed=[0, 0])
+
+  def gradient(latents):
+    with tf.GradientTape() as tape:
+      tape.watch(latents)
+      value = tf.reduce_sum(flow.bijector.forward(latents) ** 2)
+    return tape.gradient(value, latents)
+
+  expected = gradient(tf.identity(latents))
+  with tfp_cinc.frozen_weights(flow):
+    found = gradient(tf.identity(latents))
+  np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_conditional_flow_is_frozen_with_any_condition():
+  flow = make_flow(condition_channels=2)
+  condition = tf.constant([[0.0, 1.0]])
+  kwargs = tfp_cinc.condition_on(flow, condition)
+  latents = flow.distribution.sample(1, seed=[0, 0])
+  images = flow.bijector.forward(latents, **kwargs)
+  with tfp_cinc.frozen_weights(flow, tf.zeros([2])):
+    found = flow.bijector.forward(tf.identity(latents), **kwargs)
+  np.testing.assert_allclose(found, images, atol=1e-5)
