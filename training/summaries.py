@@ -7,7 +7,7 @@ The caller has a `tf.summary` writer as default. Tags:
 - test/: bits_per_dim of the weights that are trained, bits_per_dim_average of
   their moving average;
 - samples/temperature_T: images of the same latents times T;
-- levels/bits_per_dim_L: what level L costs, see `describe`;
+- levels/bits_per_dim_L: what level L costs;
 - log_det/LAYER and reconstruction_error/LAYER: of each layer.
 """
 
@@ -16,9 +16,10 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 import tfp_cinc
+from tfp_cinc import latents
+from tfp_cinc.latents.layers import unique_name, walk
 from training import evaluate
 
 __all__ = [
@@ -32,14 +33,7 @@ __all__ = [
   'write_train',
 ]
 
-tfb = tfp.bijectors
-
 TEMPERATURES = (0.0, 0.5, 0.7, 1.0)
-
-# TFP's chains and inversions are of several classes, of which these are the
-# common ones.
-_CHAINS = (tfb.Chain.__mro__[1], tfp_cinc.ReversibleChain)
-_INVERT = tfb.Invert.__mro__[1]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +60,8 @@ class Description:
 
   Attributes:
     layers: in the order from image to latent.
-    levels: bits/dim of each level; their sum is the flow's.
+    levels: bits/dim of each level, see `tfp_cinc.latents.latent_levels`, the
+      mean over the images; their sum is the flow's.
   """
 
   layers: list[Layer]
@@ -188,127 +183,37 @@ def write_layers(
 def describe(flow, images: tf.Tensor, num_bits: int) -> Description:
   """Takes a flow apart on images, in full precision.
 
-  A level of a multi-scale flow is what stands between two `LeadingChannels`:
-  its squeeze, its steps and the learned prior of the channels that leave. With
-  Z the latents that leave at the level, D the dimensions of an image and b the
-  bits of a pixel, the level costs
-
-    -(log N(Z; 0, I) + the sum of its layers' log-dets) / (D ln 2) + b |Z| / D
-
-  bits/dim, mean over the images. The latents of all levels are those of the
-  flow, so that this adds up to the flow's bits/dim. The part of b is the
-  discretization, shared out by latents. A flow without levels is one level.
-
   Args:
-    flow: a `tfd.TransformedDistribution` of independent, identically
-      distributed latents, such as those of `tfp_cinc.models`.
+    flow: as `tfp_cinc.latents.log_prob_by_level` takes it.
     images: floating [N, H, W, C], as `tfp_cinc.dequantize` makes them.
-    num_bits: b.
+    num_bits: of a pixel.
 
   Returns:
     `Description`.
   """
   images = tf.cast(images, flow.dtype)
-  walk = _Walk()
-  with tfp_cinc.full_precision():
-    latents, levels = walk.run(
-      flow.bijector, images, tf.zeros_like(images, tf.int32), True, (), 0
-    )
-    # Of each latent: the base is the same distribution for all.
-    log_probs = flow.distribution.distribution.log_prob(latents).numpy()
   size = int(np.prod(images.shape[1:]))
-  levels = levels.numpy()
-  bits = []
-  for level in range(np.max(levels) + 1):
-    here = levels == level
-    log_prob = np.sum(log_probs[here], dtype=np.float64) / len(here)
-    log_prob += sum(np.mean(x) for _, at, x, _ in walk.found if at == level)
-    share = np.sum(here) / here.size
-    bits.append(float(-log_prob / (size * np.log(2.0)) + num_bits * share))
-  layers = [
-    Layer(name, level, float(np.mean(log_det)) / size, error)
-    for name, level, log_det, error in walk.found
-  ]
-  return Description(layers, bits)
+  layers, names = [], []
 
-
-class _Walk:
-  """Runs a bijector layer by layer and keeps what each of them did.
-
-  Attributes:
-    found: (name, level, log-dets float64 [N], error) of each layer.
-  """
-
-  def __init__(self):
-    self.found = []
-    self._names = set()
-
-  def run(self, bijector, x, levels, invert, path, level):
-    """Takes x through a bijector.
-
-    Args:
-      bijector: any bijector.
-      x: values [N, ...].
-      levels: int32 `Tensor` of the shape of x: the level to which each number
-        belongs if it leaves now. Squeezes move the two alike.
-      invert: whether the bijector's inverse is meant.
-      path: names of the chains that hold it.
-      level: the level that it belongs to.
-
-    Returns:
-      (values, levels) behind it.
-    """
-    if isinstance(bijector, _INVERT):
-      return self.run(bijector.bijector, x, levels, not invert, path, level)
-    if isinstance(bijector, tfp_cinc.LeadingChannels):
-      count = bijector.num_channels
-      inner = (x[..., :count], levels[..., :count] + 1)
-      inner = self.run(bijector.bijector, *inner, invert, path, level + 1)
-      outer = (x[..., count:], levels[..., count:])
-      pairs = zip(inner, outer, strict=True)
-      return tuple(tf.concat(pair, -1) for pair in pairs)
-    if isinstance(bijector, tfp_cinc.Reshaped):
-      shape = x.shape
-      inner = [
-        tf.reshape(t, [shape[0], *bijector.inner_shape]) for t in (x, levels)
-      ]
-      inner = self.run(bijector.bijector, *inner, invert, path, level)
-      return tuple(tf.reshape(t, shape) for t in inner)
-    if isinstance(bijector, _CHAINS):
-      parts = bijector.bijectors
-      for part in parts if invert else parts[::-1]:
-        name = (*path, bijector.name)
-        x, levels = self.run(part, x, levels, invert, name, level)
-      return x, levels
-    y = self._measure(bijector, x, invert, path, level)
-    if isinstance(bijector, tfp_cinc.Squeeze):
-      move = bijector.inverse if invert else bijector.forward
-      levels = tf.cast(move(tf.cast(levels, bijector.dtype)), tf.int32)
-    return y, levels
-
-  def _measure(self, bijector, x, invert, path, level):
-    if invert:
-      bijector = tfb.Invert(bijector, name=bijector.name)
-    y = bijector.forward(x)
-    log_det = bijector.forward_log_det_jacobian(x, x.shape.rank - 1)
+  def measure(layer, x):
+    y, log_det = layer.value_and_log_det(x)
     # A tensor of its own: TFP would return the x that it has cached for y.
-    back = bijector.inverse(tf.identity(y))
-    self.found.append(
-      (
-        self._name(bijector, path),
-        level,
-        np.broadcast_to(np.asarray(log_det, np.float64), x.shape[:1]),
+    back = layer.value(tf.identity(y), backwards=True)
+    names.append(unique_name(layer.name, names))
+    layers.append(
+      Layer(
+        names[-1],
+        layer.level,
+        float(np.mean(log_det)) / size,
         float(tf.reduce_max(tf.abs(back - x))),
       )
     )
     return y
 
-  def _name(self, bijector, path):
-    """The innermost chain and the layer, numbered where there are several."""
-    name = stem = '/'.join([*path[-1:], bijector.name])
-    number = 1
-    while name in self._names:
-      number += 1
-      name = f'{stem}_{number}'
-    self._names.add(name)
-    return name
+  with tfp_cinc.full_precision():
+    walk(flow.bijector, tf.identity(images), measure, invert=True)
+    _, log_probs = latents.log_prob_by_level(flow, images)
+  bits = latents.bits_per_dim_by_level(
+    tf.cast(log_probs, tf.float64), latents.latent_levels(flow), num_bits
+  )
+  return Description(layers, np.mean(bits, axis=0).tolist())

@@ -1,0 +1,55 @@
+"""Using the latents of a trained flow.
+
+A flow is a `tfd.TransformedDistribution` over images [H, W, C], values in
+[-0.5, 0.5]; its latents are handled as vectors [D], D = H * W * C, whatever
+shape its base has. Functions of a flow run in the precision of the context that
+they are called in: within `tfp_cinc.full_precision()` where networks compute in
+bfloat16.
+"""
+
+from tfp_cinc.latents.activations import (
+  activations,
+  from_activations,
+  layer_names,
+  until,
+)
+from tfp_cinc.latents.attributes import (
+  AttributeDirections,
+  attribute_directions,
+  one_hot_attributes,
+)
+from tfp_cinc.latents.encoding import decode, encode
+from tfp_cinc.latents.interpolation import interpolate, interpolate_latents
+from tfp_cinc.latents.levels import (
+  bits_per_dim_by_level,
+  latent_levels,
+  log_prob_by_level,
+  merge_latents,
+  split_latents,
+)
+from tfp_cinc.latents.manipulation import manipulate
+from tfp_cinc.latents.temperature import with_temperature
+from tfp_cinc.latents.typicality import TypicalityTest, typicality_score
+
+__all__ = [
+  'AttributeDirections',
+  'TypicalityTest',
+  'activations',
+  'attribute_directions',
+  'bits_per_dim_by_level',
+  'decode',
+  'encode',
+  'from_activations',
+  'interpolate',
+  'interpolate_latents',
+  'latent_levels',
+  'layer_names',
+  'log_prob_by_level',
+  'manipulate',
+  'merge_latents',
+  'one_hot_attributes',
+  'split_latents',
+  'typicality_score',
+  'until',
+  'with_temperature',
+]
