@@ -1,0 +1,30 @@
+"""What a `FlowModel` logs."""
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+__all__ = ['MeanOfSteps']
+
+
+class MeanOfSteps(tf_keras.metrics.Mean):
+  """The mean over steps that count; NaN, and not Keras's 0, where none do."""
+
+  def update_state(self, values, sample_weight=None, counts=True):
+    """Takes the values of a step, unless it does not count.
+
+    Args:
+      values: floating `Tensor` [N].
+      sample_weight: of the values, [N], or None.
+      counts: bool `Tensor` [].
+    """
+    if sample_weight is None:
+      sample_weight = tf.ones_like(values)
+    sample_weight = tf.cast(sample_weight, values.dtype)
+    super().update_state(
+      tf.where(counts, values, 0.0), tf.where(counts, sample_weight, 0.0)
+    )
+
+  def result(self) -> tf.Tensor:
+    """The mean, `Tensor` []."""
+    return tf.where(self.count > 0, super().result(), np.nan)
