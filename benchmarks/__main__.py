@@ -13,6 +13,7 @@ import sys
 NAMES = (
   'solvers',
   'sampling',
+  'serving',
   'training',
   'memory',
   'tracing',

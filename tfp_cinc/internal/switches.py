@@ -4,6 +4,7 @@ import contextlib
 import threading
 
 __all__ = [
+  'bfloat16_networks',
   'frozen',
   'full_precision',
   'initializing',
@@ -35,6 +36,9 @@ native_gradients = Switch()
 # Networks compute in the dtype of their variables, whatever their own says.
 full_precision = Switch()
 
+# Networks in float32 compute in bfloat16, whatever their own dtype says.
+bfloat16_networks = Switch()
+
 # Modules keep what follows from their weights, see `internal.derived`.
 frozen = Switch()
 
@@ -45,5 +49,12 @@ initializing = Switch()
 def state() -> tuple[bool, ...]:
   """What a traced function depends on beside its arguments."""
   return tuple(
-    s.is_on for s in (native_gradients, full_precision, frozen, initializing)
+    switch.is_on
+    for switch in (
+      native_gradients,
+      full_precision,
+      bfloat16_networks,
+      frozen,
+      initializing,
+    )
   )

@@ -2,11 +2,10 @@
 
 import tensorflow as tf
 
-from tfp_cinc.internal import switches
 from tfp_cinc.internal.shapes import check_channels, on_image_batch
 from tfp_cinc.networks.condition import append_condition
 from tfp_cinc.networks.layers import check_sizes
-from tfp_cinc.networks.precision import resolve_network_dtype
+from tfp_cinc.networks.precision import computing_dtype, resolve_network_dtype
 
 __all__ = ['ImageNetwork']
 
@@ -106,8 +105,7 @@ class ImageNetwork(tf.Module):
     return on_image_batch(self._run, x)
 
   def _run(self, x):
-    full = switches.full_precision.is_on
-    x = tf.cast(x, self._dtype if full else self._network_dtype)
+    x = tf.cast(x, computing_dtype(self._dtype, self._network_dtype))
     return tf.cast(self._apply(x), self._dtype)
 
   def _apply(self, x: tf.Tensor) -> tf.Tensor:

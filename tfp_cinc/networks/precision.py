@@ -6,7 +6,12 @@ import tensorflow as tf
 
 from tfp_cinc.internal import switches
 
-__all__ = ['at_least_float32', 'full_precision', 'resolve_network_dtype']
+__all__ = [
+  'at_least_float32',
+  'computing_dtype',
+  'full_precision',
+  'resolve_network_dtype',
+]
 
 
 def full_precision() -> contextlib.AbstractContextManager:
@@ -49,6 +54,23 @@ def resolve_network_dtype(dtype: tf.DType, network_dtype) -> tf.DType:
       f"{dtype.name}: it is 'bfloat16' or 'float16' beside float32, the same "
       "as `dtype`, or 'auto'."
     )
+  return network_dtype
+
+
+def computing_dtype(dtype: tf.DType, network_dtype: tf.DType) -> tf.DType:
+  """What a network computes in here and now.
+
+  Args:
+    dtype: of its inputs, outputs and Variables.
+    network_dtype: what it was made to compute in.
+
+  Returns:
+    `tf.DType`.
+  """
+  if switches.full_precision.is_on:
+    return dtype
+  if switches.bfloat16_networks.is_on and dtype == tf.float32:
+    return tf.bfloat16
   return network_dtype
 
 

@@ -1,0 +1,101 @@
+"""The time of an exported model's signatures, against the flow in Python.
+
+python -m benchmarks.serving [OUT.json]
+"""
+
+import functools
+import pathlib
+import sys
+import tempfile
+import time
+
+import tensorflow as tf
+
+import tfp_cinc
+from benchmarks import peers, report, timing
+
+PRECISIONS = ('full', 'bfloat16')
+
+
+def main(out=None):
+  """Prints the table; writes it as JSON where `out` is given."""
+  flow = tfp_cinc.models.cinc(
+    peers.IMAGE_SHAPE,
+    layers='one_by_one+cinc',
+    levels=3,
+    depth=4,
+    coupling='affine',
+    hidden_channels=128,
+    seed=0,
+  )
+  tfp_cinc.initialize_from_data(flow, peers.random_images(64))
+  exported, models = {}, {}
+  with tempfile.TemporaryDirectory() as folder:
+    for precision in PRECISIONS:
+      path = pathlib.Path(folder, precision)
+      start = time.perf_counter()
+      tfp_cinc.export_saved_model(
+        flow, path, peers.IMAGE_SHAPE, precision=precision
+      )
+      exported[precision] = time.perf_counter() - start
+      size = sum(file.stat().st_size for file in path.rglob('*'))
+      models[precision] = tf.saved_model.load(str(path))
+  rows = []
+  for name, functions in _calls(flow, models).items():
+    seconds = timing.medians(functions, rounds=15, warmups=3)
+    row = {'call': name, 'flow, seconds': seconds['flow']}
+    for precision in PRECISIONS:
+      row[f'SavedModel, {precision}'] = seconds[precision] / seconds['flow']
+    rows.append(row)
+  report.write(
+    'SavedModel',
+    'Signatures of an exported model as parts of the time that a `tf.function` '
+    'of the flow takes in full precision, in turn in one process. 32x32x3, '
+    'L=3, D=4, 1x1 and 3x3 convolutions, 128 channels, medians of 15. '
+    f'Exporting took {exported["full"]:.1f} s and made {size / 2**20:.1f} MiB.',
+    rows,
+    out,
+  )
+
+
+def _calls(flow, models):
+  """What to time: call -> ('flow' or a precision -> function)."""
+  pixels = tfp_cinc.quantize(peers.random_images(100))
+  temperature, seed = tf.constant(1.0), tf.constant([0, 0])
+
+  @tf.function(autograph=False)
+  def sample(number, seed):
+    with tfp_cinc.full_precision():
+      return flow.sample(number, seed=seed)
+
+  @tf.function(autograph=False)
+  def log_prob(images):
+    with tfp_cinc.full_precision():
+      return flow.log_prob(tfp_cinc.dequantize(images, noise=0.5))
+
+  def calls(function, name, **inputs):
+    signatures = {
+      precision: functools.partial(model.signatures[name], **inputs)
+      for precision, model in models.items()
+    }
+    return {'flow': function, **signatures}
+
+  result = {}
+  for number in map(tf.constant, (1, 100)):
+    result[f'sample, {number}'] = calls(
+      functools.partial(sample, number, seed),
+      'sample',
+      number=number,
+      temperature=temperature,
+      seed=seed,
+    )
+  for number in (1, 100):
+    images = pixels[:number]
+    result[f'log_prob, {number}'] = calls(
+      functools.partial(log_prob, images), 'log_prob', images=images
+    )
+  return result
+
+
+if __name__ == '__main__':
+  main(*sys.argv[1:])

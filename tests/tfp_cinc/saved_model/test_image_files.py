@@ -1,0 +1,90 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from tfp_cinc.saved_model.image_files import decode_images, encode_images
+
+SHAPE = [6, 5, 3]
+PIXELS = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
+
+# As it is used: in a graph, traced once.
+decode = tf.function(
+  lambda contents: decode_images(contents, SHAPE, 'images_bytes'),
+  input_signature=[tf.TensorSpec([None], tf.string)],
+)
+
+
+def file_of(array, kind='PNG', mode=None):
+  image = PIL.Image.fromarray(array)
+  if mode:
+    image = image.convert(mode)
+  with io.BytesIO() as file:
+    image.save(file, kind)
+    return file.getvalue()
+
+
+def bomb(width, height):
+  """A small PNG file that says to be of this size."""
+  header = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
+  chunk = b'IHDR' + header
+  data = struct.pack('>I', len(header)) + chunk
+  return b'\x89PNG\r\n\x1a\n' + data + struct.pack('>I', zlib.crc32(chunk))
+
+
+def test_files_of_other_programs():
+  jpeg = file_of(PIXELS, 'JPEG')
+  palette = file_of(PIXELS // 128 * 255, mode='P')
+  found = decode([file_of(PIXELS), jpeg, palette]).numpy()
+  np.testing.assert_array_equal(found[0], PIXELS)
+  expected = np.asarray(PIL.Image.open(io.BytesIO(jpeg)), np.int32)
+  assert np.max(np.abs(found[1] - expected)) <= 8  # another inverse transform
+  expected = PIL.Image.open(io.BytesIO(palette)).convert('RGB')
+  np.testing.assert_array_equal(found[2], np.asarray(expected))
+
+
+@pytest.mark.parametrize('channels', [1, 2, 3, 4])
+def test_round_trip_of_any_leading_dimensions(channels):
+  rng = np.random.default_rng(channels)
+  images = rng.integers(0, 256, [2, 3, 6, 5, channels], np.uint8)
+  files = encode_images(tf.constant(images))
+  assert files.shape == [2, 3]
+  found = decode_images(tf.reshape(files, [-1]), [6, 5, channels], 'files')
+  np.testing.assert_array_equal(found, images.reshape([-1, 6, 5, channels]))
+  assert decode_images(files[0, :0], [6, 5, channels], 'files').shape[0] == 0
+
+
+@pytest.mark.parametrize(
+  ('content', 'sentence'),
+  [
+    (b'', 'is neither a PNG nor a JPEG file.'),
+    (b'GIF89a', 'is neither a PNG nor a JPEG file.'),
+    (
+      file_of(PIXELS[:, :4]),
+      'has the shape [6 4 3] (height, width, channels); this model takes '
+      '[6 5 3].',
+    ),
+    (file_of(PIXELS[:5], 'JPEG'), 'has the shape [5 5 3]'),
+    (file_of(PIXELS, mode='RGBA'), 'has the shape [6 5 4]'),
+    (file_of(PIXELS[..., 0]), 'has the shape [6 5 1]'),
+    (file_of(PIXELS[..., 0], 'JPEG'), 'has the shape [6 5 1]'),
+    (file_of(PIXELS, 'JPEG', mode='CMYK'), 'has the shape [6 5 4]'),
+    (bomb(20_000, 20_000), 'has the shape [20000 20000 3]'),
+    (
+      file_of(PIXELS[..., 0].astype(np.uint16)),
+      'has 16 bits a channel; this model takes 8.',
+    ),
+    (file_of(PIXELS)[:-40], 'Invalid PNG data'),
+    (file_of(PIXELS, 'JPEG')[:30], 'JPEG'),
+  ],
+)
+def test_other_files_fail_in_a_sentence(content, sentence):
+  with pytest.raises(tf.errors.InvalidArgumentError) as error:
+    decode([file_of(PIXELS), content])
+  message = error.value.message
+  assert sentence in message
+  assert '`images_bytes[1]`' in message or 'Invalid' in message

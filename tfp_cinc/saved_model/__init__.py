@@ -1,0 +1,6 @@
+"""Export of a flow as a SavedModel that needs TensorFlow alone."""
+
+from tfp_cinc.saved_model.export import export_saved_model
+from tfp_cinc.saved_model.signatures import fixed_noise
+
+__all__ = ['export_saved_model', 'fixed_noise']

@@ -1,0 +1,99 @@
+"""Images as the bytes of PNG and JPEG files, in TensorFlow alone."""
+
+import tensorflow as tf
+
+from tfp_cinc.saved_model.requirements import require
+
+__all__ = ['decode_images', 'encode_images']
+
+_PNG, _JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'
+# Channels by a PNG's colour type: grey, RGB, palette of RGB, grey and alpha,
+# RGBA; the numbers between have no meaning (PNG specification, section 11.2.1).
+_PNG_CHANNELS = [1, 0, 3, 3, 2, 0, 4]
+
+
+def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
+  """The pixels of image files, which must have them as the flow takes them.
+
+  Nothing is resized or converted. The size that a file says to have is checked
+  before it is decoded.
+
+  Args:
+    contents: string `Tensor` [N], each the bytes of a PNG or JPEG file of 8
+      bits a channel.
+    image_shape: [H, W, C].
+    name: of the argument that `contents` are.
+
+  Returns:
+    uint8 `Tensor` [N, H, W, C].
+  """
+
+  def decode(item):
+    index, content = item
+    header = tf.io.decode_raw(content, tf.uint8, fixed_length=26)
+    header = tf.cast(tf.ensure_shape(header, [26]), tf.int32)
+    is_png, is_jpeg = _starts_with(header, _PNG), _starts_with(header, _JPEG)
+    file = f'`{name}[', index, ']`'
+    known = require(
+      is_png | is_jpeg, *file, ' is neither a PNG nor a JPEG file.'
+    )
+    with tf.control_dependencies([known]):
+      content = tf.identity(content)
+    shape = tf.cond(
+      is_png,
+      lambda: _png_shape(header),
+      lambda: tf.io.extract_jpeg_shape(content),
+    )
+    depth = tf.where(is_png, header[24], 8)
+    taken = ' '.join(map(str, image_shape))
+    checks = [
+      require(
+        depth <= 8,
+        *file,
+        ' has ',
+        depth,
+        ' bits a channel; this model takes 8.',
+      ),
+      require(
+        tf.reduce_all(tf.equal(shape, image_shape)),
+        *file,
+        ' has the shape ',
+        shape,
+        f' (height, width, channels); this model takes [{taken}].',
+      ),
+    ]
+    with tf.control_dependencies(checks):
+      content = tf.identity(content)
+    image = tf.io.decode_image(content, expand_animations=False)
+    return tf.ensure_shape(image, image_shape)
+
+  return tf.map_fn(
+    decode,
+    (tf.range(tf.size(contents)), contents),
+    fn_output_signature=tf.TensorSpec(image_shape, tf.uint8),
+  )
+
+
+def encode_images(images: tf.Tensor) -> tf.Tensor:
+  """The bytes of PNG files.
+
+  Args:
+    images: uint8 `Tensor` [..., H, W, C], C from 1 to 4.
+
+  Returns:
+    string `Tensor` [...].
+  """
+  return tf.ensure_shape(tf.io.encode_png(images), images.shape[:-3])
+
+
+def _starts_with(header, magic):
+  return tf.reduce_all(tf.equal(header[: len(magic)], list(magic)))
+
+
+def _png_shape(header):
+  """[height, width, channels] as a PNG's IHDR has them."""
+  places = tf.constant([2**24, 2**16, 2**8, 1])
+  width = tf.reduce_sum(header[16:20] * places)
+  height = tf.reduce_sum(header[20:24] * places)
+  kind = tf.minimum(header[25], len(_PNG_CHANNELS) - 1)
+  return tf.stack([height, width, tf.gather(_PNG_CHANNELS, kind)])

@@ -1,0 +1,122 @@
+"""What `tf.saved_model.save` is given of a flow."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_cinc.latents import AttributeDirections
+from tfp_cinc.saved_model import image_files
+from tfp_cinc.saved_model.requirements import require_shape
+from tfp_cinc.saved_model.signatures import Signature, flow_signatures
+
+__all__ = ['describe', 'serve']
+
+tfd = tfp.distributions
+
+
+def serve(
+  flow: tfd.TransformedDistribution,
+  num_bits: int,
+  directions: AttributeDirections | None,
+) -> tuple[tf.Module, dict[str, Signature]]:
+  """A module with the variables of a flow and its traced signatures.
+
+  Args:
+    flow: the distribution of images.
+    num_bits: of a pixel.
+    directions: None for no `manipulate`.
+
+  Returns:
+    (the module, its signatures, whose functions are concrete).
+  """
+  module = tf.Module(name='flow')
+  # The variables alone, not the flow: loading needs no class of ours.
+  module.flow_variables = list(flow.variables)
+  names = []
+  if directions is not None:
+    names = list(directions.names)
+    # A constant would be in each function that uses it.
+    module.directions = tf.Variable(
+      tf.cast(directions.directions, flow.dtype), trainable=False
+    )
+  table = flow_signatures(
+    flow, num_bits, names, module.directions if names else None
+  )
+  image_shape = flow.event_shape.as_list()
+  signatures = {}
+  for name, signature in table.items():
+    signatures[name] = arrays = _traced(signature)
+    # A PNG has up to 4 channels.
+    if image_shape[-1] <= 4 and _has_images(arrays):
+      signatures[f'{name}_bytes'] = _traced(_of_files(arrays, image_shape))
+  for name, signature in signatures.items():
+    setattr(module, name, signature.function)
+  return module, signatures
+
+
+def describe(signature: Signature) -> dict:
+  """The inputs and outputs of a traced signature, as JSON takes them."""
+  inputs = signature.inputs.items()
+  outputs = signature.function.structured_outputs.items()
+  return {
+    'inputs': {k: {'dtype': d.name, 'shape': s} for k, (d, s) in inputs},
+    'outputs': {
+      k: {'dtype': v.dtype.name, 'shape': v.shape.as_list()} for k, v in outputs
+    },
+  }
+
+
+def _traced(signature):
+  """The signature with a concrete function, which checks its inputs' shapes."""
+
+  def call(**inputs):
+    return signature.function(
+      **{
+        name: require_shape(inputs[name], name, shape)
+        for name, (_, shape) in signature.inputs.items()
+      }
+    )
+
+  # Of any rank: inputs of a shape that is not the signature's would fail with
+  # words of TensorFlow's that do not name it.
+  specs = {
+    name: tf.TensorSpec(None, dtype, name)
+    for name, (dtype, _) in signature.inputs.items()
+  }
+  function = tf.function(call, autograph=False)
+  return Signature(signature.inputs, function.get_concrete_function(**specs))
+
+
+def _has_images(signature):
+  dtypes = [dtype for dtype, _ in signature.inputs.values()]
+  dtypes += [o.dtype for o in signature.function.structured_outputs.values()]
+  return tf.uint8 in dtypes
+
+
+def _of_files(signature, image_shape):
+  """The signature of image files, by the traced one of arrays.
+
+  What is an array of images in one is an array of as many files in the other,
+  and has `_bytes` behind its name: TensorFlow Serving takes that for base64.
+  """
+  specs = signature.inputs.items()
+  images = [name for name, (dtype, _) in specs if dtype == tf.uint8]
+
+  def call(**inputs):
+    for name in images:
+      files = inputs.pop(f'{name}_bytes')
+      inputs[name] = image_files.decode_images(
+        files, image_shape, f'{name}_bytes'
+      )
+    outputs = signature.function(**inputs)
+    outputs.pop('values', None)  # they are the images too
+    for name in [k for k, v in outputs.items() if v.dtype == tf.uint8]:
+      outputs[f'{name}_bytes'] = image_files.encode_images(outputs.pop(name))
+    return outputs
+
+  inputs = {
+    f'{name}_bytes' if name in images else name: (
+      (tf.string, ['N']) if name in images else spec
+    )
+    for name, spec in specs
+  }
+  return Signature(inputs, call)

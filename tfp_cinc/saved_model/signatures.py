@@ -1,0 +1,199 @@
+"""The signatures of an exported flow."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_cinc import latents as latents_lib
+from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
+from tfp_cinc.latents.interpolation import METHODS
+from tfp_cinc.saved_model.requirements import require
+
+__all__ = ['Signature', 'fixed_noise', 'flow_signatures']
+
+tfd = tfp.distributions
+
+
+class Signature(NamedTuple):
+  """A function of named tensors that returns a dict of tensors.
+
+  Attributes:
+    inputs: name -> (dtype, shape), whose first size is a word where it can be
+      any.
+    function: called with these tensors by name.
+  """
+
+  inputs: dict[str, tuple[tf.DType, list]]
+  function: Callable[..., dict[str, tf.Tensor]]
+
+
+def fixed_noise(image_shape) -> tf.Tensor:
+  """The dequantization noise of exported models: the same for every image.
+
+  One fixed draw from U[0, 1) gives an image the same density at each call and
+  in any batch.
+
+  Args:
+    image_shape: [H, W, C].
+
+  Returns:
+    float32 `Tensor` [H, W, C].
+  """
+  return tf.random.stateless_uniform(image_shape, seed=[0, 0])
+
+
+def flow_signatures(
+  flow: tfd.TransformedDistribution,
+  num_bits: int,
+  attributes: list[str],
+  directions: tf.Variable | None,
+) -> dict[str, Signature]:
+  """What a flow over images can be asked, as `export_saved_model` tells it.
+
+  The three functions that go through the flow are traced once each; all
+  signatures call them.
+
+  Args:
+    flow: the distribution.
+    num_bits: of a pixel.
+    attributes: names of the A attributes.
+    directions: [A, D], the direction of each; None for no `manipulate`.
+
+  Returns:
+    name -> `Signature`.
+  """
+  shape, dtype = flow.event_shape.as_list(), flow.dtype
+  size, levels = math.prod(shape), latents_lib.latent_levels(flow)
+  images, values = (tf.uint8, ['N', *shape]), (dtype, ['N', *shape])
+
+  def traced(function, *event_shape):
+    def call(x):
+      # An empty batch goes through as one of one: kernels of TensorFlow's for
+      # convolutions fail on it.
+      number = tf.shape(x)[0]
+      empty = tf.cast(tf.equal(number, 0), tf.int32)
+      x = tf.pad(x, [[0, empty], *[[0, 0]] * len(event_shape)])
+      x = tf.ensure_shape(x, [None, *event_shape])
+      return tf.nest.map_structure(lambda y: y[:number], function(flow, x))
+
+    spec = tf.TensorSpec([None, *event_shape], dtype)
+    return tf.function(call, input_signature=[spec], autograph=False)
+
+  log_prob_by_level = traced(latents_lib.log_prob_by_level, *shape)
+  to_latents = traced(latents_lib.encode, *shape)
+  to_values = traced(latents_lib.decode, size)
+
+  def continuous(images, noise):
+    return tf.cast(dequantize(images, num_bits, noise=noise), dtype)
+
+  def decode_rows(latents):
+    values = to_values(tf.reshape(latents, [-1, size]))
+    rows = tf.concat([tf.shape(latents)[:2], shape], 0)
+    return {'images': tf.reshape(quantize(values, num_bits), rows)}
+
+  def log_prob(images):
+    return log_prob_values(continuous(images, fixed_noise(shape)))
+
+  def log_prob_values(values):
+    log_prob, by_level = log_prob_by_level(values)
+    return {
+      'log_prob': log_prob,
+      'bits_per_dim': bits_per_dim(log_prob, shape, num_bits),
+      'bits_per_dim_by_level': latents_lib.bits_per_dim_by_level(
+        by_level, levels, num_bits
+      ),
+    }
+
+  def encode(images):
+    return {'latents': to_latents(continuous(images, 0.5))}
+
+  def decode(latents):
+    values = to_values(latents)
+    return {'images': quantize(values, num_bits), 'values': values}
+
+  def sample(number, temperature, seed):
+    enough = require(
+      number >= 0, '`number` is ', number, '; it must be at least 0.'
+    )
+    with tf.control_dependencies([enough]):
+      latents = flow.distribution.sample([number], seed=seed)
+    latents *= tf.cast(temperature, dtype)
+    return decode(tf.reshape(latents, [-1, size]))
+
+  def interpolate(first, second, steps, method):
+    of_first, of_second = tf.shape(first)[0], tf.shape(second)[0]
+    is_method = tf.equal(method, list(METHODS))
+    checks = [
+      require(
+        tf.equal(of_first, of_second),
+        '`first` has ',
+        of_first,
+        ' images and `second` ',
+        of_second,
+        '; they must be as many.',
+      ),
+      require(steps >= 2, '`steps` is ', steps, '; it must be at least 2.'),
+      require(
+        tf.reduce_any(is_method),
+        '`method` is ',
+        method,
+        f'; it must be one of {", ".join(METHODS)}.',
+      ),
+    ]
+    with tf.control_dependencies(checks):
+      both = tf.concat([first, second], 0)
+    ends = tf.split(encode(both)['latents'], 2)
+    ways = [
+      lambda name=name: latents_lib.interpolate_latents(*ends, steps, name)
+      for name in METHODS
+    ]
+    chosen = tf.argmax(is_method, output_type=tf.int32)
+    return decode_rows(tf.switch_case(chosen, ways))
+
+  def manipulate(images, attribute, strengths):
+    is_attribute = tf.equal(attribute, attributes)
+    exists = require(
+      tf.reduce_any(is_attribute),
+      '`attribute` is ',
+      attribute,
+      f'; it must be one of {", ".join(attributes)}.',
+    )
+    with tf.control_dependencies([exists]):
+      direction = tf.gather(directions, tf.argmax(is_attribute))
+    strengths = tf.cast(strengths, dtype)[:, tf.newaxis]
+    latents = encode(images)['latents'][:, tf.newaxis]
+    return decode_rows(latents + strengths * direction)
+
+  number, word = (tf.int32, []), (tf.string, [])
+  table = {
+    'log_prob': Signature({'images': images}, log_prob),
+    'log_prob_values': Signature({'values': values}, log_prob_values),
+    'encode': Signature({'images': images}, encode),
+    'decode': Signature({'latents': (dtype, ['N', size])}, decode),
+    'sample': Signature(
+      {
+        'number': number,
+        'temperature': (tf.float32, []),
+        'seed': (tf.int32, [2]),
+      },
+      sample,
+    ),
+    'interpolate': Signature(
+      {'first': images, 'second': images, 'steps': number, 'method': word},
+      interpolate,
+    ),
+    'manipulate': Signature(
+      {
+        'images': images,
+        'attribute': word,
+        'strengths': (tf.float32, ['S']),
+      },
+      manipulate,
+    ),
+  }
+  if directions is None:
+    del table['manipulate']
+  return table
