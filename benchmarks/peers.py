@@ -13,7 +13,9 @@ __all__ = [
   'NormflowsGlow',
   'flow',
   'has_normflows',
+  'normflows_glow',
   'random_images',
+  'tfb_glow',
   'train_step',
 ]
 
@@ -54,7 +56,7 @@ def flow(name: str, depth: int = 4) -> tfd.Distribution:
     The distribution of images.
   """
   if name == REFERENCE:
-    return _tfb_glow(depth)
+    return tfb_glow(random_images(16), LEVELS, depth)
   options = {
     'model': 'cinc',
     'coupling': 'affine',
@@ -67,18 +69,29 @@ def flow(name: str, depth: int = 4) -> tfd.Distribution:
   return result
 
 
-def _tfb_glow(depth):
+def tfb_glow(images: tf.Tensor, levels: int, depth: int) -> tfd.Distribution:
+  """TFP's Glow with its default networks, of 400 channels.
+
+  Args:
+    images: [N, H, W, C]: its first batch, which initializes it.
+    levels: L.
+    depth: D.
+
+  Returns:
+    The distribution of images.
+  """
+  shape = images.shape[1:]
   glow = tfb.Glow(
-    output_shape=IMAGE_SHAPE,
-    num_glow_blocks=LEVELS,
+    output_shape=shape.as_list(),
+    num_glow_blocks=levels,
     num_steps_per_block=depth,
     coupling_bijector_fn=tfb.GlowDefaultNetwork,
     exit_bijector_fn=tfb.GlowDefaultExitNetwork,
   )
   result = tfd.TransformedDistribution(
-    tfd.Sample(tfd.Normal(0.0, 1.0), [32 * 32 * 3]), glow
+    tfd.Sample(tfd.Normal(0.0, 1.0), [shape.num_elements()]), glow
   )
-  result.log_prob(random_images(16))  # its first batch initializes it
+  result.log_prob(images)
   return result
 
 
@@ -108,12 +121,40 @@ def has_normflows() -> bool:
   return found
 
 
+def normflows_glow(image_shape, levels: int, depth: int, channels: int):
+  """normflows' Glow (PyTorch), which its first batch will initialize.
+
+  Args:
+    image_shape: (H, W, C).
+    levels: L.
+    depth: D.
+    channels: of the networks.
+
+  Returns:
+    `normflows.MultiscaleFlow` of images [N, C, H, W].
+  """
+  import normflows
+
+  height, width, image_channels = image_shape
+  bases, merges, flows = [], [], []
+  for i in range(levels):
+    size = image_channels * 2 ** (levels + 1 - i)
+    block = normflows.flows.GlowBlock
+    steps = [block(size, channels, split_mode='channel') for _ in range(depth)]
+    flows.append([*steps, normflows.flows.Squeeze()])
+    if i:
+      merges.append(normflows.flows.Merge())
+    factor = 2 ** (levels - i)
+    shape = (size // 2 if i else size, height // factor, width // factor)
+    bases.append(normflows.distributions.DiagGaussian(shape))
+  return normflows.MultiscaleFlow(bases, flows, merges)
+
+
 class NormflowsGlow:
   """normflows' Glow (PyTorch) of L=3, D=4 and networks of 512 channels."""
 
   def __init__(self, bfloat16: bool = False):
     """Creates the flow and initializes it; networks in bfloat16 by autocast."""
-    import normflows
     import torch
 
     self._torch = torch
@@ -121,20 +162,7 @@ class NormflowsGlow:
       'cpu', torch.bfloat16, enabled=bfloat16
     )
     torch.manual_seed(0)
-    bases, merges, flows = [], [], []
-    for i in range(LEVELS):
-      channels = 3 * 2 ** (LEVELS + 1 - i)
-      block = normflows.flows.GlowBlock
-      steps = [block(channels, 512, split_mode='channel') for _ in range(4)]
-      flows.append([*steps, normflows.flows.Squeeze()])
-      size = 32 // 2 ** (LEVELS - i)
-      if i:
-        merges.append(normflows.flows.Merge())
-        shape = (channels // 2, size, size)
-      else:
-        shape = (channels, size, size)
-      bases.append(normflows.distributions.DiagGaussian(shape))
-    self._model = normflows.MultiscaleFlow(bases, flows, merges)
+    self._model = normflows_glow(IMAGE_SHAPE, LEVELS, 4, 512)
     self.log_prob(16)
     self._optimizer = torch.optim.Adam(self._model.parameters(), 1e-5)
 

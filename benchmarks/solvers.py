@@ -17,7 +17,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_cinc
-from benchmarks import report, timing
+from benchmarks import per_pixel, report, timing
 
 SHAPES = [
   (100, 16, 16, 12),
@@ -34,29 +34,7 @@ def per_pixel_seconds(shape):
   It has a process of its own: numba's idle threads spin for a while, into
   whatever is timed next.
   """
-  import numba
-
-  @numba.njit(parallel=True, fastmath=True)
-  def solve(y, kernel, corner_inverse):
-    count, height, width, channels = y.shape
-    reach = kernel.shape[0] - 1
-    x = np.empty_like(y)
-    for n in numba.prange(count):
-      known = np.empty(channels, y.dtype)
-      for i in range(height):
-        for j in range(width):
-          known[:] = y[n, i, j]
-          for a in range(max(0, reach - i), reach + 1):
-            for b in range(max(0, reach - j), reach + 1):
-              if a < reach or b < reach:
-                pixel = x[n, i - reach + a, j - reach + b]
-                for c in range(channels):
-                  known -= pixel[c] * kernel[a, b, c]
-          x[n, i, j] = 0
-          for c in range(channels):
-            x[n, i, j] += known[c] * corner_inverse[c]
-    return x
-
+  solve = per_pixel.compile_solve()
   layer, x = _layer_and_images(shape)
   y, kernel = layer.forward(x).numpy(), layer.kernel.numpy()
   corner_inverse = layer.corner.inverse().numpy()

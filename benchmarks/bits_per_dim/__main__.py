@@ -1,0 +1,167 @@
+"""Compares flows by bits/dim, or writes the page: see `--help`."""
+
+import argparse
+import dataclasses
+import os
+import shlex
+import sys
+
+from training.errors import UserError
+
+_OUT = 'runs/bits_per_dim'
+_PAGE = 'docs/results.md'
+
+
+def main(arguments: list[str] | None = None) -> None:
+  """Runs the command line."""
+  options = _parser().parse_args(arguments)
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  try:
+    failed = _run(options)
+  except (UserError, ValueError) as error:
+    print(f'Error: {error}', file=sys.stderr)
+    sys.exit(2)
+  if failed:
+    print(f'{len(failed)} runs failed:', *failed, sep='\n- ', file=sys.stderr)
+    sys.exit(1)
+
+
+def _parser():
+  parser = argparse.ArgumentParser(
+    'python -m benchmarks.bits_per_dim', description=__doc__
+  )
+  add = parser.add_argument
+  add(
+    '--compare',
+    nargs='+',
+    metavar='NAME',
+    help="names of comparisons, see --list (default: 'peers'; with --report "
+    'all that have records)',
+  )
+  add('--list', action='store_true', help='print the comparisons and end')
+  add('--report', action='store_true', help=f'write {_PAGE}, without training')
+  add('--models', nargs='+', metavar='MODEL', help='these of its models alone')
+  add('--data', help="'photos', 'digits' or a prepared TensorFlow data set")
+  add('--data_dir', help='where the prepared data set is')
+  amount = parser.add_mutually_exclusive_group()
+  amount.add_argument('--seconds', type=float, help='of training, of each run')
+  amount.add_argument('--steps', type=int, help='of each run')
+  add('--pilot_seconds', type=float, help='of training, of each pilot')
+  add('--seeds', type=int, help='runs of each model')
+  add(
+    '--out', default=_OUT, help='the folder of records (default: %(default)s)'
+  )
+  add('--page', default=_PAGE, help='the page (default: %(default)s)')
+  add(
+    '--smoke',
+    action='store_true',
+    help='two steps of everything, to see that it trains; its records are for '
+    'nothing else',
+  )
+  return parser
+
+
+def _run(options):
+  # Here, so that --help and mistakes are answered at once.
+  from benchmarks.bits_per_dim import page
+  from benchmarks.bits_per_dim.compare import compare
+  from benchmarks.bits_per_dim.comparisons import COMPARISONS
+  from benchmarks.bits_per_dim.layer_parameters import layer_parameters
+  from benchmarks.bits_per_dim.records import Records
+
+  names = options.compare or ([*COMPARISONS] if options.report else ['peers'])
+  for name in names:
+    if name not in COMPARISONS:
+      raise UserError(
+        f'there is no comparison {name!r}; there are {", ".join(COMPARISONS)}.'
+      )
+  if options.list:
+    for name, comparison in COMPARISONS.items():
+      print(f'{name}: {comparison.title} ({comparison.protocol.conditions})')
+      for model in comparison.models:
+        print(f'  {model.name}')
+    return []
+  records = Records(options.out)
+  failed, sections = [], {}
+  for name in names:
+    comparison = _adapted(COMPARISONS[name], options)
+    command = _command(name, options)
+    if not options.report:
+      failed += compare(comparison, records, command)
+      found = page.rows(comparison, records)
+      if found:
+        lines = [list(row.values()) for row in found]
+        print(f'\n{page.table(list(found[0]), lines)}', flush=True)
+      continue
+    data = comparison.protocol.conditions.data
+    section_name = name if data == 'photos' else f'{name}_{data}'
+    section_name = section_name.replace('/', '_')
+    figures = os.path.join(os.path.dirname(options.page), 'figures')
+    text = page.section(section_name, comparison, records, command, figures)
+    if text:
+      sections[section_name] = text
+  if options.report:
+    sections['layer_parameters'] = layer_parameters()
+    page.write(options.page, sections)
+    print(f'Wrote {options.page}: {", ".join(sections)}.')
+  return failed
+
+
+def _adapted(comparison, options):
+  """A comparison with what the command line says of it."""
+  protocol = comparison.protocol
+  conditions, values = protocol.conditions, {}
+  for key in ('data', 'data_dir'):
+    if getattr(options, key) is not None:
+      values[key] = getattr(options, key)
+  if options.seconds is not None:
+    values |= {'seconds': options.seconds, 'steps': 0}
+  if options.steps is not None:
+    values |= {'seconds': 0.0, 'steps': options.steps}
+  pilots = {}
+  if options.smoke:
+    if conditions.trains:
+      values |= {'seconds': 0.0, 'steps': 2}
+    values |= {'max_images': 4, 'noise_draws': 1, 'curve_points': 1}
+    values |= {'batch_size': 4, 'samples': min(conditions.samples, 2)}
+    pilots |= {'pilot_steps': 1, 'seeds': 1}
+  for key in ('pilot_seconds', 'seeds'):
+    if getattr(options, key) is not None:
+      pilots[key] = getattr(options, key)
+  models = comparison.models
+  if options.models:
+    known = {model.name: model for model in models}
+    for name in options.models:
+      if name not in known:
+        raise UserError(
+          f'there is no model {name!r} in it; there are {", ".join(known)}.'
+        )
+    models = tuple(known[name] for name in options.models)
+  if options.smoke:  # the first model's pilots show that pilots run
+    models = tuple(
+      dataclasses.replace(model, rates=model.rates[-1 if number else -2 :])
+      for number, model in enumerate(models)
+    )
+  conditions = dataclasses.replace(conditions, **values)
+  protocol = dataclasses.replace(protocol, conditions=conditions, **pilots)
+  return dataclasses.replace(comparison, models=models, protocol=protocol)
+
+
+def _command(name, options):
+  """What makes a comparison's records again."""
+  words = ['python', '-m', 'benchmarks.bits_per_dim', '--compare', name]
+  for key in ('data', 'data_dir', 'seconds', 'steps', 'pilot_seconds', 'seeds'):
+    value = getattr(options, key)
+    if value is not None:
+      words += [f'--{key}', f'{value}']
+  if options.smoke:
+    words.append('--smoke')
+  if options.models:
+    words += ['--models', *options.models]
+  if options.out != _OUT:
+    words += ['--out', options.out]
+  return shlex.join(words)
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,191 @@
+"""The comparisons by name: which models, under which protocol."""
+
+import dataclasses
+
+from benchmarks.bits_per_dim.compare import Comparison
+from benchmarks.bits_per_dim.model import Model
+from benchmarks.bits_per_dim.protocol import Conditions, Protocol
+
+__all__ = ['COMPARISONS']
+
+# Ours compute in bfloat16 where the processor has it, as normflows does.
+_AUTO = {'flow.network_dtype': 'auto'}
+
+
+def _ours(name, config='cinc_photos', **options):
+  """A model of ours; options as keywords, flow__depth for 'flow.depth'."""
+  dotted = {key.replace('__', '.'): v for key, v in options.items()}
+  return Model(name, config, {**_AUTO, **dotted})
+
+
+CINC = _ours('cinc')
+GLOW = _ours('glow, ours', 'glow_photos')
+TFB_GLOW = Model(
+  'tfb.Glow',
+  'glow_photos',
+  kind='tfb.Glow',
+  # At the higher ones it goes to NaN; a pilot that does ends early.
+  rates=(1e-3, 3e-4, 1e-4, 3e-5, 1e-5),
+)
+NORMFLOWS_GLOW = Model('normflows Glow', 'glow_photos', kind='normflows Glow')
+# The paper's layer, without a 1x1, and its coupling.
+QUAD = _ours('CInC 3x3 + quad', flow__layers='cinc', flow__coupling='quad')
+EMERGING = _ours('Emerging', 'emerging_photos')
+
+_COUPLING_BY_LAYER = tuple(
+  _ours(f'{title} + {coupling}', config, flow__coupling=coupling, **layers)
+  for coupling in ('affine', 'quad')
+  for title, config, layers in (
+    ('1x1', 'glow_photos', {}),
+    ('Emerging', 'emerging_photos', {}),
+    ('CInC 3x3', 'cinc_photos', {'flow__layers': 'cinc'}),
+  )
+)
+
+
+def _at_depth(model, depth, **changes):
+  options = {**model.options, 'flow.depth': depth}
+  return dataclasses.replace(
+    model, name=f'{model.name}, D={depth}', options=options, **changes
+  )
+
+
+def _sampled():
+  """Figure 7's flows, each with both solvers where it has a solve."""
+  for depth in (4, 8):
+    for model in (
+      _ours('Glow', 'glow_photos'),
+      EMERGING,
+      _ours('CInC 3x3', flow__layers='cinc'),
+      QUAD,
+    ):
+      # In the default precision, which is float32.
+      options = {**model.options, 'flow.network_dtype': None}
+      model = dataclasses.replace(model, options=options)
+      yield _at_depth(model, depth)
+      if model.config != 'glow_photos':
+        slow = dataclasses.replace(model, name=f'{model.name}, per pixel')
+        yield _at_depth(slow, depth, solver='per_pixel')
+
+
+_SECONDS = Protocol(Conditions(seconds=300.0))
+_STEPS = Protocol(Conditions(steps=600))
+
+COMPARISONS = {
+  'peers': Comparison(
+    'At equal seconds, against the peers',
+    "The default flow, our Glow, TFP's Glow with its default networks of 400 "
+    "channels, and normflows' Glow with networks as wide as ours.",
+    (CINC, GLOW, TFB_GLOW, NORMFLOWS_GLOW),
+    _SECONDS,
+    ('models', 'short runs'),
+  ),
+  'presets': Comparison(
+    'At equal seconds, the presets',
+    'One step of each paper, at the same L, D and width of networks but for '
+    'RealNVP, whose are those of its configuration.',
+    (
+      CINC,
+      GLOW,
+      QUAD,
+      EMERGING,
+      _ours('shift', 'shift_conv_photos'),
+      _ours('periodic', 'periodic_photos'),
+      _ours('autoregressive', 'autoregressive_conv_photos'),
+      _ours('RealNVP', 'real_nvp_photos'),
+    ),
+    _SECONDS,
+    ('models', 'short runs'),
+  ),
+  'coupling_by_layer': Comparison(
+    'Coupling by layer, at equal steps',
+    'Table 3 of the CInC draft in small. Quad-coupling has three networks of '
+    'the width that affine coupling has one of, as in the paper: it has more '
+    'parameters, and takes longer.',
+    _COUPLING_BY_LAYER,
+    _STEPS,
+    ('coupling by layer',),
+  ),
+  'equal_parameters': Comparison(
+    'CInC + quad against 1x1 + affine, at equal steps and parameters',
+    'The width of the networks of quad-coupling makes the number of parameters '
+    'equal within 5%.',
+    (
+      _ours('1x1 + affine', 'glow_photos'),
+      _ours(
+        'CInC 3x3 + quad',
+        flow__layers='cinc',
+        flow__coupling='quad',
+        flow__hidden_channels=60,
+      ),
+      _ours(
+        '1x1, CInC 3x3 + quad',
+        flow__coupling='quad',
+        flow__hidden_channels=60,
+      ),
+    ),
+    _STEPS,
+    ('coupling by layer',),
+  ),
+  'depth': Comparison(
+    'Depth, at equal steps, and the time to draw 100 images',
+    'Table 2 of the CInC draft in small.',
+    tuple(
+      _at_depth(model, depth) for depth in (4, 8) for model in (EMERGING, QUAD)
+    ),
+    Protocol(Conditions(steps=600, samples=100)),
+    ('depth',),
+  ),
+  'sampling': Comparison(
+    'The time to draw 100 images',
+    'Figure 7 of the CInC draft. Each flow with its own inverse, and with the '
+    'inverses of its causal convolutions by a compiled loop over the pixels of '
+    'all images on all cores; in float32, with initial weights.',
+    tuple(_sampled()),
+    Protocol(Conditions(samples=100)),
+    ('sampling',),
+  ),
+  'variants': Comparison(
+    'Past the papers, each alone, at equal seconds',
+    'Each row changes one thing of the first.',
+    (
+      CINC,
+      _ours('without 1x1', flow__layers='cinc'),
+      _ours('without 3x3', flow__layers='one_by_one'),
+      _ours('1x1 after the 3x3', flow__layers='cinc+one_by_one'),
+      _ours('Emerging beside the 1x1', flow__layers='one_by_one+emerging'),
+      _ours('two 3x3', flow__layers='one_by_one+cinc+cinc'),
+      _ours('5x5', flow__kernel_size=5),
+      _ours("corner 'plu'", flow__corner='plu'),
+      _ours(
+        "corner 'plu', without 1x1", flow__layers='cinc', flow__corner='plu'
+      ),
+      _ours('dense 1x1', flow__parametrization='dense'),
+      _ours('quad', flow__coupling='quad'),
+      _ours(
+        'quad, 64 channels', flow__coupling='quad', flow__hidden_channels=64
+      ),
+      _ours('additive', flow__coupling='additive'),
+      _ours('spline', flow__coupling='spline'),
+      _ours('logistic mixture', flow__coupling='logistic_mixture'),
+      _ours('scale exp', flow__scale_function='exp'),
+      _ours('scale tanh', flow__scale_function='tanh'),
+      _ours(
+        'residual networks, 64 channels',
+        flow__network='residual',
+        flow__hidden_channels=64,
+      ),
+      _ours('attention', flow__network='attention'),
+      _ours('256 channels', flow__hidden_channels=256),
+      _ours('64 channels', flow__hidden_channels=64),
+      _ours('D=2', flow__depth=2),
+      _ours('D=6', flow__depth=6),
+      _ours('no learned prior', flow__split_prior=False),
+      _ours('no average of weights', train__ema_decay=0.0),
+      _ours('average over 100 steps', train__ema_decay=0.99),
+      _ours('constant learning rate', train__schedule='constant'),
+      _ours('Adamax', train__optimizer='adamax'),
+    ),
+    Protocol(Conditions(seconds=120.0), pilot_seconds=30.0),
+  ),
+}

@@ -1,0 +1,48 @@
+"""How many parameters a layer has, as the poster of CInC Flow lists them."""
+
+import tfp_cinc
+from benchmarks.bits_per_dim.page import table
+
+__all__ = ['layer_parameters']
+
+_SIZES = (12, 24, 48)  # channels of the levels of a 32x32x3 flow
+
+
+def layer_parameters() -> str:
+  """The section on the parameters of a layer, counted of the layers."""
+  layers = {
+    'CInC 3x3, 9 n^2 - n (n - 1) / 2': (
+      tfp_cinc.trainable_cinc_conv2d,
+      {'kernel_size': 3},
+    ),
+    'autoregressive 3x3 (poster: 5 n^2)': (
+      tfp_cinc.trainable_autoregressive_conv2d,
+      {'kernel_size': 3, 'corner': 'plu'},
+    ),
+    'Emerging 3x3 by raster masks (poster: 10 n^2)': (
+      tfp_cinc.trainable_emerging_conv2d,
+      {'kernel_size': 3, 'corner': 'plu', 'mask': 'raster'},
+    ),
+    'Emerging 3x3 as its paper has it, of two 2x2': (
+      tfp_cinc.trainable_emerging_conv2d,
+      {'kernel_size': 3},
+    ),
+    '1x1': (tfp_cinc.trainable_one_by_one_conv2d, {}),
+    'shift, then 1x1': (tfp_cinc.trainable_shift_conv2d, {}),
+  }
+  lines = [
+    [
+      name,
+      *(
+        f'{tfp_cinc.math.parameter_count(make(size, **options)):,}'
+        for size in _SIZES
+      ),
+    ]
+    for name, (make, options) in layers.items()
+  ]
+  return (
+    '## Parameters of a layer\n\n'
+    'Of n channels, counted of the layers; the formulas are those of the CInC '
+    'poster.\n\n`python -m benchmarks.bits_per_dim --report`\n\n'
+    + table(['layer', *(f'n = {size}' for size in _SIZES)], lines)
+  )

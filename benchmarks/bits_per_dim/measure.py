@@ -1,0 +1,170 @@
+"""One run: trains a flow and measures it."""
+
+import math
+import statistics
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.bits_per_dim import images, trained
+from benchmarks.bits_per_dim.records import Job
+from training import datasets, evaluate, workdir
+from training.optimization import learning_rates
+
+__all__ = ['measure']
+
+_VIRTUAL_STEPS = 10_000  # of a schedule over a number of seconds
+_SAMPLE_ROUNDS = 7
+
+
+def measure(job: Job, folder: str) -> dict:
+  """Trains a flow and measures it, in a process of its own.
+
+  The clock runs while a batch is fetched and a step is taken. The first step is
+  not on it: it traces and compiles, and its seconds are told apart; evaluations
+  are not either. Ours and the peers go by these same rules, on all cores.
+
+  Args:
+    job: what to train, and how.
+    folder: where only one may train at a time, or they would share the cores.
+
+  Returns:
+    A dict: 'bits_per_dim' (the mean over the images and the noise draws, in
+    float32, of the averaged weights; None where the run diverged),
+    'image_error' (its standard error over the images), 'num_images', 'data',
+    'parameters', 'seconds', 'steps', 'images_per_second', 'first_step_seconds',
+    'curve' (a list of [seconds, step, bits/dim]), 'sampling_seconds' or None,
+    and 'diverged', a sentence or None.
+  """
+  with workdir.lock(folder, 'take another --out'):
+    return _measure(job)
+
+
+def _measure(job):
+  conditions = job.conditions
+  config = job.model.full_config(conditions)
+  config.seed = job.seed
+  config.train.learning_rate = job.learning_rate
+  dataset = images.load(config.data, conditions.evaluate)
+  first = next(_batches(dataset, config, config.train.init_images))
+  flow = trained.build(job.model, config, first)
+  held_out = dataset.test_images[: conditions.max_images or None]
+
+  def bits_per_dim(draws):
+    with flow.evaluating() as log_prob:
+      return evaluate.bits_per_dim(
+        log_prob,
+        held_out,
+        num_bits=config.data.num_bits,
+        draws=draws,
+        batch_size=config.eval.batch_size,
+      )
+
+  result = {
+    'data': dataset.name,
+    'parameters': flow.parameters,
+    'num_images': len(held_out),
+    'bits_per_dim': None,
+    'image_error': None,
+    'sampling_seconds': None,
+  }
+  result.update(_train(flow, dataset, config, conditions, bits_per_dim))
+  if conditions.trains and not result['diverged']:
+    bits = bits_per_dim(conditions.noise_draws)
+    if np.all(np.isfinite(bits)):
+      result['bits_per_dim'] = float(np.mean(bits))
+      result['image_error'] = float(np.std(bits) / math.sqrt(len(bits)))
+    else:
+      result['diverged'] = 'its density of held-out images is not finite'
+  if conditions.samples and not result['diverged']:
+    result['sampling_seconds'] = _sampling_seconds(flow, conditions.samples)
+  return result
+
+
+def _batches(dataset, config, batch_size):
+  return iter(
+    datasets.training_batches(
+      dataset,
+      seed=config.seed,
+      batch_size=batch_size,
+      num_bits=config.data.num_bits,
+      flip=config.data.flip,
+      crop=config.data.crop,
+    )
+  )
+
+
+def _train(flow, dataset, config, conditions, bits_per_dim):
+  """Takes the steps; what of the result is about them."""
+  batches = _batches(dataset, config, conditions.batch_size)
+  rate = _rates(config.train, conditions)
+  seconds, first_seconds, step_seconds = 0.0, 0.0, 0.0
+  step = skipped = 0
+  curve, diverged = [], None
+  # The step that would end after the last second is not taken.
+  while conditions.progress(seconds + step_seconds / 2, step) < 1:
+    started = time.perf_counter()
+    progress = conditions.progress(seconds, step)
+    is_finite = flow.step(next(batches), rate(progress, step))
+    step_seconds = time.perf_counter() - started
+    if step:
+      seconds += step_seconds
+    else:
+      first_seconds, step_seconds = step_seconds, 0.0
+    step += 1
+    skipped = 0 if is_finite else skipped + 1
+    if skipped == config.train.max_skipped:
+      diverged = (
+        f'loss or gradient were not finite {skipped} times in a row, up to '
+        f'step {step}'
+      )
+      break
+    due = (
+      (len(curve) + 1) / conditions.curve_points
+      <= conditions.progress(seconds, step)
+      if conditions.curve_points
+      else False
+    )
+    if due:
+      bits = float(np.mean(bits_per_dim(draws=1)))
+      curve.append([seconds, step, bits if math.isfinite(bits) else None])
+  timed = max(step - 1, 0) * conditions.batch_size
+  return {
+    'seconds': seconds,
+    'steps': step,
+    'images_per_second': timed / seconds if seconds else None,
+    'first_step_seconds': first_seconds,
+    'curve': curve,
+    'diverged': diverged,
+  }
+
+
+def _rates(config, conditions):
+  """The learning rate as a function of the progress and the step.
+
+  It is the configuration's schedule over all of the training, by the seconds
+  where these are what ends it.
+  """
+  config = config.copy_and_resolve_references()
+  config.num_steps = conditions.steps or _VIRTUAL_STEPS
+  schedule = learning_rates(config)
+  warmup = config.warmup_steps
+
+  def rate(progress, step):
+    if conditions.seconds and step >= warmup:
+      step = warmup + progress * (config.num_steps - warmup)
+    return float(schedule(tf.constant(step, tf.float32)))
+
+  return rate
+
+
+def _sampling_seconds(flow, number):
+  """The median seconds to draw images, once it is compiled and warm."""
+  sample = flow.sampler(number)
+  times = []
+  for _ in range(2 + _SAMPLE_ROUNDS):
+    started = time.perf_counter()
+    sample()
+    times.append(time.perf_counter() - started)
+  return statistics.median(times[2:])
