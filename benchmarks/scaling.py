@@ -2,8 +2,9 @@
 
   python -m benchmarks.scaling [OUT.json]
 
-The main job's flow and training step, each worker with 64 images and a core of
-its own. Runs of one and of two workers take turns.
+The main job's flow, training step and input pipeline, each worker with 64
+images a step and one core for all of it. Runs of one and of two workers take
+turns.
 """
 
 import json
@@ -31,7 +32,8 @@ def main(out=None):
   report.write(
     'Two workers of one thread against one',
     f'Medians of {ROUNDS} runs of {STEPS} steps; 32x32x3, L=3, D=4, networks '
-    f'of 512 channels, {BATCH_SIZE} images a worker and step.',
+    f'of 512 channels, {BATCH_SIZE} images a worker and step, read from the '
+    'photographs, cut, flipped and dequantized as in training.',
     [
       {'workers': 1, 'images/s': round(one, 1), 'ratio': 1.0},
       {'workers': 2, 'images/s': round(two, 1), 'ratio': round(two / one, 2)},
@@ -60,26 +62,38 @@ def _worker(path):
   import tensorflow as tf
 
   import tfp_cinc
-  from training import steps
+  from training import datasets, steps
   from training.configs import cinc_photos
   from training.distributed import Workers
 
   config = cinc_photos.get_config()
   config.flow.hidden_channels = 512
   workers = Workers()
-  flow = steps.build_flow(config, [32, 32, 3])
+  dataset = datasets.load(config.data)
+  batches = iter(
+    datasets.training_batches(
+      dataset,
+      seed=config.seed,
+      batch_size=BATCH_SIZE * workers.size,
+      num_bits=config.data.num_bits,
+      flip=config.data.flip,
+      crop=config.data.crop,
+      rank=workers.rank,
+      size=workers.size,
+    )
+  )
+  flow = steps.build_flow(config, dataset.image_shape)
   optimizer = steps.build_optimizer(config.train, flow.trainable_variables)
-  images = tf.random.stateless_uniform([BATCH_SIZE, 32, 32, 3], [0, rank]) - 0.5
-  tfp_cinc.initialize_from_data(flow, images)
+  tfp_cinc.initialize_from_data(flow, next(batches))
   workers.broadcast(flow.variables)
   step = steps.make_train_step(
     flow, optimizer, workers, num_bits=8, clip_norm=1.0
   )
   for _ in range(2):
-    step(images, tf.constant(False))
+    step(next(batches), tf.constant(False))
   started = time.perf_counter()
   for _ in range(STEPS):
-    float(step(images, tf.constant(False))['bits_per_dim'])
+    float(step(next(batches), tf.constant(False))['bits_per_dim'])
   seconds = time.perf_counter() - started
   if workers.is_first:
     with open(path, 'w') as file:
