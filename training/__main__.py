@@ -1,17 +1,18 @@
 """`python -m training COMMAND`: train a flow, look after it, use it."""
 
 import difflib
+import importlib
 import os
 import runpy
 import sys
 
-from absl import app, flags, logging
+from absl import flags, logging
 from ml_collections import config_flags
 
 from training import preflight, smoke, workdir
+from training.command_line import Parser, nearest
+from training.commands import COMMANDS
 from training.errors import UserError
-
-_COMMANDS = ('train', 'evaluate', 'sample', 'status', 'inspect', 'prepare')
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file(
@@ -20,12 +21,12 @@ config_flags.DEFINE_config_file(
   'A file of training/configs; its values by --config.flow.depth=8 and so on.',
 )
 flags.DEFINE_string('workdir', None, 'The folder of the run.')
-flags.DEFINE_integer('noise_draws', 8, 'evaluate: noise draws of an image.')
-flags.DEFINE_integer('number', 64, 'sample: how many images.')
-flags.DEFINE_float('temperature', 1.0, 'sample: standard deviation of latents.')
-flags.DEFINE_integer('sample_seed', 0, 'sample: seed of the latents.')
-flags.DEFINE_string('dataset', None, 'prepare: name[/config][:version].')
-flags.DEFINE_string('data_dir', '', 'prepare: the folder of all data sets.')
+
+_CALL = (
+  f'call `python -m training COMMAND` with one of {list(COMMANDS)}; for '
+  'example `python -m training train --config training/configs/cinc_photos.py '
+  '--workdir runs/cinc_photos`.'
+)
 
 
 def main(argv):
@@ -48,49 +49,44 @@ def _fail(error):
 
 def _run(argv):
   """Runs the command; what it needs is imported once the call is right."""
-  if len(argv) == 3 and argv[1] in ('status', 'inspect'):
-    argv, FLAGS.workdir = argv[:2], argv[2]
-  if len(argv) != 2 or argv[1] not in _COMMANDS:
-    raise UserError(
-      f'call `python -m training COMMAND` with one of {list(_COMMANDS)}; '
-      'for example `python -m training train --config '
-      'training/configs/cinc_photos.py --workdir runs/cinc_photos`.'
-    )
-  command = argv[1]
-  if command == 'prepare':
-    if not FLAGS.dataset:
-      raise UserError("--dataset is missing: name a data set, as 'cifar10'.")
-    from training.prepare import prepare
-
-    print(f'Prepared in {prepare(FLAGS.dataset, FLAGS.data_dir)}')
+  name, rest = (argv[1:2] or [None])[0], argv[2:]
+  if name in ('--help', '-h', 'help'):
+    _help()
     return
+  if name not in COMMANDS:
+    if name is None:
+      raise UserError(_CALL)
+    near = nearest(name, list(COMMANDS))
+    raise UserError(f'there is no command {name!r}{near}: {_CALL}')
+  if name == 'train' and not {'-h', '--help'} & set(rest):
+    _train(argv)
+    return
+  command = COMMANDS[name]
+  arguments, options = Parser(name, command).parse(rest)
+  if command.arguments[:1] == ('PATH',):
+    workdir.check_flow(arguments[0])  # before TensorFlow is there
+  module, function = command.run.split(':')
+  getattr(importlib.import_module(module), function)(*arguments, **options)
+
+
+def _help():
+  print('python -m training COMMAND, where COMMAND is one of\n')
+  for name, command in COMMANDS.items():
+    print(f'  {name:12} {" ".join(command.help.split())}')
+  print('\n`python -m training COMMAND --help` tells how to call it.')
+
+
+def _train(argv):
+  """Parses by absl, which knows the values of a configuration."""
+  check_overrides(argv)
+  try:
+    rest = FLAGS(argv)[2:]
+  except flags.Error as error:
+    raise UserError(' '.join(str(error).split())) from None
+  if rest:
+    raise UserError(f'train takes options alone, and no {rest[0]!r}.')
   if not FLAGS.workdir:
     raise UserError('--workdir is missing: name the folder of the run.')
-  if command == 'train':
-    _train()
-  elif command == 'status':
-    from training.status import status
-
-    status(FLAGS.workdir)
-  elif command == 'inspect':
-    from training.inspect_run import inspect
-
-    inspect(FLAGS.workdir)
-  else:
-    workdir.read_config(FLAGS.workdir)
-    if min(FLAGS.number, FLAGS.noise_draws) < 1:
-      raise UserError('--number and --noise_draws must be at least 1.')
-    from training import use
-
-    if command == 'evaluate':
-      use.evaluate(FLAGS.workdir, FLAGS.noise_draws)
-    else:
-      use.sample(
-        FLAGS.workdir, FLAGS.number, FLAGS.temperature, FLAGS.sample_seed
-      )
-
-
-def _train():
   if FLAGS.config is None:
     raise UserError(
       '--config is missing: name a file such as '
@@ -141,8 +137,4 @@ def check_overrides(argv) -> None:
 
 
 if __name__ == '__main__':
-  try:
-    check_overrides(sys.argv)
-  except UserError as error:
-    _fail(error)
-  app.run(main)
+  main(sys.argv)

@@ -73,17 +73,20 @@ class WeightAverage(tf.Module):
     a bijector has computed of a tensor before, TFP gives again for the same
     tensor: pass others within the block.
     """
-    if self._vector is None or not int(self._count):
-      yield
-      return
     weights = self._weights()
     # Assignment gives a Variable another buffer: these keep the old ones.
     kept = [weight.read_value() for weight in weights]
     try:
-      _assign(weights, flat.split(self._vector, weights))
+      self.apply()
       yield
     finally:
       _assign(weights, kept)
+
+  def apply(self) -> None:
+    """Makes the weights their averages, for good; else as `applied`."""
+    if self._vector is not None and int(self._count):
+      weights = self._weights()
+      _assign(weights, flat.split(self._vector, weights))
 
 
 def _assign(weights, values):

@@ -8,7 +8,7 @@ import urllib.parse
 from training import preflight
 from training.errors import UserError
 
-__all__ = ['prepare']
+__all__ = ['prepare', 'prepare_and_tell']
 
 _MIRROR = 'https://storage.googleapis.com'  # which TensorFlow Datasets asks
 _SECONDS = 8.0  # for a first answer from the network
@@ -58,6 +58,13 @@ def prepare(name: str, data_dir: str = '') -> str:
     reason = ' '.join(str(error).split()) or type(error).__name__
     raise UserError(f'{name} cannot be prepared: {reason}') from error
   return preflight.prepared_tfds_folder(name, data_dir)
+
+
+def prepare_and_tell(*, dataset: str | None, data_dir: str) -> None:
+  """`prepare` as a command; see there."""
+  if not dataset:
+    raise UserError("--dataset is missing: name a data set, as 'cifar10'.")
+  print(f'Prepared in {prepare(dataset, data_dir)}')
 
 
 def _find(name):

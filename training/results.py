@@ -4,6 +4,7 @@ import numpy as np
 
 import tfp_cinc
 from training import evaluate, pictures, status, steps, workdir
+from training.export import write_saved_model
 from training.summaries import TEMPERATURES
 
 __all__ = ['write']
@@ -18,12 +19,7 @@ def write(run) -> None:
   with run.average.applied():
     metrics = _evaluate(run)
     _write_pictures(run, metrics)
-    tfp_cinc.export_saved_model(
-      run.flow,
-      run.folder / 'saved_model',
-      run.dataset.image_shape,
-      run.config.data.num_bits,
-    )
+    write_saved_model(run, run.folder / 'saved_model', metrics=metrics)
   workdir.write_json(run.folder / 'metrics.json', metrics)
   status.write_status(
     run.folder,
@@ -49,8 +45,8 @@ In {folder}: samples.png, reconstructions.png, metrics.json, config.json,
   saved_model/ (needs TensorFlow alone), checkpoints/, tensorboard/
 Next:
   tensorboard --logdir {folder}/tensorboard
-  python -m training sample --workdir {folder} --number 64 --temperature 0.7
-  python -m training evaluate --workdir {folder} --noise_draws 32"""
+  python -m training sample {folder} --number 64 --temperature 0.7
+  python -m training evaluate {folder} --noise_draws 32"""
   )
 
 

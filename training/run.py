@@ -155,11 +155,13 @@ class Run:
       self.note(f'Resumed from step {restored}.')
 
 
-def load_run(folder: str) -> Run:
+def load_run(folder: str, say=None) -> Run:
   """The run in a folder, with the weights of its newest checkpoint.
 
   Args:
     folder: the run's workdir.
+    say: called with a sentence for each checkpoint that is not whole; None to
+      print it.
 
   Returns:
     `Run` of one worker.
@@ -168,6 +170,6 @@ def load_run(folder: str) -> Run:
     UserError: if there is no run, or no checkpoint yet.
   """
   run = Run(workdir.read_config(folder), folder, Workers())
-  if run.checkpoints.restore(run.say) is None:
+  if run.checkpoints.restore(say or run.say) is None:
     raise UserError(f'{folder} holds no checkpoint yet.')
   return run

@@ -16,6 +16,7 @@ from training.errors import UserError
 
 __all__ = [
   'check_config',
+  'check_flow',
   'facts',
   'flat',
   'lock',
@@ -91,6 +92,23 @@ def read_config(workdir: str) -> ml_collections.ConfigDict:
   return ml_collections.ConfigDict(_read_json(path)['config'])
 
 
+def check_flow(path: str) -> None:
+  """Raises `UserError` where a folder is neither a run's nor a SavedModel's.
+
+  Args:
+    path: the folder.
+
+  Raises:
+    UserError: naming what a flow could be in.
+  """
+  files = [pathlib.Path(path, x) for x in ('config.json', 'saved_model.pb')]
+  if not any(file.exists() for file in files):
+    raise UserError(
+      f'{path} holds no run and no SavedModel: there is neither {files[0]} nor '
+      f'{files[1]}.'
+    )
+
+
 def write_config(config, workdir: str) -> None:
   """Writes config.json: all values, the packages' versions, the git commit.
 
@@ -129,11 +147,12 @@ def _versions():
 
 
 @contextlib.contextmanager
-def lock(workdir: str):
+def lock(workdir: str, instead: str = 'take another --workdir'):
   """Holds a folder against other runs, as long as this process lives.
 
   Args:
     workdir: the folder, made where it is missing.
+    instead: what the user can do but to wait.
 
   Raises:
     UserError: if another process holds it.
@@ -145,8 +164,8 @@ def lock(workdir: str):
       fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
       raise UserError(
-        f'another process is training in {workdir}; wait for its end, or take '
-        'another --workdir.'
+        f'another process is training in {workdir}; wait for its end, or '
+        f'{instead}.'
       ) from None
     yield
 

@@ -74,6 +74,13 @@ def test_splits_and_labels_by_sub_folders(tmp_path):
   ):
     kind = ('merger', 'noninteracting')[label]
     assert any(np.array_equal(image, images['test', kind, i]) for i in range(3))
+  assert dataset.label_names == ('merger', 'noninteracting')
+  assert list(dataset.read_others) == ['validation']
+  found, labels = dataset.read_others['validation']()
+  assert labels.tolist() == [0, 0, 0, 1, 1, 1]
+  for number, image in enumerate(found):
+    kind = dataset.label_names[labels[number]]
+    np.testing.assert_array_equal(image, images['validation', kind, number % 3])
 
 
 @pytest.mark.parametrize('name', ['validation', 'val'])

@@ -201,6 +201,11 @@ def test_values_labels_and_sharding(tmp_path, name, file_format):
     together = np.floor((together + 0.5) * 256).astype(np.uint8)
     np.testing.assert_array_equal(together[: len(read)], read)
   check_labels(dataset, features, trained, held_out, train_places, test_places)
+  assert set(dataset.read_others) == set(tests) - {split}
+  for other, read_other in dataset.read_others.items():
+    images, _ = read_other()
+    places = [find(image, expected(name, splits[other])) for image in images]
+    assert sorted(places) == list(range(5))
 
 
 def check_labels(dataset, features, trained, held_out, train_places, tested):
@@ -211,6 +216,7 @@ def check_labels(dataset, features, trained, held_out, train_places, tested):
       [example['label'] for example in split] for split in (trained, held_out)
     ]
   elif 'attributes' in features:
+    assert dataset.label_names == tuple(names)
     labels = [
       [[example['attributes'][name] for name in names] for example in split]
       for split in (trained, held_out)

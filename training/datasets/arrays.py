@@ -45,6 +45,7 @@ def arrays(config) -> Dataset:
     if key in found:
       found[key] = _checked(path, key, found[key])
   tests = [key for key in _TEST_NAMES if key in found]
+  others = {}
   if 'train' in found and tests:
     train, test = (
       _source(path, found, key, f'{key}_labels', size)
@@ -55,6 +56,9 @@ def arrays(config) -> Dataset:
         f'config.data.dir: the images of {path} for training have the shape '
         f'{list(train.shape)}, those for testing {list(test.shape)}.'
       )
+    others = {
+      key: _source(path, found, key, f'{key}_labels', size) for key in tests[1:]
+    }
   elif 'images' in found:
     train, test = (
       _source(path, found, 'images', 'labels', size, numbers)
@@ -69,7 +73,7 @@ def arrays(config) -> Dataset:
       f"config.data.dir: {path} holds {sorted(found)}; it must hold 'images', "
       "or 'train' and 'test'."
     )
-  return shuffled_dataset(name, train, test, config)
+  return shuffled_dataset(name, train, test, config, others=others)
 
 
 def _find(path, limit):

@@ -11,6 +11,15 @@ from training.errors import UserError
 
 __all__ = ['digits', 'made_up', 'photos']
 
+_PHOTOS_LICENCE = (
+  'CC BY 2.0: china.jpg, https://www.flickr.com/photos/danielbuechele/'
+  '6061409035; flower.jpg, https://www.flickr.com/photos/vultilion/6056698931'
+)
+_DIGITS_LICENCE = (
+  'CC BY 4.0: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, '
+  'UCI Machine Learning Repository'
+)
+
 
 def photos(config) -> Dataset:
   """Random crops of the left 80%, a grid of crops of the right 20%.
@@ -61,6 +70,7 @@ def photos(config) -> Dataset:
     None,
     read_train,
     lambda: (np.stack(test), None),
+    licence=_PHOTOS_LICENCE,
   )
 
 
@@ -95,7 +105,14 @@ def digits(config) -> Dataset:
       [image.tobytes() for image in images], config.test_fraction
     )
   )
-  return shuffled_dataset('digits', train, test, config)
+  return shuffled_dataset(
+    'digits',
+    train,
+    test,
+    config,
+    label_names=map(str, content.target_names),
+    licence=_DIGITS_LICENCE,
+  )
 
 
 def made_up(config) -> Dataset:

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -31,6 +31,11 @@ class Dataset:
     read_test: a function that returns (images, labels or None); see
       `test_images`.
     read_labels: a function that returns `train_labels`.
+    label_names: of the classes or attributes, in the order of the labels; None
+      where they have no names.
+    read_others: by the name of another split that there is, a function that
+      returns what `read_test` does.
+    licence: of the images, '' where it is not known.
     warnings: sentences for the user.
   """
 
@@ -40,6 +45,11 @@ class Dataset:
   read_train: Callable[[int, tf.Tensor, int], tf.Tensor]
   read_test: Callable[[], tuple[np.ndarray, np.ndarray | None]]
   read_labels: Callable[[], np.ndarray | None] = lambda: None
+  label_names: tuple[str, ...] | None = None
+  read_others: Mapping[
+    str, Callable[[], tuple[np.ndarray, np.ndarray | None]]
+  ] = dataclasses.field(default_factory=dict)
+  licence: str = ''
   warnings: tuple[str, ...] = ()
 
   @functools.cached_property
@@ -77,7 +87,14 @@ class Dataset:
 
 
 def shuffled_dataset(
-  name: str, train: Source, test: Source, config, warnings: Iterable[str] = ()
+  name: str,
+  train: Source,
+  test: Source,
+  config,
+  warnings: Iterable[str] = (),
+  label_names: Iterable[str] | None = None,
+  others: Mapping[str, Source] | None = None,
+  licence: str = '',
 ) -> Dataset:
   """A data set of which each epoch is all images in another order.
 
@@ -87,6 +104,9 @@ def shuffled_dataset(
     test: those to test on; of these, broken ones are left out.
     config: the `data` part of a configuration.
     warnings: sentences for the user.
+    label_names: see `Dataset`.
+    others: the splits, by name, that are neither of the two.
+    licence: of the images.
 
   Returns:
     `Dataset`.
@@ -106,6 +126,12 @@ def shuffled_dataset(
     read_train,
     lambda: read_all(test),
     train.labels,
+    None if label_names is None else tuple(label_names),
+    {
+      split: functools.partial(read_all, source)
+      for split, source in (others or {}).items()
+    },
+    licence,
     tuple(warnings),
   )
 

@@ -1,5 +1,6 @@
 """A folder of image files."""
 
+import itertools
 import os
 
 import numpy as np
@@ -73,8 +74,8 @@ def folder(config) -> Dataset:
 
   Where the folder has a sub-folder 'train' and one of 'test', 'validation' and
   'val', those are the splits; the first of these three is for testing and the
-  others are not read. Else a part is held out, chosen by hash of the paths, so
-  that no file has to be read for it.
+  others are for whoever asks for them. Else a part is held out, chosen by hash
+  of the paths, so that no file has to be read for it.
 
   Where all images of the splits lie in sub-folders, the first level of these
   are the classes, and labels their places in alphabetical order. Where broken
@@ -98,7 +99,7 @@ def folder(config) -> Dataset:
     )
   splits = {path.split(os.sep)[0] for path in paths if os.sep in path}
   named = [name for name in _TEST_FOLDERS if name in splits]
-  depth = 0
+  depth, more = 0, {}
   if 'train' in splits and named:
     depth = 1
     train, test = (
@@ -107,6 +108,10 @@ def folder(config) -> Dataset:
     )
     # By hash: part of the test images stands for all of them.
     test.sort(key=lambda path: digest(path.encode()))
+    more = {
+      name: [path for path in paths if path.startswith(name + os.sep)]
+      for name in named[1:]
+    }
   else:
     train, test = (
       [paths[number] for number in numbers]
@@ -117,7 +122,7 @@ def folder(config) -> Dataset:
     train.sort()
   classes = {
     parts[depth] if len(parts := path.split(os.sep)) > depth + 1 else ''
-    for path in train + test
+    for path in itertools.chain(train, test, *more.values())
   }
   classes = [] if '' in classes else sorted(classes)
   warnings = []
@@ -127,12 +132,19 @@ def folder(config) -> Dataset:
       f'skipped {len(others)} of {len(others) + len(paths)} files below '
       f'{root}, which are not named as images: {names}'
     )
-  train, test = (
+  train, test, *more_files = (
     _Files(root, split, classes, depth, config.image_size)
-    for split in (train, test)
+    for split in (train, test, *more.values())
   )
-  name = os.path.basename(os.path.abspath(root))
-  return shuffled_dataset(name, train, test, config, warnings)
+  return shuffled_dataset(
+    os.path.basename(os.path.abspath(root)),
+    train,
+    test,
+    config,
+    warnings,
+    classes or None,
+    dict(zip(more, more_files, strict=True)),
+  )
 
 
 def _list(root):

@@ -245,6 +245,11 @@ def prepared(config) -> Dataset:
   kind = _RandomAccess if is_random else _InOrder
   tests = [split for split in entry.test_splits if split in splits]
   common = (entry, config.image_size)
+  others = {
+    split: kind(builder, split, *common)
+    for split in splits
+    if split not in ('train', *tests[:1])
+  }
   if tests:
     train = kind(builder, 'train', *common)
     test = kind(builder, tests[0], *common)
@@ -260,4 +265,21 @@ def prepared(config) -> Dataset:
   name = builder.info.full_name + (f' ({entry.note})' if entry.note else '')
   if not is_random:
     train = _Decoded(train, config)
-  return shuffled_dataset(name, train, test, config)
+  return shuffled_dataset(
+    name,
+    train,
+    test,
+    config,
+    label_names=_label_names(features.get(entry.label)),
+    others=others,
+    licence=builder.info.redistribution_info.license,
+  )
+
+
+def _label_names(feature):
+  """Names of classes, or of attributes in the order of `labels`."""
+  import tensorflow_datasets as tfds
+
+  if isinstance(feature, tfds.features.FeaturesDict):
+    return sorted(feature.keys())
+  return getattr(feature, 'names', None)

@@ -9,7 +9,15 @@ import PIL.Image
 
 from training.errors import UserError
 
-__all__ = ['ArraySource', 'BrokenImage', 'Source', 'decode', 'digest', 'fit']
+__all__ = [
+  'ArraySource',
+  'BrokenImage',
+  'Source',
+  'decode',
+  'digest',
+  'fit',
+  'to_pixels',
+]
 
 
 class BrokenImage(Exception):
@@ -124,16 +132,29 @@ def decode(file, channels: int = 3) -> np.ndarray:
   """
   try:
     with PIL.Image.open(file) as image:
-      if image.mode == 'F':
-        raise ValueError('its pixels are floating-point numbers')
-      if image.mode.startswith('I'):
-        grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255)
-        pixels = np.repeat(grey[..., np.newaxis], channels, axis=-1)
-        return pixels.astype(np.uint8)
-      pixels = np.asarray(image.convert('L' if channels == 1 else 'RGB'))
-      return pixels.reshape([*pixels.shape[:2], channels])
+      return to_pixels(image, channels)
   except Exception as error:  # decoders raise all kinds of them
     raise BrokenImage(str(error) or type(error).__name__) from None
+
+
+def to_pixels(image: PIL.Image.Image, channels: int = 3) -> np.ndarray:
+  """The pixels of an open image, converted as `decode` says.
+
+  Args:
+    image: of any mode but floating-point pixels, which raise `ValueError`.
+    channels: 1 or 3.
+
+  Returns:
+    uint8 [H, W, channels].
+  """
+  if image.mode == 'F':
+    raise ValueError('its pixels are floating-point numbers')
+  if image.mode.startswith('I'):
+    grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255)
+    pixels = np.repeat(grey[..., np.newaxis], channels, axis=-1)
+    return pixels.astype(np.uint8)
+  pixels = np.asarray(image.convert('L' if channels == 1 else 'RGB'))
+  return pixels.reshape([*pixels.shape[:2], channels])
 
 
 def fit(
