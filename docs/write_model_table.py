@@ -39,7 +39,7 @@ PAPERS = {
 PAPER_PAGE_START = """\
 # The papers' experiments
 
-Each row is a file of [training/configs](../training/configs), whose docstring
+Each row is a file of `training/configs`, whose docstring
 has its command and what was chosen where the paper says nothing; all share
 `papers.py`. The results are the papers'; none of these has been trained here.
 `downsampled_imagenet` is van den Oord's downsampling. `--config.smoke=True`

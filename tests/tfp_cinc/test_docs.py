@@ -2,9 +2,7 @@
 
 import doctest
 import importlib
-import pathlib
 import pkgutil
-import re
 
 import numpy as np
 import pytest
@@ -34,16 +32,3 @@ def test_every_layer_has_an_example():
     if is_layer:
       assert layer.__doc__ is not None
       assert '>>>' in layer.__doc__ or name == 'BlockCoupling', name
-
-
-def test_readme_examples_run(tmp_path, monkeypatch):
-  """The README's Python, block after block, in an empty folder."""
-  readme = pathlib.Path(__file__).parents[2] / 'README.md'
-  blocks = re.findall(r'```python\n(.*?)```', readme.read_text(), re.DOTALL)
-  assert len(blocks) == 5
-  monkeypatch.chdir(tmp_path)
-  names = {}
-  for block in blocks:
-    exec(block, names)
-  np.testing.assert_array_equal(names['same'], names['images'])
-  assert names['density'].shape == [4]
