@@ -10,7 +10,7 @@ HOROVOD := HOROVOD_WITH_TENSORFLOW=1 HOROVOD_WITH_GLOO=1 \
   HOROVOD_WITHOUT_PYTORCH=1 HOROVOD_WITHOUT_MXNET=1 HOROVOD_WITHOUT_MPI=1 \
   CMAKE_POLICY_VERSION_MINIMUM=3.5
 
-.PHONY: help setup train test lint format benchmark clean
+.PHONY: help setup train test lint format docs benchmark compare clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
@@ -35,9 +35,18 @@ format: .venv/installed  ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/installed  ## build the site into build/site, check its links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 benchmark: setup  ## measure against the peers, into docs/benchmarks.md
 	$(PIP) install -q -c constraints.txt numba
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks
+
+compare: setup  ## test bits/dim against the peers, into docs/results.md
+	$(PIP) install -q -c constraints.txt normflows numba
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.bits_per_dim
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.bits_per_dim \
+	  --report
 
 clean:  ## remove .venv and what tools left behind; runs/ stays
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
@@ -50,7 +59,7 @@ clean:  ## remove .venv and what tools left behind; runs/ stays
 	$(PIP) install -q -c constraints.txt setuptools wheel cloudpickle psutil \
 	  pyyaml cffi packaging
 	$(PIP) install -q --no-build-isolation -c constraints.txt \
-	  -e '.[train,test,dev]'
+	  -e '.[train,demo,docs,test,dev]'
 	@touch $@
 
 # Before the long installation, so that what is missing is told at once.

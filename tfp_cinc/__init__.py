@@ -1,6 +1,6 @@
 """Invertible k x k convolutions and image flows for TensorFlow Probability."""
 
-from tfp_cinc import bijectors, math, models, networks
+from tfp_cinc import bijectors, latents, math, models, networks
 from tfp_cinc.bijectors import (
   ActNorm,
   AdditiveCoupling,
@@ -43,6 +43,7 @@ from tfp_cinc.bijectors import (
 )
 from tfp_cinc.conditioning import condition_on, is_conditional
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
+from tfp_cinc.flow_model import FlowModel
 from tfp_cinc.freezing import frozen_weights
 from tfp_cinc.initialization import initialize_from_data, is_initialized
 from tfp_cinc.networks import full_precision
@@ -64,6 +65,7 @@ __all__ = [
   'CheckerboardCoupling',
   'ContinuousFlow',
   'EmergingConv2D',
+  'FlowModel',
   'LeadingChannels',
   'MaskedCoupling',
   'OneByOneConv2D',
@@ -91,6 +93,7 @@ __all__ = [
   'initialize_from_data',
   'is_conditional',
   'is_initialized',
+  'latents',
   'math',
   'models',
   'networks',
