@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+import tfp_cinc
 from tests.training import tiny
 from training import datasets, workdir
 from training.__main__ import main
@@ -138,6 +139,20 @@ def test_reconstruct(call, path, digits):
   )
   assert code == 0
   np.testing.assert_array_equal(pixels('x/b.png'), pixels(digits / 'b.png'))
+
+
+def test_reconstruct_in_few_bits(call, digits):
+  """What a flow does not see of a pixel is no difference."""
+  flow = tfp_cinc.models.glow([8, 8, 1], levels=1, depth=1, hidden_channels=4)
+  images = np.stack([pixels(file) for file in sorted(digits.iterdir())])
+  values = tfp_cinc.dequantize(images[..., np.newaxis], 4, seed=0)
+  tfp_cinc.initialize_from_data(flow, values)
+  tfp_cinc.export_saved_model(flow, 'few', [8, 8, 1], num_bits=4)
+  code, out, _ = call(
+    'reconstruct', 'few', digits / 'a.png', '--output', 'a.png'
+  )
+  assert code == 0
+  assert '1 of 1 the same; largest difference 0 of 255, in 4 bits' in out
 
 
 def test_interpolate(call, path, digits):
