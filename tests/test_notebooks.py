@@ -38,6 +38,8 @@ def test_runs(path, tmp_path):
       **os.environ,
       'TFP_CINC_TINY': '1',
       'IPYTHONDIR': str(tmp_path / 'ipython'),
+      # Whatever this process draws with: what a notebook does by itself.
+      'MPLBACKEND': 'module://matplotlib_inline.backend_inline',
       'PYTHONPATH': str(ROOT),
     }
   )
