@@ -169,7 +169,7 @@ COMPARISONS = {
       _ours('spline', flow__coupling='spline'),
       _ours('logistic mixture', flow__coupling='logistic_mixture'),
       _ours('scale exp', flow__scale_function='exp'),
-      _ours('scale tanh', flow__scale_function='tanh'),
+      _ours('scale sigmoid', flow__scale_function='sigmoid'),
       _ours(
         'residual networks, 64 channels',
         flow__network='residual',
