@@ -6,8 +6,8 @@ log_prob_values.
 """
 
 import dataclasses
+import functools
 import json
-import math
 import pathlib
 import sys
 import zipfile
@@ -19,6 +19,7 @@ import tensorflow as tf
 
 import tfp_cinc
 from tfp_cinc import latents as latent_space
+from tfp_cinc.saved_model.signatures import flow_signatures
 from training import workdir
 from training.errors import UserError
 from training.found import find
@@ -143,61 +144,25 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
 
 def _flow_functions(flow, num_bits):
   """What an exported model computes, of a flow in memory."""
-  shape, size = flow.event_shape, flow.event_shape.num_elements()
+  table = flow_signatures(flow, num_bits, attributes=[], directions=None)
+  return {name: _traced_at_use(table[name]) for name in _SIGNATURES}
 
-  def function(*specs):
-    signature = [tf.TensorSpec(spec, dtype) for spec, dtype in specs]
 
-    def wrap(body):
-      # Without autograph, which would look through the code of the whole flow.
-      @tf.function(input_signature=signature, autograph=False)
-      def run(*arguments):
-        with tfp_cinc.full_precision():
-          return body(*arguments)
+def _traced_at_use(signature):
+  """A signature as a function that is traced when it is called first."""
 
-      return run
+  def call(**inputs):
+    with tfp_cinc.full_precision():
+      return signature.function(**inputs)
 
-    return wrap
-
-  def pixels(values):
-    return {'images': tfp_cinc.quantize(values, num_bits), 'values': values}
-
-  @function(([None, *shape], tf.uint8))
-  def encode(images):
-    values = tfp_cinc.dequantize(images, num_bits, noise=0.5)
-    return {'latents': latent_space.encode(flow, tf.cast(values, flow.dtype))}
-
-  @function(([None, size], tf.float32))
-  def decode(latents):
-    values = latent_space.decode(flow, tf.cast(latents, flow.dtype))
-    return pixels(values)
-
-  @function(([], tf.int32), ([], tf.float32), ([2], tf.int32))
-  def sample(number, temperature, seed):
-    latents = flow.distribution.sample([number], seed=seed)
-    latents = tf.ensure_shape(latents, [None, *shape])
-    values = flow.bijector.forward(latents * tf.cast(temperature, flow.dtype))
-    return pixels(values)
-
-  levels = latent_space.latent_levels(flow)
-  shares = np.bincount(levels) / size
-
-  @function(([None, *shape], tf.float32))
-  def log_prob_values(values):
-    _, by_level = latent_space.log_prob_by_level(
-      flow, tf.cast(values, flow.dtype)
-    )
-    bits = -by_level / (size * math.log(2.0)) + num_bits * shares
-    return {'bits_per_dim_by_level': bits}
-
-  return {
-    'encode': lambda images: encode(images),
-    'decode': lambda latents: decode(latents),
-    'sample': lambda number, temperature, seed: sample(
-      number, temperature, seed
-    ),
-    'log_prob_values': lambda values: log_prob_values(values),
+  specs = {
+    name: tf.TensorSpec([None if n == 'N' else n for n in shape], dtype, name)
+    for name, (dtype, shape) in signature.inputs.items()
   }
+  # Without autograph, which would look through the code of the whole flow.
+  function = tf.function(call, autograph=False)
+  trace = functools.cache(lambda: function.get_concrete_function(**specs))
+  return lambda **inputs: trace()(**inputs)
 
 
 class _Signatures:

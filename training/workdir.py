@@ -22,6 +22,7 @@ __all__ = [
   'lock',
   'read_config',
   'replace_file',
+  'versions',
   'write_config',
   'write_json',
 ]
@@ -126,24 +127,25 @@ def write_config(config, workdir: str) -> None:
       return
     content = {**old, **content}
   else:
-    content.update(versions=_versions(), git_commit=_git_commit())
+    content.update(versions=versions(), git_commit=_git_commit())
   write_json(path, content)
 
 
 def facts(config) -> dict[str, object]:
   """What all workers of a run must have in common: name -> value."""
   values = {f'config.{key}': v for key, v in flat(config.to_dict()).items()}
-  return {**values, **_versions()}
+  return {**values, **versions()}
 
 
-def _versions():
-  versions = {'python': platform.python_version()}
-  for package in _PACKAGES:
+def versions(packages=_PACKAGES) -> dict[str, str | None]:
+  """The versions of Python and of packages; None where one is missing."""
+  found = {'python': platform.python_version()}
+  for package in packages:
     try:
-      versions[package] = importlib.metadata.version(package)
+      found[package] = importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-      versions[package] = None
-  return versions
+      found[package] = None
+  return found
 
 
 @contextlib.contextmanager

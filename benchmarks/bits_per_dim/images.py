@@ -2,17 +2,15 @@
 
 import dataclasses
 
-import numpy as np
 import tensorflow as tf
 
 from training import datasets
-from training.datasets.dataset import Dataset, shuffled_dataset
-from training.datasets.sources import ArraySource
+from training.datasets import builtin
+from training.datasets.dataset import Dataset
 from training.errors import UserError
 
 __all__ = ['load']
 
-_CROPS = 8192  # of the photographs, to train pilots on
 _FRACTION = 0.1  # of the training images of another set, for validation
 _MOST = 1024  # validation images
 
@@ -37,42 +35,8 @@ def load(config, evaluate: str) -> Dataset:
   if evaluate == 'test':
     return datasets.load(config)
   if config.name == 'photos':
-    return _photos(config)
+    return builtin.photos(config, left=0.8)
   return _held_out(datasets.load(config))
-
-
-def _photos(config):
-  """The left 80% of the photographs, again cut at 80% of their width."""
-  from sklearn.datasets import load_sample_images
-
-  pictures = np.stack(load_sample_images().images)
-  pictures = pictures[:, :, : int(0.8 * pictures.shape[2])]
-  size, (height, width) = config.image_size, pictures.shape[1:3]
-  border = int(0.8 * width)
-  if size > min(height, width - border):
-    raise UserError(
-      f'config.data.image_size is {size}; validation crops of the photographs '
-      f'have at most {min(height, width - border)} pixels a side.'
-    )
-
-  def crop(picture, top, left):
-    return picture[top : top + size, left : left + size]
-
-  validation = [
-    crop(picture, top, left)
-    for picture in pictures
-    for top in range(0, height - size + 1, size)
-    for left in range(border, width - size + 1, size)
-  ]
-  limits = [len(pictures), height - size + 1, border - size + 1]
-  places = np.random.default_rng(0).integers(0, limits, [_CROPS, 3])
-  train = [crop(pictures[index], *place) for index, *place in places]
-  return shuffled_dataset(
-    'photographs',
-    ArraySource(np.stack(train)),
-    ArraySource(np.stack(validation)),
-    config,
-  )
 
 
 def _held_out(dataset):

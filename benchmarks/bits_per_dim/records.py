@@ -2,15 +2,13 @@
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import pathlib
-import platform
 import re
 
 from benchmarks.bits_per_dim.model import Model
 from benchmarks.bits_per_dim.protocol import Conditions
-from training.workdir import write_json
+from training import workdir
 
 __all__ = ['Job', 'Records', 'versions']
 
@@ -103,7 +101,7 @@ class Records:
       **about,
       'result': result,
     }
-    write_json(self._path(job), record)
+    workdir.write_json(self._path(job), record)
     return record
 
   def _path(self, job):
@@ -113,10 +111,4 @@ class Records:
 
 def versions() -> dict[str, str | None]:
   """The versions of what runs depend on; None where it is not installed."""
-  found = {'python': platform.python_version()}
-  for package in _PACKAGES:
-    try:
-      found[package] = importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-      found[package] = None
-  return found
+  return workdir.versions(_PACKAGES)

@@ -367,7 +367,6 @@ def test_the_command_line_reports_without_training(tmp_path):
 
 
 def test_pixel_by_pixel_is_the_same_inverse():
-  pytest.importorskip('numba')
   import tfp_cinc
   from benchmarks import per_pixel
 

@@ -113,6 +113,22 @@ class ReversibleChain(OnePassBijector):
     """Whether gradients are of stored or of recomputed activations."""
     return self._memory
 
+  def run_part(
+    self, bijector: tfb.Bijector, x, invert: bool, kwargs: dict
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    """One of the bijectors, by the trace that those alike share.
+
+    Args:
+      bijector: one of `bijectors`.
+      x: `Tensor` [..., H, W, C].
+      invert: whether its inverse is meant.
+      kwargs: its own conditions.
+
+    Returns:
+      (what it makes of x, its log-det).
+    """
+    return self._steps.run(bijector, x, invert, kwargs)
+
   def _forward_event_shape(self, input_shape):
     return self._fold('forward_event_shape', input_shape)
 

@@ -65,7 +65,7 @@ class Layer:
   def value_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """What it makes of x [N, ...], and its log-dets [N] or []."""
     if self._chain is not None:  # whose layers that are alike share a trace
-      return self._chain._steps.run(self.bijector, x, self.invert, self.kwargs)
+      return self._chain.run_part(self.bijector, x, self.invert, self.kwargs)
     bijector, ndims = self.bijector, x.shape.rank - 1
     if self.invert:
       return bijector.inverse(
