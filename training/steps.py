@@ -129,23 +129,28 @@ def make_train_step(
     )
     return sums
 
+  def mean_of_workers(gradient, facts):
+    """Both, as one tensor: at each reduction all wait for the slowest."""
+    if compress:
+      mean = workers.mean(tf.cast(gradient, tf.float16))
+      return tf.cast(mean, gradient.dtype), workers.mean(facts)
+    mean = workers.mean(tf.concat([gradient, facts], axis=0))
+    return tf.split(mean, [-1, facts.shape[0]])
+
   # Without autograph, which would look through the code of the whole flow.
   @tf.function(autograph=False)
   def train_step(images, stop):
     count = global_batch / workers.size if global_batch else images.shape[0]
     loss, gradient = accumulated(images, count)
-    # One tensor, so that there is one reduction between workers.
-    if compress and workers.size > 1:
-      gradient = tf.cast(gradient, tf.float16)
-    gradient = tf.cast(workers.mean(gradient), loss.dtype)
+    facts = tf.stack([loss, tf.cast(stop, loss.dtype)])
+    if workers.size > 1:
+      gradient, facts = mean_of_workers(gradient, facts)
+    loss, stop = tf.unstack(facts)
     norm = tf.linalg.global_norm([gradient])
     if clip_norm:
       (gradient,), _ = tf.clip_by_global_norm(
         [gradient], clip_norm, use_norm=norm
       )
-    loss, stop = tf.unstack(
-      workers.mean(tf.stack([loss, tf.cast(stop, loss.dtype)]))
-    )
     finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
 
     def update():
