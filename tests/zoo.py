@@ -107,6 +107,20 @@ def _blocks(channels, count, function, num_parameters):
   return make
 
 
+def _shared(channels, count):
+  """An affine coupling of `count` blocks with one network for all."""
+  groups = count - 1
+  size = channels * groups // count
+
+  def make(dtype, seed):
+    network = networks.shared_network(
+      size, 2 * size, groups=groups, hidden_channels=5, seed=seed, dtype=dtype
+    )
+    return tfp_cinc.BlockCoupling(network, dtype=dtype)
+
+  return make
+
+
 def _masked(channels, **options):
   def make(dtype, seed):
     network = _network(channels, 2 * channels, dtype, seed)
@@ -324,6 +338,13 @@ LAYERS = [
     _blocks(3, 3, 'affine', 2),
     (2, 2, 3),
     _glow_network_parameters(1, 2) + _glow_network_parameters(2, 2),
+  ),
+  Case(
+    'BlockCoupling-shared',
+    _shared(4, 4),
+    (3, 2, 4),
+    # Of 5 hidden channels a group has 1, 2 and 2, and reads 1, 3 and 5.
+    9 * (1 + 2 * 2 + 3 * 2) + (1 + 3 * 2 + 5 * 2) + 9 * 2 * (1 + 3 + 5) + 16,
   ),
   Case(
     'BlockCoupling-logistic_mixture',

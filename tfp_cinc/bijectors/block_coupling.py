@@ -14,6 +14,7 @@ from tfp_cinc.bijectors.one_pass import (
   recording,
 )
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.networks.shared_network import SharedNetwork
 
 __all__ = ['BlockCoupling', 'Network']
 
@@ -43,7 +44,8 @@ class BlockCoupling(OnePassBijector):
   - 'spline': a monotone rational-quadratic spline (Durkan et al. 2019).
 
   Networks run n - 1 times in either direction; the inverse runs them in the
-  same order, each on blocks that are already solved.
+  same order, each on blocks that are already solved. A `SharedNetwork` in their
+  place runs once, in the inverse a group at a time.
 
   CInC Flow (Nagar, Dufraisse and Varma 2021), section 3.3, for any n. The
   inverse in the paper's published code starts from the last block, which does
@@ -52,7 +54,7 @@ class BlockCoupling(OnePassBijector):
 
   def __init__(
     self,
-    networks: Sequence[Network],
+    networks: Sequence[Network] | SharedNetwork,
     function: str = 'affine',
     scale_function: str = 'sigmoid',
     dtype=tf.float32,
@@ -68,8 +70,10 @@ class BlockCoupling(OnePassBijector):
         all channels first. P is 1 for 'additive', 2 for 'affine' (shift, then
         scale), 3 m + 2 for 'logistic_mixture' with m components (shift, scale,
         weights, means, scales) and 3 m - 1 for 'spline' with m bins (widths,
-        heights, slopes). Keyword arguments of the bijector's methods go to
-        each of them: `condition=` for those of `tfp_cinc.networks`.
+        heights, slopes). In their place, not in a list, a `SharedNetwork`
+        of n - 1 groups, from [..., H, W, (n-1)*C/n] to
+        [..., H, W, (n-1)*P*C/n]. Keyword arguments of the bijector's methods
+        go to each of them: `condition=` for those of `tfp_cinc.networks`.
       function: g.
       scale_function: 'sigmoid' (the published code's), 'exp' (the papers') or
         'tanh' (RealNVP's), where g has a scale.
@@ -87,7 +91,8 @@ class BlockCoupling(OnePassBijector):
       check_choice('scale_function', scale_function, SCALE_FUNCTIONS)
       if not networks:
         raise ValueError('`networks` is empty; n blocks need n - 1 networks.')
-      self._networks = list(networks)
+      self._is_shared = isinstance(networks, SharedNetwork)
+      self._networks = [networks] if self._is_shared else list(networks)
       self._function_name = function
       self._function = COUPLING_FUNCTIONS[function](scale_function)
       self._scale_function = scale_function
@@ -102,7 +107,7 @@ class BlockCoupling(OnePassBijector):
 
   @property
   def networks(self) -> list[Network]:
-    """The networks, that of the second block first."""
+    """The networks, that of the second block first; or the one they share."""
     return list(self._networks)
 
   @property
@@ -119,7 +124,7 @@ class BlockCoupling(OnePassBijector):
     def change(block, parameters):
       return block, *self._function.forward(block, parameters)
 
-    _, y, log_det = self._walk(x, change, kwargs)
+    _, y, log_det = self._walk(x, change, kwargs, is_image=True)
     return self._join(y), log_det
 
   def _inverse_and_log_det(self, y, **kwargs):
@@ -144,7 +149,7 @@ class BlockCoupling(OnePassBijector):
     dx, found = gradients(tape, again, log_det, x, dy, dlog_det, self, kwargs)
     return self._join(x), self._join(dx), found
 
-  def _walk(self, inputs, change, kwargs):
+  def _walk(self, inputs, change, kwargs, is_image=False):
     """Goes through the blocks, each network reading the images before it.
 
     Args:
@@ -152,15 +157,17 @@ class BlockCoupling(OnePassBijector):
       change: from (block, its parameters) to (image block, output block,
         log g').
       kwargs: conditions of the networks.
+      is_image: whether the inputs are the image, all of which is known then.
 
     Returns:
       (image blocks, output blocks, the log-det of forward).
     """
     first, *blocks = self._split(inputs)
     images, outputs, log_det = [first], [first], tf.zeros([], inputs.dtype)
-    for network, block in zip(self._networks, blocks, strict=True):
-      before = images[0] if len(images) == 1 else tf.concat(images, -1)
-      parameters = network(before, **kwargs)
+    known = [first, *blocks[:-1]] if is_image else None
+    parameters_after = self._reader(known, kwargs)
+    for block in blocks:
+      parameters = parameters_after(images[-1])
       self._check_parameters(parameters, block)
       image, output, log_slope = change(block, parameters)
       images.append(image)
@@ -170,9 +177,26 @@ class BlockCoupling(OnePassBijector):
         log_det += tf.reduce_sum(log_slope, axis=[-3, -2, -1])
     return images, outputs, log_det
 
+  def _reader(self, known, kwargs):
+    """A function from each image block in turn to the next one's parameters.
+
+    Args:
+      known: all image blocks that it will be called with, or None.
+      kwargs: conditions of the networks.
+    """
+    if not self._is_shared:
+      return _read_separately(self._networks, kwargs)
+    [network] = self._networks
+    if known is None:
+      return network.one_by_one(**kwargs)
+    parameters = network(tf.concat(known, -1), **kwargs)
+    parameters = iter(tf.split(parameters, network.groups, axis=-1))
+    return lambda block: next(parameters)
+
   def _split(self, inputs):
     """The blocks, each of which is an image."""
-    count, channels = len(self._networks) + 1, inputs.shape[-1]
+    networks, channels = self._networks, inputs.shape[-1]
+    count = 1 + (networks[0].groups if self._is_shared else len(networks))
     if channels % count:
       raise ValueError(
         f'{self.name}: {channels} channels are not divisible into {count} equal'
@@ -204,3 +228,15 @@ class BlockCoupling(OnePassBijector):
       f'{block.shape}; {self._function_name!r} needs {of} numbers for each of '
       f'its {channels} channels.'
     )
+
+
+def _read_separately(networks, kwargs):
+  """The function that `_reader` returns, of a network for each block."""
+  rest, known = iter(networks), []
+
+  def read(block):
+    known.append(block)
+    before = block if len(known) == 1 else tf.concat(known, -1)
+    return next(rest)(before, **kwargs)
+
+  return read

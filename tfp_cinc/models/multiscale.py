@@ -60,11 +60,15 @@ def multiscale_flow(
       number than these words have.
     scale_function: of the couplings: 'sigmoid' (of h + 2, the published
       code's), 'exp' (the papers' text) or 'tanh' (RealNVP's).
-    network: of the couplings: 'glow', 'residual' or 'attention', see
+    network: of the couplings: 'glow', 'residual' or 'attention', one for each
+      block that changes; or 'shared', one like Glow's for all of them, see
       `tfp_cinc.networks`.
     hidden_channels: width of the networks.
     kernel_size: k of the k x k convolutions.
-    padding: the padded corner of causal ones, see `CInCConv2D`.
+    padding: the padded corner of causal ones, see `CInCConv2D`; or 'in_turn',
+      by which each takes the next of 'top_left', 'bottom_right', 'top_right',
+      'bottom_left' and again, from step to step and level to level: two of
+      them together see all around a pixel, four from all sides alike.
     corner: how their corner block is held, see `trainable_cinc_conv2d`.
     parametrization: of 1x1 convolutions: 'plu', 'dense' or 'qr', see
       `trainable_one_by_one_conv2d`.

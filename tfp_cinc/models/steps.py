@@ -1,6 +1,7 @@
 """What the steps of image flows consist of, by name."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -31,6 +32,10 @@ COUPLINGS = {
   'spline': ('spline', 2),
 }
 _COMPONENTS = 8  # of a mixture, or bins of a spline
+
+# Opposite corners follow each other: two layers see all around a pixel, and
+# four favour none of its sides.
+_IN_TURN = ('top_left', 'bottom_right', 'top_right', 'bottom_left')
 
 # From a word to a function of (channels, options) that makes the layer.
 LAYERS: dict[str, Callable[[int, 'StepOptions'], tfb.Bijector]] = {
@@ -87,7 +92,7 @@ class StepOptions:
   def __post_init__(self):
     check_choice('coupling', self.coupling, COUPLINGS)
     check_choice('network', self.network, networks.NETWORKS)
-    check_choice('padding', self.padding, PADDINGS)
+    check_choice('padding', self.padding, (*PADDINGS, 'in_turn'))
     check_choice('corner', self.corner, CORNERS)
     check_choice('parametrization', self.parametrization, PARAMETRIZATIONS)
     check_choice('scale_function', self.scale_function, SCALE_FUNCTIONS)
@@ -102,6 +107,9 @@ class StepOptions:
         f'`coupling_blocks` is {self.coupling_blocks}; it must be at least 2.'
       )
     self._rng = np.random.default_rng(self.seed)
+    self._paddings = itertools.cycle(
+      _IN_TURN if self.padding == 'in_turn' else [self.padding]
+    )
 
   def draw_seed(self) -> int:
     """Another seed for each part."""
@@ -112,8 +120,8 @@ class StepOptions:
     return {'seed': self.draw_seed(), 'dtype': self.dtype}
 
   def causal(self) -> dict:
-    """Arguments of the causal convolutions."""
-    return {'padding': self.padding, 'corner': self.corner}
+    """Arguments of the next causal convolution."""
+    return {'padding': next(self._paddings), 'corner': self.corner}
 
   def step(self, channels: int) -> list[tfb.Bijector]:
     """ActNorm, the layers and a coupling of channels, in the image's order."""
@@ -154,22 +162,24 @@ class StepOptions:
         f'{channels} channels do not divide into the {blocks} blocks of the '
         'coupling.'
       )
-    size = channels // blocks
-    parts = [
-      self._network(j * size, size * _num_parameters(function))
-      for j in range(1, blocks)
-    ]
+    size, groups = channels // blocks, blocks - 1
+    out_size = size * _num_parameters(function)
+    if self.network == 'shared':
+      parts = self._network(groups * size, groups * out_size, groups=groups)
+    else:
+      parts = [self._network(j * size, out_size) for j in range(1, blocks)]
     return BlockCoupling(
       parts, function, self.scale_function, self.dtype, name='coupling'
     )
 
-  def _network(self, in_channels, out_channels):
+  def _network(self, in_channels, out_channels, **options):
     return networks.NETWORKS[self.network](
       in_channels,
       out_channels,
       hidden_channels=self.hidden_channels,
       seed=self.draw_seed(),
       **self._network_options(),
+      **options,
     )
 
   def _network_options(self):

@@ -23,6 +23,7 @@ from tfp_cinc.networks.residual import (
   ResidualNetwork,
   residual_network,
 )
+from tfp_cinc.networks.shared_network import SharedNetwork, shared_network
 from tfp_cinc.networks.velocity_network import VelocityNetwork
 
 __all__ = [
@@ -33,12 +34,14 @@ __all__ = [
   'LipschitzNetwork',
   'MaskedNetwork',
   'ResidualNetwork',
+  'SharedNetwork',
   'VelocityNetwork',
   'attention_network',
   'dense_network',
   'full_precision',
   'glow_network',
   'residual_network',
+  'shared_network',
   'zero_conv_network',
 ]
 
@@ -48,4 +51,5 @@ NETWORKS = {
   'attention': attention_network,
   'glow': glow_network,
   'residual': residual_network,
+  'shared': shared_network,
 }

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.networks.precision import at_least_float32
 
-__all__ = ['Conv2D', 'LayerNorm', 'check_sizes', 'draw_seeds']
+__all__ = ['Conv2D', 'LayerNorm', 'check_sizes', 'convolve', 'draw_seeds']
 
 STARTS = ('he_normal', 'zero')
 
@@ -76,12 +76,11 @@ class Conv2D(tf.Module):
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """The output [N, H, W, C_out] for an input [N, H, W, C_in]."""
-    kernel = tf.cast(self._kernel, x.dtype)
-    y = tf.nn.conv2d(x, kernel, strides=1, padding='SAME')
-    if x.shape[0] in (None, 0) and None not in x.shape[1:3]:
-      # TensorFlow gives no images, on CPU, the shape that they had before.
-      y = tf.reshape(y, [tf.shape(x)[0], *x.shape[1:3], kernel.shape[-1]])
-    return tf.nn.bias_add(y, tf.cast(self._bias, x.dtype))
+    return convolve(x, *self.weights(x.dtype))
+
+  def weights(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+    """The kernel [k, k, C_in, C_out] and the bias [C_out], as `dtype`."""
+    return tf.cast(self._kernel, dtype), tf.cast(self._bias, dtype)
 
 
 class LayerNorm(tf.Module):
@@ -130,6 +129,15 @@ class LayerNorm(tf.Module):
     factor = tf.math.rsqrt(variance + 1e-5) * tf.cast(self._scale, wide.dtype)
     y = centered * factor + tf.cast(self._shift, wide.dtype)
     return tf.cast(y, x.dtype)
+
+
+def convolve(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+  """What `Conv2D` computes, of a kernel and a bias in the dtype of x."""
+  y = tf.nn.conv2d(x, kernel, strides=1, padding='SAME')
+  if x.shape[0] in (None, 0) and None not in x.shape[1:3]:
+    # TensorFlow gives no images, on CPU, the shape that they had before.
+    y = tf.reshape(y, [tf.shape(x)[0], *x.shape[1:3], kernel.shape[-1]])
+  return tf.nn.bias_add(y, bias)
 
 
 def draw_seeds(seed: int | None, count: int) -> list[int]:

@@ -28,6 +28,7 @@ SMALL = {
     num_blocks=1,
     normalization='none',
   ),
+  'shared': functools.partial(networks.shared_network, hidden_channels=4),
   'zero_conv': lambda *args, seed=None, **options: networks.zero_conv_network(
     *args, **options
   ),
