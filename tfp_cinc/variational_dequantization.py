@@ -18,6 +18,9 @@ __all__ = [
 tfb = tfp.bijectors
 tfd = tfp.distributions
 
+# Any nearer to 1, and rounding would put some values into the next bin.
+_MAX = 1.0 - 2.0**-14
+
 
 class VariationalDequantization(tf.Module):
   """Noise within the bins of an image's pixels, from a flow given the image.
@@ -65,13 +68,16 @@ class VariationalDequantization(tf.Module):
     super().__init__(name=name)
     self.bijector = bijector
 
-  def dequantize(self, images, num_bits: int = 8, seed=None):
+  def dequantize(self, images, num_bits: int = 8, seed=None, noise=None):
     """Continuous images and the log-density of their noise.
 
     Args:
       images: uint8 [..., H, W, C].
       num_bits: of a pixel, see `tfp_cinc.dequantize`.
       seed: of the noise, as TFP takes it.
+      noise: `Tensor` in [0, 1) of the shape of `images`, uniform numbers to
+        make the noise of in place of drawn ones: those that `tfp_cinc.
+        dequantize` would take as they are.
 
     Returns:
       (x, log_q): `Tensor` [..., H, W, C] in [-0.5, 0.5) and [...], the
@@ -83,16 +89,19 @@ class VariationalDequantization(tf.Module):
     dtype = self.bijector.dtype or tf.float32
     middle = tf.cast(dequantize(images, num_bits, noise=0.5), dtype)
     base = tfd.Logistic(tf.zeros([], dtype), tf.ones([], dtype))
-    noise = base.sample(tf.shape(middle), seed=seed)
-    noise = tf.ensure_shape(noise, middle.shape)
+    if noise is None:
+      e = base.sample(tf.shape(middle), seed=seed)
+    else:
+      # Neither end has a quantile; float32 images have no finer noise.
+      e = base.quantile(tf.clip_by_value(tf.cast(noise, dtype), 2.0**-17, _MAX))
+    e = tf.ensure_shape(e, middle.shape)
     kwargs = condition_on(self.bijector, middle)
-    logits = self.bijector.forward(noise, **kwargs)
-    log_det = self.bijector.forward_log_det_jacobian(noise, 3, **kwargs)
+    logits = self.bijector.forward(e, **kwargs)
+    log_det = self.bijector.forward_log_det_jacobian(e, 3, **kwargs)
     # log q = log p(e) - log|dh/de| - log(du/dh), with du/dh = p(h).
-    log_density = base.log_prob(noise) - base.log_prob(logits)
+    log_density = base.log_prob(e) - base.log_prob(logits)
     log_q = tf.reduce_sum(log_density, axis=[-3, -2, -1]) - log_det
-    # Any nearer to 1, and rounding would put some values into the next bin.
-    u = tf.minimum(tf.sigmoid(logits), 1.0 - 2.0**-14)
+    u = tf.minimum(tf.sigmoid(logits), _MAX)
     return middle + (u - 0.5) / 2**num_bits, log_q
 
 

@@ -49,6 +49,10 @@ class FlowSource:
     latent_levels: int32 [H*W*C].
     directions: `AttributeDirections`, or None.
     config: the run's configuration, or None where it is not known.
+    move: a function of images that uniform noise made continuous, float32 [N,
+      H, W, C], that returns them with learned noise in its place and the
+      noise's log-density [N], see `FlowWithNoise`; None where the noise is
+      uniform, as it is of every SavedModel.
     run: the `Run`, or None where it comes from a SavedModel.
   """
 
@@ -59,6 +63,7 @@ class FlowSource:
   latent_levels: np.ndarray
   directions: latent_space.AttributeDirections | None
   config: ml_collections.ConfigDict | None
+  move: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None
   run: Run | None = None
 
 
@@ -85,6 +90,7 @@ def from_run(path: pathlib.Path) -> FlowSource:
     latent_levels=latent_space.latent_levels(flow),
     directions=run_directions(run, _say),
     config=run.config,
+    move=None if run.density is flow else _compiled_move(run.density),
     run=run,
   )
 
@@ -146,6 +152,18 @@ def _flow_functions(flow, num_bits):
   """What an exported model computes, of a flow in memory."""
   table = flow_signatures(flow, num_bits, attributes=[], directions=None)
   return {name: _traced_at_use(table[name]) for name in _SIGNATURES}
+
+
+def _compiled_move(density):
+  """`FlowWithNoise.move` in full precision."""
+  spec = tf.TensorSpec([None, *density.event_shape], density.dtype)
+
+  @tf.function(input_signature=[spec], autograph=False)
+  def move(values):
+    with tfp_cinc.full_precision():
+      return density.move(values)
+
+  return move
 
 
 def _traced_at_use(signature):

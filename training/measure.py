@@ -49,7 +49,7 @@ def evaluate(path: str, *, split, data, limit, noise_draws, seed) -> None:
   print(
     f'{split.capitalize()} bits/dim {np.mean(bits):.4f} +- '
     f'{_error(bits):.4f} (standard error over {len(bits)} images of '
-    f'{dataset.name}, {noise_draws} noise draws each)'
+    f'{dataset.name}, {noise_draws} {_noise(flow)} each)'
   )
   sizes = np.bincount(flow.latent_levels)
   if len(sizes) > 1:
@@ -145,6 +145,12 @@ def _files(folder):
       if not name.startswith('.')
     ]
   return sorted(found)
+
+
+def _noise(flow):
+  """What is drawn for each image."""
+  learned = flow.noise == 'variational'
+  return 'draws of variational noise' if learned else 'noise draws'
 
 
 def _error(values):

@@ -34,11 +34,13 @@ def write(run) -> None:
     ended=True,
   )
   folder, seconds = run.folder, metrics['training_seconds']
+  learned = metrics['dequantization'] == 'variational'
+  noise = ', variational noise' if learned else ''
   run.say(
     f"""
 Test bits/dim {metrics['test_bits_per_dim']:.4f} +- \
 {metrics['test_bits_per_dim_standard_error']:.4f} (standard error over \
-{metrics['test_images']} images of {run.dataset.name}) after \
+{metrics['test_images']} images of {run.dataset.name}{noise}) after \
 {metrics['step']} steps in {seconds / 60:.1f} minutes
 Largest reconstruction error: {metrics['largest_reconstruction_error']:.1e}
 In {folder}: samples.png, reconstructions.png, metrics.json, config.json,
@@ -54,7 +56,7 @@ def _evaluate(run):
   """What goes to metrics.json, but for the reconstruction error."""
   settings, images = run.config.eval, run.dataset.test_images
   bits = evaluate.bits_per_dim(
-    steps.make_log_prob(run.flow),
+    steps.make_log_prob(run.density),
     images,
     num_bits=run.config.data.num_bits,
     draws=settings.noise_draws,
@@ -69,6 +71,7 @@ def _evaluate(run):
     'test_bits_per_dim_standard_error': float(error),
     'test_images': len(images),
     'noise_draws': settings.noise_draws,
+    'dequantization': 'uniform' if run.density is run.flow else 'variational',
     'training_seconds': seconds,
     'images_per_second': int(run.examples) / max(seconds, 1e-9),
     'workers': run.workers.size,

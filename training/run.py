@@ -12,6 +12,7 @@ from training.averaging import WeightAverage
 from training.checkpoints import Checkpoints
 from training.distributed import Workers
 from training.errors import UserError
+from training.flow_with_noise import build_density
 from training.optimization import batch_rule, build_optimizer, learning_rates
 
 __all__ = ['Run', 'load_run']
@@ -29,6 +30,7 @@ class Run:
     workers: `Workers`.
     dataset: `datasets.Dataset`.
     flow: the distribution.
+    density: what is trained: the flow, or a `FlowWithNoise` of it.
     optimizer: with its slots created.
     average: `WeightAverage` of the weights.
     step: int64 Variable, how many steps are done.
@@ -47,7 +49,11 @@ class Run:
     tf.random.set_seed(config.seed)
     self.dataset = datasets.load(config.data)
     self.flow = steps.build_flow(config, self.dataset.image_shape)
-    weights = list(self.flow.trainable_variables)
+    self.density = build_density(config, self.flow)
+    learned = {}
+    if self.density is not self.flow:
+      learned['noise'] = self.density.noise
+    weights = list(self.density.trainable_variables)
 
     def count(value):
       return tf.Variable(value, trainable=False, dtype=tf.int64)
@@ -64,6 +70,7 @@ class Run:
       config.train.keep_checkpoints,
       say=self.note,
       flow=self.flow,
+      **learned,
       optimizer=self.optimizer,
       average=self.average,
       step=self.step,
@@ -89,7 +96,7 @@ class Run:
   def variables(self) -> list[tf.Variable]:
     """All that the workers share."""
     return [
-      *self.flow.variables,
+      *self.density.variables,
       *self.optimizer.variables(),
       *self.average.variables,
       self.step,

@@ -7,7 +7,7 @@ The caller has a `tf.summary` writer as default. Tags:
 - test/: bits_per_dim of the weights that are trained, bits_per_dim_average of
   their moving average;
 - samples/temperature_T: images of the same latents times T;
-- levels/bits_per_dim_L: what level L costs;
+- levels/bits_per_dim_L: what level L costs; learned noise counts to level 0;
 - log_det/LAYER and reconstruction_error/LAYER: of each layer.
 """
 
@@ -21,6 +21,7 @@ import tfp_cinc
 from tfp_cinc import latents
 from tfp_cinc.latents.layers import unique_name, walk
 from training import evaluate
+from training.flow_with_noise import FlowWithNoise
 
 __all__ = [
   'TEMPERATURES',
@@ -61,7 +62,8 @@ class Description:
   Attributes:
     layers: in the order from image to latent.
     levels: bits/dim of each level, see `tfp_cinc.latents.latent_levels`, the
-      mean over the images; their sum is the flow's.
+      mean over the images; their sum is the flow's. Level 0 has the cost of
+      learned noise too, its log-density.
   """
 
   layers: list[Layer]
@@ -156,13 +158,13 @@ def write_samples(
 
 
 def write_layers(
-  step: int, flow, images: np.ndarray, num_bits: int
+  step: int, density, images: np.ndarray, num_bits: int
 ) -> Description:
   """Writes what levels and layers do to a few test images.
 
   Args:
     step: number of the step.
-    flow: the distribution.
+    density: a flow, or a `FlowWithNoise`.
     images: uint8 [N, H, W, C]; a few are enough: every layer runs eagerly, once
       each way.
     num_bits: of a pixel.
@@ -171,7 +173,7 @@ def write_layers(
     `Description`.
   """
   values = tfp_cinc.dequantize(images, num_bits, seed=tf.constant([0, 0]))
-  description = describe(flow, values, num_bits)
+  description = describe(density, values, num_bits)
   for level, bits in enumerate(description.levels):
     tf.summary.scalar(f'levels/bits_per_dim_{level}', bits, step)
   for layer in description.layers:
@@ -180,18 +182,19 @@ def write_layers(
   return description
 
 
-def describe(flow, images: tf.Tensor, num_bits: int) -> Description:
+def describe(density, images: tf.Tensor, num_bits: int) -> Description:
   """Takes a flow apart on images, in full precision.
 
   Args:
-    flow: as `tfp_cinc.latents.log_prob_by_level` takes it.
+    density: a flow as `tfp_cinc.latents.log_prob_by_level` takes it, or a
+      `FlowWithNoise` of one, whose noise then replaces that of the images.
     images: floating [N, H, W, C], as `tfp_cinc.dequantize` makes them.
     num_bits: of a pixel.
 
   Returns:
     `Description`.
   """
-  images = tf.cast(images, flow.dtype)
+  flow, images = density, tf.cast(images, density.dtype)
   size = int(np.prod(images.shape[1:]))
   layers, names = [], []
 
@@ -211,9 +214,15 @@ def describe(flow, images: tf.Tensor, num_bits: int) -> Description:
     return y
 
   with tfp_cinc.full_precision():
+    log_q = 0.0
+    if isinstance(density, FlowWithNoise):
+      flow = density.flow
+      images, log_q = density.move(images)
     walk(flow.bijector, tf.identity(images), measure, invert=True)
     _, log_probs = latents.log_prob_by_level(flow, images)
   bits = latents.bits_per_dim_by_level(
     tf.cast(log_probs, tf.float64), latents.latent_levels(flow), num_bits
   )
-  return Description(layers, np.mean(bits, axis=0).tolist())
+  levels = np.mean(bits, axis=0)
+  levels[0] += np.mean(log_q) / (size * np.log(2.0))
+  return Description(layers, levels.tolist())

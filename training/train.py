@@ -89,7 +89,7 @@ def _train_steps(run, termination):
   global_batch = run.global_batch()
   run.optimizer.learning_rate = run.learning_rates()
   train_step = steps.make_train_step(
-    run.flow,
+    run.density,
     run.optimizer,
     workers,
     num_bits=run.config.data.num_bits,
@@ -99,7 +99,7 @@ def _train_steps(run, termination):
     accumulate=config.accumulate,
     average=run.average,
   )
-  log_prob = steps.make_log_prob(run.flow)
+  log_prob = steps.make_log_prob(run.density)
   batches = iter(run.batches())
   limit = 60 * config.max_minutes or np.inf
   first_step = int(run.step)
@@ -155,7 +155,7 @@ def _train_steps(run, termination):
         else:
           run.note(f'No checkpoint at step {step}: the loss is not finite.')
   digest = hashlib.sha256()
-  for variable in run.flow.variables:
+  for variable in run.density.variables:
     digest.update(variable.numpy().tobytes())
   workers.check_same({f'weights at step {int(run.step)}': digest.hexdigest()})
   # Told to one worker, it is told to all.
@@ -230,5 +230,5 @@ def _write_test_summaries(run, log_prob):
   )
   with run.average.applied():
     summaries.write_samples(step, run.flow, data.num_bits)
-    summaries.write_layers(step, run.flow, images[:8], data.num_bits)
+    summaries.write_layers(step, run.density, images[:8], data.num_bits)
   return found['average']

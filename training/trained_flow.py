@@ -28,6 +28,8 @@ class TrainedFlow:
     num_bits: of a pixel.
     latent_levels: int32 [H*W*C], the level of each number of a latent.
     directions: `tfp_cinc.latents.AttributeDirections`, or None.
+    noise: 'uniform' or 'variational', the dequantization noise that its
+      bits/dim are of: the second is learned, and known of runs alone.
     batch_size: how many images go through the flow at once.
     folder: where what is made of it goes: a run's own folder, else this one.
     not_finite: how many of all images that it has made have values that are not
@@ -44,6 +46,7 @@ class TrainedFlow:
     config = source.config
     self.batch_size = 64 if config is None else int(config.eval.batch_size)
     self.folder = self.path if source.run else pathlib.Path()
+    self.noise = 'uniform' if source.move is None else 'variational'
     self.not_finite = 0
     self._functions = source.functions
 
@@ -176,7 +179,8 @@ class TrainedFlow:
         gets does not depend on the others.
 
     Returns:
-      float64 [N, L].
+      float64 [N, L]. Level 0 has the cost of learned noise too, its
+      log-density.
     """
     self._check(images, np.uint8, self.image_shape)
     levels = int(self.latent_levels.max()) + 1
@@ -188,6 +192,10 @@ class TrainedFlow:
         if same_noise:
           noise = {'noise': self._noise(seed + draw)}
         values = tfp_cinc.dequantize(images[here], self.num_bits, **noise)
+        if self._source.move is not None:
+          values, log_q = self._source.move(values)
+          log_q = log_q.numpy() / np.log(2.0)
+          result[here, 0] += log_q / np.prod(self.image_shape)
         answer = self._functions['log_prob_values'](values=values)
         result[here] += answer['bits_per_dim_by_level'].numpy()
     return result / noise_draws

@@ -38,6 +38,12 @@ def _parser():
     help="names of comparisons, see --list (default: 'peers'; with --report "
     'all that have records)',
   )
+  add(
+    '--honesty',
+    metavar='WORKDIR',
+    help='compute the bits/dim of the run in this folder in several ways, and '
+    'the round trip of each of its layers, in place of comparisons',
+  )
   add('--list', action='store_true', help='print the comparisons and end')
   add('--report', action='store_true', help=f'write {_PAGE}, without training')
   add('--models', nargs='+', metavar='MODEL', help='these of its models alone')
@@ -63,12 +69,20 @@ def _parser():
 
 def _run(options):
   # Here, so that --help and mistakes are answered at once.
-  from benchmarks.bits_per_dim import page
+  from benchmarks.bits_per_dim import honesty, page
   from benchmarks.bits_per_dim.compare import compare
   from benchmarks.bits_per_dim.comparisons import COMPARISONS
   from benchmarks.bits_per_dim.layer_parameters import layer_parameters
   from benchmarks.bits_per_dim.records import Records
 
+  if options.honesty:
+    if options.compare or options.report:
+      raise UserError(
+        '--honesty measures a trained run: call it without --compare, and '
+        '--report by itself, which writes its section too.'
+      )
+    print(honesty.section(_measure_honesty(options)))
+    return []
   names = options.compare or ([*COMPARISONS] if options.report else ['peers'])
   for name in names:
     if name not in COMPARISONS:
@@ -102,9 +116,33 @@ def _run(options):
       sections[section_name] = text
   if options.report:
     sections['layer_parameters'] = layer_parameters()
+    record = records.find_named('honesty')
+    if record:
+      sections['honesty'] = honesty.section(record)
     page.write(options.page, sections)
     print(f'Wrote {options.page}: {", ".join(sections)}.')
   return failed
+
+
+def _measure_honesty(options):
+  """The record of a run's figures, computed and written."""
+  from benchmarks.bits_per_dim.honesty import measure
+  from benchmarks.bits_per_dim.records import Records, about
+  from benchmarks.bits_per_dim.training_command import training_command
+
+  train = training_command(options.honesty)
+  words = ['python', '-m', 'benchmarks.bits_per_dim']
+  words += ['--honesty', options.honesty]
+  limits = {}
+  if options.smoke:
+    words.append('--smoke')
+    limits['max_images'] = 4
+  if options.out != _OUT:
+    words += ['--out', options.out]
+  result = measure(options.honesty, **limits)
+  command = f'{train} && {shlex.join(words)}'
+  records = Records(options.out)
+  return records.write_named('honesty', result, **about(command))
 
 
 def _adapted(comparison, options):

@@ -14,7 +14,7 @@ __all__ = ['KINDS', 'RATES', 'Model']
 
 KINDS = ('ours', 'tfb.Glow', 'normflows Glow')
 SOLVERS = ('own', 'per_pixel')
-RATES = (3e-3, 1e-3, 3e-4)
+RATES = (1e-2, 3e-3, 1e-3)
 
 # What a data set asks of configurations that are made for the photographs.
 _DATA = {
@@ -106,6 +106,9 @@ class Model:
       so that another default preset is another model.
     """
     config = self.full_config(conditions).to_dict()
+    # Without what is left to the flow's function: another such option is no
+    # other model.
+    config['flow'] = {k: v for k, v in config['flow'].items() if v is not None}
     found = {'kind': self.kind, 'solver': self.solver, 'config': config}
     if self.kind == 'ours':
       from tfp_cinc import models

@@ -1,16 +1,18 @@
 """The results of runs: one JSON file each, written whole or not at all."""
 
 import dataclasses
+import datetime
 import hashlib
 import json
 import pathlib
 import re
 
+from benchmarks import report
 from benchmarks.bits_per_dim.model import Model
 from benchmarks.bits_per_dim.protocol import Conditions
 from training import workdir
 
-__all__ = ['Job', 'Records', 'versions']
+__all__ = ['Job', 'Records', 'about', 'versions']
 
 # Another number where the same options give other results, or a record holds
 # something else: records of other numbers are measured anew.
@@ -73,12 +75,26 @@ class Records:
 
   def find(self, job: Job) -> dict | None:
     """The record of a job; None where there is no whole one."""
-    try:
-      record = json.loads(self._path(job).read_text())
-    except (OSError, ValueError):
-      return None
-    is_its = isinstance(record, dict) and record.get('result')
-    return record if is_its else None
+    return self._read(self._path(job))
+
+  def find_named(self, name: str) -> dict | None:
+    """A record of no job, by its name; None where there is no whole one."""
+    return self._read(self.folder / f'{name}.json')
+
+  def write_named(self, name: str, result: dict, **about) -> dict:
+    """Writes a record of no job, in place of the last one of its name.
+
+    Args:
+      name: the record's.
+      result: what was measured.
+      **about: as for `write`.
+
+    Returns:
+      The record.
+    """
+    record = {**about, 'result': result}
+    workdir.write_json(self.folder / f'{name}.json', record)
+    return record
 
   def write(self, job: Job, result: dict, **about) -> dict:
     """Writes a record.
@@ -104,9 +120,34 @@ class Records:
     workdir.write_json(self._path(job), record)
     return record
 
+  def _read(self, path):
+    try:
+      record = json.loads(path.read_text())
+    except (OSError, ValueError):
+      return None
+    is_whole = isinstance(record, dict) and record.get('result')
+    return record if is_whole else None
+
   def _path(self, job):
     kind = re.sub('[^a-z]+', '_', job.model.kind.lower())
     return self.folder / f'{kind}-{job.fingerprint()}.json'
+
+
+def about(command: str) -> dict[str, object]:
+  """What a record tells beside its result.
+
+  Args:
+    command: what makes it again.
+
+  Returns:
+    A dict that JSON can hold: 'command', 'date', 'machine' and 'versions'.
+  """
+  return {
+    'command': command,
+    'date': datetime.date.today().isoformat(),
+    'machine': report.machine(),
+    'versions': versions(),
+  }
 
 
 def versions() -> dict[str, str | None]:

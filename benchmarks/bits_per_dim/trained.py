@@ -18,6 +18,7 @@ from benchmarks import peers, per_pixel
 from training import steps
 from training.averaging import WeightAverage
 from training.distributed import Workers
+from training.flow_with_noise import build_density
 
 __all__ = ['TrainedByTensorFlow', 'TrainedByTorch', 'build']
 
@@ -42,13 +43,20 @@ def build(model, config, images: tf.Tensor):
     flow = peers.tfb_glow(images, config.flow.levels, config.flow.depth)
     # It takes no batch whose size is left open.
     log_prob = tf.function(flow.log_prob, autograph=False)
-    return TrainedByTensorFlow(flow, log_prob, config, workers)
+    return TrainedByTensorFlow(flow, flow, log_prob, config, workers)
   if config.train.deterministic:  # as in a run
     tf.config.experimental.enable_op_determinism()
   flow = steps.build_flow(config, images.shape[1:])
   tfp_cinc.initialize_from_data(flow, images)
-  log_prob = steps.make_log_prob(flow)
-  return TrainedByTensorFlow(flow, log_prob, config, workers, model.solver)
+  density = build_density(config, flow)
+  return TrainedByTensorFlow(
+    flow,
+    density,
+    steps.make_log_prob(density),
+    config,
+    workers,
+    model.solver,
+  )
 
 
 class TrainedByTensorFlow:
@@ -59,25 +67,32 @@ class TrainedByTensorFlow:
   """
 
   def __init__(
-    self, flow, log_prob, config, workers: Workers, solver: str = 'own'
+    self,
+    flow,
+    density,
+    log_prob,
+    config,
+    workers: Workers,
+    solver: str = 'own',
   ):
     """Builds the step, which is traced at its first call.
 
     Args:
-      flow: the distribution.
+      flow: the distribution, to sample.
+      density: what is trained: the flow, or a `FlowWithNoise` of it.
       log_prob: its compiled log-density in float32.
       config: the whole configuration.
       workers: this one.
       solver: see `Model`.
     """
-    weights = list(flow.trainable_variables)
+    weights = list(density.trainable_variables)
     self._flow, self._solver = flow, solver
     self._rate = tf.Variable(0.0, trainable=False)
     optimizer = steps.build_optimizer(config.train, weights)
     optimizer.learning_rate = _VariableRate(self._rate)
     self._average = WeightAverage(weights, config.train.ema_decay)
     self._step = steps.make_train_step(
-      flow,
+      density,
       optimizer,
       workers,
       num_bits=config.data.num_bits,

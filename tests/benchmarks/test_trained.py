@@ -1,0 +1,42 @@
+"""Flows of ours while they are trained for a comparison."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.bits_per_dim import trained
+from tests.benchmarks.test_bits_per_dim import COMPARISON, TINY
+from training import evaluate
+
+
+def test_learned_noise_is_an_option():
+  options = {
+    **TINY.options,
+    'train.dequantization': 'variational',
+    'train.noise_channels': 4,
+  }
+  variational = dataclasses.replace(TINY, options=options)
+  pixels = np.random.default_rng(0).integers(0, 256, [8, 8, 8, 1], np.uint8)
+  images = tf.random.stateless_uniform([8, 8, 8, 1], [0, 0]) - 0.5
+  flow, alone = (
+    trained.build(
+      model, model.full_config(COMPARISON.protocol.conditions), images
+    )
+    for model in (variational, TINY)
+  )
+  assert flow.parameters > alone.parameters
+
+  def bits():
+    with flow.evaluating() as log_prob:
+      return evaluate.bits_per_dim(
+        log_prob, pixels, num_bits=8, draws=1, batch_size=8
+      )
+
+  before = bits()
+  for _ in range(2):
+    assert flow.step(images, 1e-2)
+  after = bits()
+  assert np.all(np.isfinite(after))
+  assert np.all(after != before)
+  assert flow.sampler(2)().shape == (2, 8, 8, 1)

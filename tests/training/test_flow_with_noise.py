@@ -1,0 +1,223 @@
+"""Flows that are trained with learned dequantization noise."""
+
+import contextlib
+import io
+import json
+import pathlib
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_cinc
+from tests.training import tiny
+from training import evaluate, measure, steps, summaries
+from training.distributed import Workers
+from training.errors import UserError
+from training.flow_with_noise import FlowWithNoise, build_density
+from training.run import Run, load_run
+from training.train import train
+from training.trained_flow import open_flow
+
+SHAPE = [4, 4, 1]
+BITS = 3
+
+
+def variational_config():
+  """Bins so wide that uniform noise is far from the density within them."""
+  config = tiny.get_config()
+  config.data.num_bits = 2
+  config.train.dequantization = 'variational'
+  config.train.noise_channels = 8
+  config.train.learning_rate = 1e-2
+  config.train.deterministic = False  # which would be so for all tests
+  return config
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+  """A run with learned noise: its folder, `Run` and images to test on."""
+  folder = str(tmp_path_factory.mktemp('learned_noise') / 'run')
+  config = variational_config()
+  config.flow.levels = 2
+  config.train.num_steps = 150
+  config.train.batch_size = 32
+  config.train.ema_decay = 0.9
+  config.train.log_every = 150
+  config.train.eval_every = 150
+  config.train.checkpoint_every = 150
+  config.eval.batch_size = 32
+  with contextlib.redirect_stdout(io.StringIO()) as out:
+    train(config, folder)
+  run = load_run(folder)
+  run.average.apply()
+  return types.SimpleNamespace(
+    folder=folder,
+    out=out.getvalue(),
+    run=run,
+    images=run.dataset.test_images[:50],
+  )
+
+
+def bits(density, images):
+  return evaluate.bits_per_dim(
+    steps.make_log_prob(density), images, num_bits=2, draws=2, batch_size=32
+  )
+
+
+def noise_away_from_its_start(dtype=tf.float32):
+  noise = tfp_cinc.trainable_variational_dequantization(
+    SHAPE, depth=2, hidden_channels=8, seed=0, dtype=dtype
+  )
+  rng = np.random.default_rng(1)
+  for variable in noise.trainable_variables:
+    variable.assign_add(0.2 * rng.normal(size=variable.shape))
+  return noise
+
+
+def uniform_images(number):
+  rng = np.random.default_rng(2)
+  pixels = rng.integers(0, 256, [number, *SHAPE], np.uint8)
+  u = rng.uniform(0.01, 0.99, pixels.shape)
+  return pixels, u, (pixels // 2 ** (8 - BITS) + u) / 2**BITS - 0.5
+
+
+def test_the_density_is_the_bound_of_variational_dequantization():
+  noise = noise_away_from_its_start()
+  flow = steps.build_flow(tiny.get_config(), SHAPE)
+  density = FlowWithNoise(flow, noise, BITS)
+  pixels, u, values = uniform_images(5)
+  values = values.astype(np.float32)
+  x, log_q = noise.dequantize(pixels, BITS, noise=u)
+  moved, _ = density.move(values)
+  np.testing.assert_allclose(moved, x, atol=1e-5)
+  np.testing.assert_array_equal(
+    tfp_cinc.quantize(moved, BITS), tfp_cinc.quantize(values, BITS)
+  )
+  assert np.max(np.abs(moved - values)) > 0.1 / 2**BITS
+  np.testing.assert_allclose(
+    density.log_prob(values), flow.log_prob(x) - log_q, rtol=1e-4
+  )
+  not_finite = tf.tensor_scatter_nd_update(values, [[0, 1, 2, 0]], [np.nan])
+  assert list(np.isfinite(density.log_prob(not_finite))) == [False] + 4 * [True]
+
+
+def test_log_q_is_that_of_a_change_of_variables():
+  """-log|df/dx| by the dense Jacobian, in float64."""
+  density = FlowWithNoise(None, noise_away_from_its_start(tf.float64), BITS)
+  values = tf.constant(uniform_images(1)[2])
+  with tf.GradientTape() as tape:
+    tape.watch(values)
+    moved, log_q = density.move(values)
+  jacobian = np.reshape(tape.jacobian(moved, values), [16, 16])
+  np.testing.assert_allclose(
+    log_q, [-np.linalg.slogdet(jacobian)[1]], atol=1e-8
+  )
+
+
+def test_training_makes_the_bound_tighter(trained):
+  run, images = trained.run, trained.images
+  learned, uniform = bits(run.density, images), bits(run.flow, images)
+  assert np.mean(learned) < np.mean(uniform) - 0.02
+  assert np.mean(learned < uniform) > 0.8
+  start = Run(run.config, '/nonexistent', Workers())
+  for before, after in zip(
+    start.density.noise.variables, run.density.noise.variables, strict=True
+  ):
+    assert np.any(before != after)
+
+
+def test_what_a_run_says_is_of_the_learned_noise(trained, capsys):
+  run, images = trained.run, trained.images
+  assert 'variational noise) after 150 steps' in trained.out
+  folder = pathlib.Path(trained.folder)
+  metrics = json.loads((folder / 'metrics.json').read_text())
+  assert metrics['dequantization'] == 'variational'
+  everything = np.mean(bits(run.density, run.dataset.test_images))
+  np.testing.assert_allclose(
+    metrics['test_bits_per_dim'], everything, atol=1e-5
+  )
+  expected = bits(run.density, images)
+  flow = open_flow(folder)
+  np.testing.assert_allclose(flow.bits_per_dim(images, 2), expected, atol=1e-5)
+  measure.evaluate(
+    folder, split=None, data=None, limit=None, noise_draws=2, seed=0
+  )
+  first = capsys.readouterr().out.splitlines()[0]
+  assert f'bits/dim {everything:.4f}' in first
+  assert '2 draws of variational noise each' in first
+  values = tfp_cinc.dequantize(images, 2, seed=[0, 0])
+  levels = summaries.describe(run.density, values, 2).levels
+  mean = tfp_cinc.bits_per_dim(run.density.log_prob(values), [8, 8, 1], 2)
+  np.testing.assert_allclose(sum(levels), np.mean(mean), atol=1e-5)
+
+
+def test_the_exported_flow_has_uniform_noise(trained):
+  model = open_flow(f'{trained.folder}/saved_model')
+  assert model.noise == 'uniform'
+  np.testing.assert_allclose(
+    model.bits_per_dim(trained.images, 2),
+    bits(trained.run.flow, trained.images),
+    atol=1e-4,
+  )
+
+
+def test_a_resumed_run_is_the_one_that_was_never_ended(tmp_path):
+  """After 4 steps, and from the checkpoint of the second one."""
+
+  def train_on(first_step):
+    run = Run(variational_config(), tmp_path, Workers())
+    run.start()
+    assert int(run.step) == first_step
+    train_step = steps.make_train_step(
+      run.density,
+      run.optimizer,
+      run.workers,
+      num_bits=2,
+      clip_norm=1.0,
+      average=run.average,
+    )
+    for images in run.batches():
+      if int(run.step) == 2:
+        run.checkpoints.save(2)
+      if int(run.step) == 4:
+        run.checkpoints.wait()
+        return run.variables()
+      train_step(images, tf.constant(False))
+      run.step.assign_add(1)
+      run.examples.assign_add(len(images))
+
+  unbroken, resumed = train_on(0), train_on(2)
+  assert len(unbroken) > 50
+  for ours, theirs in zip(resumed, unbroken, strict=True):
+    np.testing.assert_array_equal(ours, theirs, err_msg=ours.name)
+
+
+def test_workers_share_the_noise_too(trained):
+  shared = {id(variable) for variable in trained.run.variables()}
+  for part in (trained.run.flow, trained.run.density.noise):
+    assert part.variables
+    assert shared.issuperset(map(id, part.variables))
+
+
+def test_uniform_noise_is_the_flow_alone():
+  config = tiny.get_config()
+  flow = steps.build_flow(config, SHAPE)
+  assert build_density(config, flow) is flow
+
+
+@pytest.mark.parametrize(
+  ('overrides', 'message'),
+  [
+    ({'dequantization': 'variationel'}, "did you mean 'variational'"),
+    ({'noise_depth': 0}, 'config.train.noise_depth is 0'),
+    ({'noise_channels': 0}, 'config.train.noise_channels is 0'),
+  ],
+)
+def test_bad_config(overrides, message):
+  config = tiny.get_config()
+  config.train.update({'dequantization': 'variational', **overrides})
+  flow = steps.build_flow(config, SHAPE)
+  with pytest.raises(UserError, match=message):
+    build_density(config, flow)
