@@ -25,7 +25,8 @@ IMAGE_SHAPE = (32, 32, 3)
 LEVELS = 3
 REFERENCE = 'tfb.Glow'
 
-# The arguments of our presets by what tables call them.
+# The arguments of our presets by what tables call them: all with the networks
+# of tfb.Glow and normflows.
 OURS = {
   'cinc': {},
   'cinc, checkpoint': {'memory': 'checkpoint'},
@@ -58,7 +59,7 @@ def flow(name: str, depth: int = 4) -> tfd.Distribution:
   if name == REFERENCE:
     return tfb_glow(random_images(16), LEVELS, depth)
   options = {
-    'model': 'cinc',
+    'model': 'cinc_paper',
     'coupling': 'affine',
     'hidden_channels': 512,
     **OURS[name],

@@ -21,10 +21,8 @@ def main(out=None):
   """Prints the table; writes it as JSON where `out` is given."""
   flow = tfp_cinc.models.cinc(
     peers.IMAGE_SHAPE,
-    layers='one_by_one+cinc',
     levels=3,
     depth=4,
-    coupling='affine',
     hidden_channels=128,
     seed=0,
   )

@@ -22,7 +22,8 @@ START, END = '<!-- models -->\n', '<!-- end of models -->'
 
 PAPERS = {
   'autoregressive_conv': 'IAF (Kingma et al. 2016)',
-  'cinc': 'CInC Flow (Nagar et al. 2021)',
+  'cinc': 'CInC Flow (Nagar et al. 2021), behind a 1x1',
+  'cinc_paper': 'CInC Flow (Nagar et al. 2021)',
   'emerging': 'Emerging (Hoogeboom et al. 2019)',
   'ffjord': 'FFJORD (Grathwohl et al. 2019)',
   'glow': 'Glow (Kingma and Dhariwal 2018)',

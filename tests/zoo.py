@@ -446,6 +446,10 @@ def _affine_parameters(n):
   return _glow_network_parameters(n // 2, n)
 
 
+def _pointwise_parameters(n):
+  return 9 * (n // 2) * 3 + 3 + 3 * 3 + 3 + 3 * n + n
+
+
 def _quad_parameters(n):
   return sum(_glow_network_parameters(j * n // 4, n // 2) for j in (1, 2, 3))
 
@@ -498,22 +502,20 @@ def _nice(dtype, seed):
 
 
 FLOWS = [
-  _flow('cinc', models.cinc, _cinc_parameters, _quad_parameters),
   _flow(
-    'cinc-one_by_one-affine',
+    'cinc',
     models.cinc,
     lambda n: _cinc_parameters(n) + n**2,
-    layers='one_by_one+cinc',
-    coupling='affine',
+    _pointwise_parameters,
   ),
   _flow(
     'cinc-reversible',
     models.cinc,
     lambda n: _cinc_parameters(n) + n**2,
-    layers='one_by_one+cinc',
-    coupling='affine',
+    _pointwise_parameters,
     memory='reversible',
   ),
+  _flow('cinc_paper', models.cinc_paper, _cinc_parameters, _quad_parameters),
   _flow('glow', models.glow, lambda n: n**2, others=0, split_prior=False),
   _flow(
     'emerging',

@@ -32,7 +32,7 @@ TFB_GLOW = Model(
 )
 NORMFLOWS_GLOW = Model('normflows Glow', 'glow_photos', kind='normflows Glow')
 # The paper's layer, without a 1x1, and its coupling.
-QUAD = _ours('CInC 3x3 + quad', flow__layers='cinc', flow__coupling='quad')
+QUAD = _ours('CInC 3x3 + quad', flow__name='cinc_paper', flow__coupling='quad')
 EMERGING = _ours('Emerging', 'emerging_photos')
 
 _COUPLING_BY_LAYER = tuple(
@@ -41,7 +41,7 @@ _COUPLING_BY_LAYER = tuple(
   for title, config, layers in (
     ('1x1', 'glow_photos', {}),
     ('Emerging', 'emerging_photos', {}),
-    ('CInC 3x3', 'cinc_photos', {'flow__layers': 'cinc'}),
+    ('CInC 3x3', 'cinc_photos', {'flow__name': 'cinc_paper'}),
   )
 )
 
@@ -59,7 +59,7 @@ def _sampled():
     for model in (
       _ours('Glow', 'glow_photos'),
       EMERGING,
-      _ours('CInC 3x3', flow__layers='cinc'),
+      _ours('CInC 3x3', flow__name='cinc_paper'),
       QUAD,
     ):
       # In the default precision, which is float32.
@@ -119,12 +119,13 @@ COMPARISONS = {
       _ours('1x1 + affine', 'glow_photos'),
       _ours(
         'CInC 3x3 + quad',
-        flow__layers='cinc',
+        flow__name='cinc_paper',
         flow__coupling='quad',
         flow__hidden_channels=60,
       ),
       _ours(
         '1x1, CInC 3x3 + quad',
+        flow__network='glow',
         flow__coupling='quad',
         flow__hidden_channels=60,
       ),
@@ -161,6 +162,7 @@ COMPARISONS = {
       _ours('Emerging beside the 1x1', flow__layers='one_by_one+emerging'),
       _ours('two 3x3', flow__layers='one_by_one+cinc+cinc'),
       _ours('5x5', flow__kernel_size=5),
+      _ours('paddings in turn', flow__padding='in_turn'),
       _ours("corner 'plu'", flow__corner='plu'),
       _ours(
         "corner 'plu', without 1x1", flow__layers='cinc', flow__corner='plu'
@@ -170,11 +172,13 @@ COMPARISONS = {
       _ours(
         'quad, 64 channels', flow__coupling='quad', flow__hidden_channels=64
       ),
+      _ours('quad, one network', flow__coupling='quad', flow__network='shared'),
       _ours('additive', flow__coupling='additive'),
       _ours('spline', flow__coupling='spline'),
       _ours('logistic mixture', flow__coupling='logistic_mixture'),
       _ours('scale exp', flow__scale_function='exp'),
       _ours('scale sigmoid', flow__scale_function='sigmoid'),
+      _ours("Glow's networks", flow__network='glow'),
       _ours(
         'residual networks, 64 channels',
         flow__network='residual',
@@ -186,6 +190,7 @@ COMPARISONS = {
       _ours('D=2', flow__depth=2),
       _ours('D=6', flow__depth=6),
       _ours('no learned prior', flow__split_prior=False),
+      _ours('learned noise', train__dequantization='variational'),
       _ours('no average of weights', train__ema_decay=0.0),
       _ours('average over 100 steps', train__ema_decay=0.99),
       _ours('constant learning rate', train__schedule='constant'),

@@ -147,7 +147,7 @@ def coupling_parameters(inputs, outputs):
 # Of what stands before the coupling of n channels. CInC's is the poster's; a
 # 3x3 emerging convolution is two causal ones of 2x2, behind a 1x1.
 LAYERS = {
-  'cinc': lambda n: 9 * n**2 - n * (n - 1) // 2,
+  'cinc_paper': lambda n: 9 * n**2 - n * (n - 1) // 2,
   'glow': lambda n: n**2,
   'emerging': lambda n: n**2 + 2 * (4 * n**2 - n * (n - 1) // 2),
   'shift_conv': lambda n: 2 * n + n**2,

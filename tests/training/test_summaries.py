@@ -42,7 +42,7 @@ def total(flow, images):
 @pytest.mark.parametrize(
   ('model', 'options'),
   [
-    ('cinc', {'levels': 3}),
+    ('cinc_paper', {'levels': 3}),
     ('emerging', {'levels': 2, 'split_prior': False}),
     ('shift_conv', {'levels': 2, 'memory': 'checkpoint'}),
     ('real_nvp', {'levels': 2}),

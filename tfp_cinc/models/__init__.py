@@ -6,6 +6,7 @@ from tfp_cinc.models.nice import nice
 from tfp_cinc.models.presets import (
   autoregressive_conv,
   cinc,
+  cinc_paper,
   emerging,
   glow,
   periodic,
@@ -17,6 +18,7 @@ from tfp_cinc.models.vector import ffjord, residual
 __all__ = [
   'autoregressive_conv',
   'cinc',
+  'cinc_paper',
   'emerging',
   'ffjord',
   'glow',

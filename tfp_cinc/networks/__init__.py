@@ -14,6 +14,7 @@ from tfp_cinc.networks.conv_network import (
   ConvNetwork,
   dense_network,
   glow_network,
+  pointwise_network,
   zero_conv_network,
 )
 from tfp_cinc.networks.lipschitz_network import LipschitzNetwork
@@ -40,6 +41,7 @@ __all__ = [
   'dense_network',
   'full_precision',
   'glow_network',
+  'pointwise_network',
   'residual_network',
   'shared_network',
   'zero_conv_network',
@@ -50,6 +52,7 @@ __all__ = [
 NETWORKS = {
   'attention': attention_network,
   'glow': glow_network,
+  'pointwise': pointwise_network,
   'residual': residual_network,
   'shared': shared_network,
 }

@@ -9,6 +9,7 @@ __all__ = [
   'ConvNetwork',
   'dense_network',
   'glow_network',
+  'pointwise_network',
   'zero_conv_network',
 ]
 
@@ -128,6 +129,54 @@ def glow_network(
   return ConvNetwork(
     in_channels,
     [(hidden_channels, 3), (hidden_channels, 1), (out_channels, 3)],
+    condition_channels=condition_channels,
+    seed=seed,
+    dtype=dtype,
+    network_dtype=network_dtype,
+    name=name,
+  )
+
+
+def pointwise_network(
+  in_channels: int,
+  out_channels: int,
+  *,
+  hidden_channels: int = 512,
+  condition_channels: int = 0,
+  seed: int | None = None,
+  dtype=tf.float32,
+  network_dtype=None,
+  name: str = 'pointwise_network',
+) -> ConvNetwork:
+  """A 3x3 convolution, then two pointwise ones, the last started at zero.
+
+  Glow's coupling network but for its last convolution, which is 1x1: it sees
+  3x3 pixels where that one sees 5x5, in fewer multiplications: two thirds of
+  them for 6 channels in, 12 out and 128 between. Beside a convolution of the
+  flow itself it reaches lower densities in the same time (docs/results.md).
+
+  #### Example
+
+  >>> network = pointwise_network(2, 4, hidden_channels=16, seed=1)
+  >>> network(tf.ones([5, 8, 8, 2])).shape
+  TensorShape([5, 8, 8, 4])
+
+  Args:
+    in_channels: C_in.
+    out_channels: C_out.
+    hidden_channels: width of the two hidden layers.
+    condition_channels: as in `ImageNetwork`.
+    seed: as in `ConvNetwork`.
+    dtype: as in `ImageNetwork`.
+    network_dtype: as in `ImageNetwork`.
+    name: name of the module.
+
+  Returns:
+    `ConvNetwork`.
+  """
+  return ConvNetwork(
+    in_channels,
+    [(hidden_channels, 3), (hidden_channels, 1), (out_channels, 1)],
     condition_channels=condition_channels,
     seed=seed,
     dtype=dtype,

@@ -15,4 +15,4 @@ from training.configs.papers import get_glow_config
 
 def get_config():
   """The configuration."""
-  return get_glow_config('cinc', 'cifar10', coupling='quad')
+  return get_glow_config('cinc_paper', 'cifar10', coupling='quad')

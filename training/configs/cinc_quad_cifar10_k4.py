@@ -15,5 +15,5 @@ from training.configs.papers import get_glow_config
 def get_config():
   """The configuration."""
   return get_glow_config(
-    'cinc', 'cifar10', coupling='quad', depth=4, epochs=600
+    'cinc_paper', 'cifar10', coupling='quad', depth=4, epochs=600
   )

@@ -19,4 +19,4 @@ from training.configs.papers import get_glow_config
 
 def get_config():
   """The configuration."""
-  return get_glow_config('cinc', 'galaxy', coupling='quad')
+  return get_glow_config('cinc_paper', 'galaxy', coupling='quad')

@@ -18,4 +18,4 @@ from training.configs.papers import get_glow_config
 
 def get_config():
   """The configuration."""
-  return get_glow_config('cinc', 'imagenet32', coupling='quad')
+  return get_glow_config('cinc_paper', 'imagenet32', coupling='quad')

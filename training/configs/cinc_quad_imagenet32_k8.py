@@ -18,5 +18,5 @@ from training.configs.papers import get_glow_config
 def get_config():
   """The configuration."""
   return get_glow_config(
-    'cinc', 'imagenet32', coupling='quad', depth=8, epochs=600
+    'cinc_paper', 'imagenet32', coupling='quad', depth=8, epochs=600
   )

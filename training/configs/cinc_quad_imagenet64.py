@@ -17,4 +17,4 @@ from training.configs.papers import get_glow_config
 
 def get_config():
   """The configuration."""
-  return get_glow_config('cinc', 'imagenet64', coupling='quad')
+  return get_glow_config('cinc_paper', 'imagenet64', coupling='quad')

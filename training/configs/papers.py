@@ -91,7 +91,7 @@ def get_glow_config(
   """CInC Flow, Emerging or Glow as their published code trains them.
 
   Args:
-    model: 'cinc', 'emerging' or 'glow'.
+    model: 'cinc_paper', 'emerging' or 'glow'.
     data: as in `get_paper_config`.
     coupling: 'affine' or 'quad'.
     depth: as in `get_paper_config`.

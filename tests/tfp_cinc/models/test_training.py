@@ -18,6 +18,7 @@ SMALL = {'levels': 2, 'depth': 1, 'hidden_channels': 16}
 MODELS = {
   'autoregressive_conv': (8, SMALL),
   'cinc': (8, SMALL),
+  'cinc_paper': (8, SMALL),
   'emerging': (8, SMALL),
   'ffjord': (4, {'hidden_channels': 16}),
   'glow': (8, SMALL),

@@ -19,6 +19,7 @@ SMALL = {
     networks.dense_network, hidden_channels=4, num_layers=2
   ),
   'glow': functools.partial(networks.glow_network, hidden_channels=4),
+  'pointwise': functools.partial(networks.pointwise_network, hidden_channels=4),
   'residual': functools.partial(
     networks.residual_network, hidden_channels=4, num_blocks=1
   ),
