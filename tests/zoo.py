@@ -344,7 +344,7 @@ LAYERS = [
     _shared(4, 4),
     (3, 2, 4),
     # Of 5 hidden channels a group has 1, 2 and 2, and reads 1, 3 and 5.
-    9 * (1 + 2 * 2 + 3 * 2) + (1 + 3 * 2 + 5 * 2) + 9 * 2 * (1 + 3 + 5) + 16,
+    9 * (1 + 2 * 2 + 3 * 2) + (1 + 3 * 2 + 5 * 2) + 2 * (1 + 3 + 5) + 16,
   ),
   Case(
     'BlockCoupling-logistic_mixture',

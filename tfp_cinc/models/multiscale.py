@@ -60,9 +60,9 @@ def multiscale_flow(
       number than these words have.
     scale_function: of the couplings: 'sigmoid' (of h + 2, the published
       code's), 'exp' (the papers' text) or 'tanh' (RealNVP's).
-    network: of the couplings: 'glow', 'residual' or 'attention', one for each
-      block that changes; or 'shared', one like Glow's for all of them, see
-      `tfp_cinc.networks`.
+    network: of the couplings: 'glow', 'pointwise', 'residual' or 'attention',
+      one for each block that changes; or 'shared', a pointwise one for all of
+      them, see `tfp_cinc.networks`.
     hidden_channels: width of the networks.
     kernel_size: k of the k x k convolutions.
     padding: the padded corner of causal ones, see `CInCConv2D`; or 'in_turn',

@@ -18,11 +18,11 @@ from tfp_cinc.networks.precision import computing_dtype
 
 __all__ = ['SharedNetwork', 'shared_network']
 
-_KERNEL_SIZES = (3, 1, 3)
+_KERNEL_SIZES = (3, 1, 1)
 
 
 class SharedNetwork(ImageNetwork):
-  """Glow's coupling network, whose output j depends on inputs 1 to j alone.
+  """A pointwise network whose output j depends on inputs 1 to j alone.
 
   The channels of its input x, of its two hidden layers and of its output y are
   cut into n groups, and group j of a layer is a convolution of the groups 1 to
@@ -31,7 +31,7 @@ class SharedNetwork(ImageNetwork):
   ```
   f_j = relu(conv3x3(x_1 ... x_j))
   h_j = relu(conv1x1(f_1 ... f_j))
-  y_j = conv3x3(h_1 ... h_j)
+  y_j = conv1x1(h_1 ... h_j)
   ```
 
   So one network does the work of the n that a `BlockCoupling` of n + 1 blocks
@@ -39,7 +39,7 @@ class SharedNetwork(ImageNetwork):
   kernel that is block triangular in its channels. Where they are found one by
   one, each runs its own group of every layer, on what is known of the groups
   before: the whole inverse costs no more than one pass. Zeros of the kernel are
-  no variables. With one group it is `glow_network`.
+  no variables. With one group it is `pointwise_network`.
 
   A condition is read with the first group, and so by all.
 
@@ -207,5 +207,5 @@ def _joined(convs, dtype):
   return tf.concat(padded, -1), tf.concat(biases, -1)
 
 
-# Called as `glow_network` is, with an option of its own.
+# Called as `pointwise_network` is, with an option of its own.
 shared_network = SharedNetwork

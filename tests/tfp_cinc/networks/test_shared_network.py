@@ -73,16 +73,16 @@ def test_output_depends_on_inputs_up_to_its_own():
   np.testing.assert_array_equal(slopes.max(axis=(1, 3)) > 0, reads)
 
 
-def test_with_one_group_it_is_glow_s_network():
+def test_with_one_group_it_is_the_pointwise_network():
   shared = networks.shared_network(2, 4, hidden_channels=5, seed=1)
-  glow = networks.glow_network(2, 4, hidden_channels=5, seed=1)
+  other = networks.pointwise_network(2, 4, hidden_channels=5, seed=1)
   rng = np.random.default_rng(0)
-  for ours, theirs in zip(shared.variables, glow.variables, strict=True):
+  for ours, theirs in zip(shared.variables, other.variables, strict=True):
     np.testing.assert_array_equal(ours, theirs)
     theirs.assign_add(rng.normal(size=theirs.shape))
     ours.assign(theirs)
   x = images(2, channels=2, dtype=tf.float32)
-  np.testing.assert_allclose(shared(x), glow(x), atol=1e-5)
+  np.testing.assert_allclose(shared(x), other(x), atol=1e-5)
 
 
 def test_has_no_variables_for_the_zeros_of_its_kernels():
@@ -94,7 +94,7 @@ def test_has_no_variables_for_the_zeros_of_its_kernels():
   assert sizes == sorted(
     [9 * 2 * (j + 1) * hidden[j] for j in range(3)]
     + [reads[j] * hidden[j] for j in range(3)]
-    + [9 * reads[j] * 3 for j in range(3)]
+    + [reads[j] * 3 for j in range(3)]
   )
 
 
