@@ -13,4 +13,5 @@ def get_config():
   """The configuration."""
   config = get_photos_config('cinc')
   config.flow.network_dtype = 'auto'
+  config.train.learning_rate = 8e-3
   return config
