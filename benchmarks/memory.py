@@ -23,9 +23,9 @@ from benchmarks import report, timing
 ROUNDS = 5
 CASES = {  # flow -> the depths to compare
   'tfb.Glow': (2, 5),
-  'cinc': (4, 12),
-  'cinc, checkpoint': (8, 32),
-  'cinc, reversible': (8, 32),
+  'cinc_paper': (4, 12),
+  'cinc_paper, checkpoint': (8, 32),
+  'cinc_paper, reversible': (8, 32),
 }
 
 

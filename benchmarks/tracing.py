@@ -15,9 +15,9 @@ from benchmarks import report, timing
 ROUNDS = 5
 CASES = [
   ('tfb.Glow', 4),
-  ('cinc', 4),
-  ('cinc', 32),
-  ('cinc, reversible', 32),
+  ('cinc_paper', 4),
+  ('cinc_paper', 32),
+  ('cinc_paper, reversible', 32),
 ]
 
 

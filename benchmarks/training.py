@@ -12,11 +12,13 @@ from benchmarks import peers, report, timing
 FLOWS = [
   peers.REFERENCE,
   'cinc',
-  'cinc, checkpoint',
-  'cinc, reversible',
   'cinc, bfloat16',
-  'cinc, quad',
-  'cinc, quad, bfloat16',
+  'cinc_paper',
+  'cinc_paper, checkpoint',
+  'cinc_paper, reversible',
+  'cinc_paper, bfloat16',
+  'cinc_paper, quad',
+  'cinc_paper, quad, bfloat16',
   '1x1 alone',
 ]
 
