@@ -26,7 +26,7 @@ TARGET = tfd.MultivariateNormalTriL(MEAN, SCALE)
 
 def curved_map():
   """A flow's map of four numbers, with networks that are not zero."""
-  flow = models.cinc([2, 2, 1], levels=1, depth=2, hidden_channels=8, seed=0)
+  flow = models.cinc_paper([2, 2, 1], levels=1, depth=2, hidden_channels=8, seed=0)
   for i, variable in enumerate(flow.trainable_variables):
     noise = tf.random.stateless_normal(variable.shape, [0, i])
     variable.assign_add(0.3 * noise)
@@ -114,7 +114,7 @@ def test_mcmc_through_a_flow_has_the_moments_of_its_target():
 
 def image_flow():
   """A small flow over [4, 4, 1], initialized; by its name others know it."""
-  flow = models.cinc(
+  flow = models.cinc_paper(
     [4, 4, 1], levels=1, depth=1, hidden_channels=8, seed=0, name='image'
   )
   noise = tf.random.stateless_uniform([64, 4, 4, 1], [0, 4])
