@@ -25,8 +25,8 @@ IMAGE_SHAPE = (32, 32, 3)
 LEVELS = 3
 REFERENCE = 'tfb.Glow'
 
-# The arguments of our presets by what tables call them. All have the networks of
-# tfb.Glow and normflows but for 'cinc', whose are its own.
+# The arguments of our presets by what tables call them. All have the networks
+# of tfb.Glow and normflows but for 'cinc', whose are its own.
 OURS = {
   'cinc': {'model': 'cinc'},
   'cinc, bfloat16': {'model': 'cinc', 'network_dtype': 'bfloat16'},
@@ -36,7 +36,10 @@ OURS = {
   'cinc_paper, bfloat16': {'network_dtype': 'bfloat16'},
   'cinc_paper, 400 channels': {'hidden_channels': 400},
   'cinc_paper, quad': {'coupling': 'quad'},
-  'cinc_paper, quad, bfloat16': {'coupling': 'quad', 'network_dtype': 'bfloat16'},
+  'cinc_paper, quad, bfloat16': {
+    'coupling': 'quad',
+    'network_dtype': 'bfloat16',
+  },
   '1x1 alone': {'model': 'glow'},
   '1x1 alone, bfloat16': {'model': 'glow', 'network_dtype': 'bfloat16'},
 }

@@ -1,6 +1,8 @@
 """The command that trains a run like one that is there."""
 
 import importlib
+import json
+import pathlib
 import pkgutil
 import shlex
 
@@ -17,7 +19,7 @@ def training_command(folder: str) -> str:
   """The command that trains a run of the configuration of another.
 
   It names the file of `training/configs` that differs in the fewest values, and
-  each value that differs.
+  each value that differs; and as many workers as the run ended with.
 
   Args:
     folder: the run's workdir.
@@ -43,8 +45,20 @@ def training_command(folder: str) -> str:
     )
   name, changes = min(found, key=lambda pair: len(pair[1]))
   words = ['python', '-m', 'training', 'train']
+  workers = _workers(folder)
+  if workers > 1:
+    words = ['horovodrun', '--gloo', '-np', f'{workers}', *words]
   words += ['--config', f'training/configs/{name}.py', *changes]
   return shlex.join([*words, '--workdir', str(folder)])
+
+
+def _workers(folder):
+  """How many ended a run; 1 where it has not ended."""
+  try:
+    metrics = json.loads(pathlib.Path(folder, 'metrics.json').read_text())
+  except FileNotFoundError:
+    return 1
+  return metrics['workers']
 
 
 def _changes(name, wanted):

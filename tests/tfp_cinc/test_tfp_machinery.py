@@ -26,7 +26,9 @@ TARGET = tfd.MultivariateNormalTriL(MEAN, SCALE)
 
 def curved_map():
   """A flow's map of four numbers, with networks that are not zero."""
-  flow = models.cinc_paper([2, 2, 1], levels=1, depth=2, hidden_channels=8, seed=0)
+  flow = models.cinc_paper(
+    [2, 2, 1], levels=1, depth=2, hidden_channels=8, seed=0
+  )
   for i, variable in enumerate(flow.trainable_variables):
     noise = tf.random.stateless_normal(variable.shape, [0, i])
     variable.assign_add(0.3 * noise)

@@ -4,6 +4,7 @@ import itertools
 import json
 import pathlib
 import shlex
+import shutil
 import sys
 import types
 
@@ -327,6 +328,17 @@ def test_the_training_command_is_of_the_same_configuration(
   assert workdir.flat(config.value.to_dict()) == workdir.flat(
     expected.to_dict()
   )
+
+
+def test_the_training_command_has_the_run_s_workers(gaussian, tmp_path):
+  for name in ('config.json', 'metrics.json'):
+    shutil.copy(gaussian / name, tmp_path)
+  alone = training_command(str(tmp_path))
+  metrics = json.loads((tmp_path / 'metrics.json').read_text())
+  (tmp_path / 'metrics.json').write_text(json.dumps(metrics | {'workers': 2}))
+  assert training_command(str(tmp_path)) == 'horovodrun --gloo -np 2 ' + alone
+  (tmp_path / 'metrics.json').unlink()
+  assert training_command(str(tmp_path)) == alone
 
 
 def test_a_configuration_of_other_code_has_no_training_command(
