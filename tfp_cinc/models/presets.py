@@ -48,10 +48,10 @@ def _preset(**choices):
 def cinc(image_shape, **options):
   """1x1 and k x k convolutions that are padded on two sides: the default flow.
 
-  The layers of CInC Flow (Nagar, Dufraisse and Varma 2021, section 3.2) in the
-  steps of Glow: what reached the lowest bits/dim in the same time of all that
-  was measured (docs/results.md). The scale of its couplings is bounded, and so
-  are samples after short training. `cinc_paper` is the flow of the paper.
+  The layers of CInC Flow (Nagar, Dufraisse and Varma 2021, section 3.2) behind
+  Glow's 1x1 convolution, with affine couplings whose networks are small and
+  whose scale is bounded, so that samples are finite after short training too.
+  `cinc_paper` is the flow of the paper.
   """
 
 

@@ -152,8 +152,7 @@ def pointwise_network(
 
   Glow's coupling network but for its last convolution, which is 1x1: it sees
   3x3 pixels where that one sees 5x5, in fewer multiplications: two thirds of
-  them for 6 channels in, 12 out and 128 between. Beside a convolution of the
-  flow itself it reaches lower densities in the same time (docs/results.md).
+  them for 6 channels in, 12 out and 128 between.
 
   #### Example
 
