@@ -1,16 +1,15 @@
 """Runs what is missing of a comparison, the models in turn."""
 
 import dataclasses
-import datetime
 import math
 import sys
 from collections.abc import Callable
 
-from benchmarks import report, timing
+from benchmarks import timing
 from benchmarks.bits_per_dim.measure import measure
 from benchmarks.bits_per_dim.model import Model
 from benchmarks.bits_per_dim.protocol import Protocol
-from benchmarks.bits_per_dim.records import Job, Records, versions
+from benchmarks.bits_per_dim.records import Job, Records, about
 from training.workdir import lock
 
 __all__ = ['Comparison', 'compare']
@@ -122,10 +121,7 @@ def compare(
       records.write(
         job,
         result,
-        command=command,
-        date=datetime.date.today().isoformat(),
-        machine=report.machine(),
-        versions=versions(),
+        **about(command),
       )
       print(f'[{number}/{len(jobs)}] {job}: {_told(result)}', flush=True)
   return failed

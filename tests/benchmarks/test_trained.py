@@ -7,10 +7,17 @@ import tensorflow as tf
 
 from benchmarks.bits_per_dim import trained
 from tests.benchmarks.test_bits_per_dim import COMPARISON, TINY
-from training import evaluate
+from training import evaluate, flow_with_noise
 
 
-def test_learned_noise_is_an_option():
+def test_learned_noise_is_an_option(monkeypatch):
+  densities = []
+
+  def build_density(*arguments):
+    densities.append(flow_with_noise.build_density(*arguments))
+    return densities[-1]
+
+  monkeypatch.setattr(trained, 'build_density', build_density)
   options = {
     **TINY.options,
     'train.dequantization': 'variational',
@@ -26,6 +33,8 @@ def test_learned_noise_is_an_option():
     for model in (variational, TINY)
   )
   assert flow.parameters > alone.parameters
+  noise = densities[0].noise.trainable_variables
+  start = [variable.numpy() for variable in noise]
 
   def bits():
     with flow.evaluating() as log_prob:
@@ -37,6 +46,8 @@ def test_learned_noise_is_an_option():
   for _ in range(2):
     assert flow.step(images, 1e-2)
   after = bits()
+  for variable, value in zip(noise, start, strict=True):
+    assert np.any(variable != value), variable.name
   assert np.all(np.isfinite(after))
   assert np.all(after != before)
   assert flow.sampler(2)().shape == (2, 8, 8, 1)

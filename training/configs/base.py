@@ -117,7 +117,7 @@ def get_photos_config(model: str) -> ml_collections.ConfigDict:
   config.flow.scale_function = 'tanh'
   config.flow.hidden_channels = 128
   config.train.learning_rate = 3e-3
-  config.train.num_steps = 2600
+  config.train.num_steps = 1200
   config.train.max_minutes = 5.0
   config.train.schedule = 'cosine'
   return config
