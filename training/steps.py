@@ -97,55 +97,56 @@ def make_train_step(
   """
   variables = list(flow.trainable_variables)
 
-  def loss_and_gradient(images, count):
-    """A part's share of the loss, and its gradient as one vector."""
+  def part_of_step(images, count, stop):
+    """A part's gradient, its share of the loss and `stop`, as one vector."""
     with tf.GradientTape() as tape:
       bits_per_dim = tfp_cinc.bits_per_dim(
         flow.log_prob(images), flow.event_shape, num_bits
       )
       loss = tf.reduce_sum(bits_per_dim) / count
     gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
-    return loss, flat.join(gradients)
+    return flat.join([*gradients, loss, stop])
 
-  def accumulated(images, count):
-    """`loss_and_gradient` of images that go through the flow in parts."""
+  def accumulated(images, count, stop):
+    """`part_of_step` of images that go through the flow in parts."""
     part = -(-images.shape[0] // accumulate)
     number = -(-images.shape[0] // part)
     if number == 1:
-      return loss_and_gradient(images, count)
+      return part_of_step(images, count, stop)
 
-    def add(i, *sums):
+    def add(i, total):
       some = images[i * part : (i + 1) * part]
       if images.shape[0] % part == 0:
         some.set_shape([part, *images.shape[1:]])
-      terms = loss_and_gradient(some, count)
-      return i + 1, *(a + b for a, b in zip(sums, terms, strict=True))
+      return i + 1, total + part_of_step(some, count, stop / number)
 
-    length = sum(variable.shape.num_elements() for variable in variables)
-    zeros = [tf.zeros(shape, variables[0].dtype) for shape in ([], [length])]
+    length = sum(variable.shape.num_elements() for variable in variables) + 2
     # One at a time: the parts do not wait for each other by themselves.
-    _, *sums = tf.while_loop(
-      lambda i, *_: i < number, add, [0, *zeros], parallel_iterations=1
+    _, total = tf.while_loop(
+      lambda i, _: i < number,
+      add,
+      [0, tf.zeros([length], variables[0].dtype)],
+      parallel_iterations=1,
     )
-    return sums
+    return total
 
-  def mean_of_workers(gradient, facts):
-    """Both, as one tensor: at each reduction all wait for the slowest."""
-    if compress:
-      mean = workers.mean(tf.cast(gradient, tf.float16))
-      return tf.cast(mean, gradient.dtype), workers.mean(facts)
-    mean = workers.mean(tf.concat([gradient, facts], axis=0))
-    return tf.split(mean, [-1, facts.shape[0]])
+  def mean_of_workers(vector):
+    """In one reduction, if it can be: at each, all wait for the slowest."""
+    if not compress:
+      return workers.mean(vector)
+    gradient, facts = tf.split(vector, [-1, 2])
+    mean = tf.cast(workers.mean(tf.cast(gradient, tf.float16)), vector.dtype)
+    return tf.concat([mean, workers.mean(facts)], axis=0)
 
   # Without autograph, which would look through the code of the whole flow.
   @tf.function(autograph=False)
   def train_step(images, stop):
     count = global_batch / workers.size if global_batch else images.shape[0]
-    loss, gradient = accumulated(images, count)
-    facts = tf.stack([loss, tf.cast(stop, loss.dtype)])
+    vector = accumulated(images, count, tf.cast(stop, images.dtype))
     if workers.size > 1:
-      gradient, facts = mean_of_workers(gradient, facts)
-    loss, stop = tf.unstack(facts)
+      vector = mean_of_workers(vector)
+    # Without a copy, as `tf.split` would make one.
+    gradient, (loss, stop) = vector[:-2], tf.unstack(vector[-2:])
     norm = tf.linalg.global_norm([gradient])
     if clip_norm:
       (gradient,), _ = tf.clip_by_global_norm(
