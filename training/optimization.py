@@ -4,6 +4,7 @@ import tf_keras
 
 from tfp_cinc.internal.choices import nearest_name
 from training.errors import UserError
+from training.muon import Muon
 
 __all__ = ['batch_rule', 'build_optimizer', 'learning_rates']
 
@@ -12,6 +13,7 @@ __all__ = ['batch_rule', 'build_optimizer', 'learning_rates']
 _OPTIMIZERS = {
   'adam': tf_keras.optimizers.legacy.Adam,
   'adamax': tf_keras.optimizers.legacy.Adamax,
+  'muon': Muon,
 }
 
 

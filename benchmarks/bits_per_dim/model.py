@@ -16,6 +16,20 @@ KINDS = ('ours', 'tfb.Glow', 'normflows Glow')
 SOLVERS = ('own', 'per_pixel')
 RATES = (1e-2, 3e-3, 1e-3)
 
+# Of `config.train`, what the runs of a comparison do not depend on.
+_UNUSED = (
+  'learning_rate',
+  'num_steps',
+  'max_minutes',
+  'scale_rule',
+  'compress_gradients',
+  'log_every',
+  'eval_every',
+  'checkpoint_every',
+  'keep_checkpoints',
+  'commit_every',
+)
+
 # What a data set asks of configurations that are made for the photographs.
 _DATA = {
   'photos': {},
@@ -109,6 +123,15 @@ class Model:
     # Without what is left to the flow's function: another such option is no
     # other model.
     config['flow'] = {k: v for k, v in config['flow'].items() if v is not None}
+    # Without what a run here takes from its conditions, or does not do at all.
+    del config['eval'], config['seed'], config['smoke']
+    train = config['train']
+    used = (
+      set(train) - set(_UNUSED)
+      if conditions.trains
+      else {'init_images', 'deterministic'}
+    )
+    config['train'] = {key: train[key] for key in used}
     found = {'kind': self.kind, 'solver': self.solver, 'config': config}
     if self.kind == 'ours':
       from tfp_cinc import models

@@ -75,7 +75,7 @@ def test_steps_train_and_bad_ones_are_skipped():
   assert train_step(images(), tf.constant(True))['stop']
 
 
-@pytest.mark.parametrize('optimizer', ['adam', 'adamax'])
+@pytest.mark.parametrize('optimizer', ['adam', 'adamax', 'muon'])
 def test_a_step_is_the_optimizer_on_the_clipped_mean_gradient(optimizer):
   values = {'optimizer': optimizer, 'clip_norm': 0.5}
   (flow, *_), train_step = make(**values)

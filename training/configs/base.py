@@ -69,7 +69,7 @@ def get_base_config() -> ml_collections.ConfigDict:
   # rate grows in proportion to the workers, from those it started with.
   train.scale_rule = 'global'
   train.accumulate = 1  # parts that a worker's images go through the flow in
-  train.optimizer = 'adam'  # or 'adamax'
+  train.optimizer = 'adam'  # 'adamax', or 'muon', see training/muon.py
   train.learning_rate = 1e-3
   train.schedule = 'constant'  # after the warm-up: 'constant' or 'cosine'
   train.warmup_steps = 50

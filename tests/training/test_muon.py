@@ -1,0 +1,89 @@
+"""Muon against its definition."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from training.muon import Muon
+
+RATE = 0.01
+
+
+def gradients(shape, number, seed=0):
+  """Of very unequal directions, as real ones are."""
+  rng = np.random.default_rng(seed)
+  rows, columns = int(np.prod(shape[:-1])), shape[-1]
+  scales = np.logspace(0, -1, columns)
+  return [
+    (rng.normal(size=[rows, columns]) * scales).reshape(shape)
+    for _ in range(number)
+  ]
+
+
+def moves(optimizer, shape, values):
+  """What a variable moves by at each of the gradients."""
+  variable = tf.Variable(tf.zeros(shape))
+  found = []
+  for value in values:
+    before = variable.numpy()
+    optimizer.apply_gradients([(tf.constant(value, tf.float32), variable)])
+    found.append(variable.numpy() - before)
+  return found
+
+
+@pytest.mark.parametrize('shape', [[3, 3, 4, 24], [1, 1, 16, 16], [3, 3, 8, 6]])
+def test_a_kernel_moves_by_an_orthogonal_matrix(shape):
+  values = gradients(shape, 3)
+  size = max(np.prod(shape[:-1]), shape[-1])
+  momentum = np.zeros(shape)
+  for gradient, move in zip(
+    values, moves(Muon(RATE), shape, values), strict=True
+  ):
+    momentum = 0.95 * momentum + gradient
+    matrix = (gradient + 0.95 * momentum).reshape(-1, shape[-1])
+    u, sizes, v = np.linalg.svd(matrix, full_matrices=False)
+    step = -move.reshape(matrix.shape) / (RATE * 0.2 * np.sqrt(size))
+    # In the directions of the gradient, and as far in each of them.
+    along = u.T @ step @ v.T
+    found = sizes > 0.005 * np.linalg.norm(matrix)
+    assert np.sum(found) >= len(sizes) - 2
+    assert np.all(np.abs(np.diag(along)[found] - 0.95) < 0.35)
+    assert np.max(np.abs(along - np.diag(np.diag(along)))) < 0.1
+    assert np.linalg.norm(step) == pytest.approx(
+      np.linalg.norm(along), rel=0.02
+    )
+
+
+def test_its_steps_are_as_large_as_those_of_adam():
+  shape = [3, 3, 32, 64]
+  values = gradients(shape, 30)
+  adam = tf_keras.optimizers.legacy.Adam(RATE)
+  ours, others = (
+    np.sqrt(np.mean(moves(optimizer, shape, values)[-1] ** 2))
+    for optimizer in (Muon(RATE), adam)
+  )
+  assert 0.5 < ours / others < 2.0
+
+
+@pytest.mark.parametrize('shape', [[], [5], [3, 4], [8, 2, 2]])
+def test_what_is_no_kernel_moves_as_by_adam(shape):
+  values = gradients([1, *shape], 3)
+  values = [value.reshape(shape) for value in values]
+  adam = tf_keras.optimizers.legacy.Adam(RATE)
+  for ours, others in zip(
+    moves(Muon(RATE), shape, values), moves(adam, shape, values), strict=True
+  ):
+    np.testing.assert_array_equal(ours, others)
+
+
+def test_no_gradient_is_no_move():
+  (move,) = moves(Muon(RATE), [1, 1, 4, 4], [np.zeros([1, 1, 4, 4])])
+  np.testing.assert_array_equal(move, 0.0)
+
+
+def test_a_kernel_has_one_slot_and_all_others_two():
+  optimizer = Muon(RATE)
+  kernel, bias = tf.Variable(tf.zeros([1, 1, 4, 4])), tf.Variable(tf.zeros([4]))
+  optimizer._create_all_weights([kernel, bias])
+  assert len(optimizer.variables()) == 1 + 1 + 2  # its steps, too
