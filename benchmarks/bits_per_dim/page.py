@@ -27,7 +27,7 @@ never on test images. The seconds are of fetching batches and taking steps; the
 first step, which traces and compiles, is told apart, and evaluations do not
 count. All go by the same rules, peers too: the same images in the same order,
 optimizer, warm-up, schedule, clipping and averaging of weights, except
-where a row says another.
+where a row, or the text above the table, says another.
 """
 
 
