@@ -18,10 +18,10 @@ tfd = tfp.distributions
 def frozen_weights(flow: tfd.TransformedDistribution, condition=None):
   """A context in which matrices that follow from the weights are kept.
 
-  The inverses of 1x1 convolutions, and the matrices by which a causal
-  convolution is solved for images of the flow's shape, are computed once and
-  not at each call. It is for many samples of one set of weights; exported
-  models have these matrices too.
+  The inverses of 1x1 convolutions, and the matrices by which a causal or a
+  periodic convolution is solved for images of the flow's shape, are computed
+  once and not at each call. It is for many samples of one set of weights;
+  exported models have these matrices too.
 
     with tfp_cinc.frozen_weights(flow):
       sample = tf.function(lambda seed: flow.sample(16, seed=seed))
@@ -31,7 +31,8 @@ def frozen_weights(flow: tfd.TransformedDistribution, condition=None):
   The weights must not change within it, and have no gradients there; images
   and latents have them. A function that is traced within it is for use within
   it. The matrices of a causal k x k convolution of C channels take
-  4 * (s^2 * C)^2 numbers of memory, s = max(2, k - 1).
+  4 * (s^2 * C)^2 numbers of memory, s = max(2, k - 1); those of a periodic one
+  H * W * C^2 at images of [H, W].
 
   Args:
     flow: a distribution of a static event shape.

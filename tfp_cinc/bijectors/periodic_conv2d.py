@@ -4,7 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
-from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal import switches, tfp_compat
+from tfp_cinc.internal.derived import derived
 from tfp_cinc.math import periodic_conv
 
 __all__ = ['PeriodicConv2D', 'trainable_periodic_conv2d']
@@ -109,8 +110,15 @@ class PeriodicConv2D(ConstantJacobianBijector):
     return y if self.bias is None else y + self.bias
 
   def _inverse(self, y):
+    kernel, size, matrices = self._regular_kernel(y), y.shape[-3:-1], None
+    if switches.frozen.is_on:
+      matrices = derived(
+        self,
+        f'solve_matrices_{size[0]}_{size[1]}',
+        lambda: periodic_conv.periodic_conv2d_solve_matrices(kernel, size),
+      )
     return periodic_conv.periodic_conv2d_solve(
-      y if self.bias is None else y - self.bias, self._regular_kernel(y)
+      y if self.bias is None else y - self.bias, kernel, matrices
     )
 
   def _forward_log_det_jacobian(self, x):

@@ -19,6 +19,7 @@ from tfp_cinc.math.matrix_plot import plot_convolution_matrix
 from tfp_cinc.math.periodic_conv import (
   periodic_conv2d,
   periodic_conv2d_solve,
+  periodic_conv2d_solve_matrices,
   periodic_log_abs_det,
   periodic_reciprocal_condition,
 )
@@ -48,6 +49,7 @@ __all__ = [
   'parameter_count',
   'periodic_conv2d',
   'periodic_conv2d_solve',
+  'periodic_conv2d_solve_matrices',
   'periodic_log_abs_det',
   'periodic_reciprocal_condition',
   'plot_convolution_matrix',

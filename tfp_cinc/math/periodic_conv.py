@@ -28,6 +28,7 @@ __all__ = [
   'check_shapes',
   'periodic_conv2d',
   'periodic_conv2d_solve',
+  'periodic_conv2d_solve_matrices',
   'periodic_log_abs_det',
   'periodic_reciprocal_condition',
 ]
@@ -64,7 +65,9 @@ def periodic_conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
   return on_image_batch(convolve, x)
 
 
-def periodic_conv2d_solve(y: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+def periodic_conv2d_solve(
+  y: tf.Tensor, kernel: tf.Tensor, matrices: tf.Tensor | None = None
+) -> tf.Tensor:
   """Solves `periodic_conv2d(x, kernel) == y` for `x`, exactly.
 
   It solves X[u, v] @ M[u, v] = Y[u, v] by LU factors, between a fast Fourier
@@ -74,27 +77,56 @@ def periodic_conv2d_solve(y: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     y: floating `Tensor` [..., H, W, C] with static H, W and C.
     kernel: `Tensor` [k, k, C, C] whose matrix is invertible at all frequencies
       of [H, W] images; `periodic_reciprocal_condition` tells.
+    matrices: `periodic_conv2d_solve_matrices(kernel, [H, W])`, where they are
+      kept.
 
   Returns:
     `Tensor` x of the shape of `y`. An image costs about 2 * H * W * C^2
-    multiplications and H * W * C * log(H * W) for the transforms; the factors
-    cost about 2/3 * H * W * C^3 for all images together.
+    multiplications and H * W * C * log(H * W) for the transforms; without
+    `matrices`, the factors cost about 2/3 * H * W * C^3 for all images.
 
   Raises:
     ValueError: if a shape is not as above.
   """
   y, kernel = _to_tensors(y, kernel)
   size = [*y.shape[-3:-1]]
-  matrices = tf.linalg.matrix_transpose(_spectrum(kernel, size))
+  if matrices is None:
+    spectrum = tf.linalg.matrix_transpose(_spectrum(kernel, size))
 
   def solve(images):
     spectra = tf.signal.rfft2d(tf.transpose(images, [0, 3, 1, 2]))
     spectra = tf.transpose(spectra, [2, 3, 1, 0])
-    solved = tf.transpose(tf.linalg.solve(matrices, spectra), [3, 2, 0, 1])
+    if matrices is None:
+      solved = tf.linalg.solve(spectrum, spectra)
+    else:
+      solved = tf.matmul(matrices, spectra)
+    solved = tf.transpose(solved, [3, 2, 0, 1])
     solved = tf.signal.irfft2d(solved, fft_length=size)
     return tf.ensure_shape(tf.transpose(solved, [0, 2, 3, 1]), images.shape)
 
   return on_image_batch(solve, y)
+
+
+def periodic_conv2d_solve_matrices(
+  kernel: tf.Tensor, image_size: tuple[int, int]
+) -> tf.Tensor:
+  """What `periodic_conv2d_solve` needs of a kernel, for many calls with it.
+
+  Args:
+    kernel: as in `periodic_conv2d_solve`.
+    image_size: (H, W).
+
+  Returns:
+    The inverses of the transposes of M[u, v], v <= W / 2, a complex `Tensor`
+    [H, W // 2 + 1, C, C].
+
+  Raises:
+    ValueError: if a shape is not as above.
+  """
+  kernel = tf.convert_to_tensor(kernel)
+  return tf.linalg.inv(
+    tf.linalg.matrix_transpose(_spectrum(kernel, image_size))
+  )
 
 
 def periodic_log_abs_det(

@@ -83,12 +83,13 @@ def test_agrees_with_the_dense_matrix(kernel_size, channels, height, width):
   np.testing.assert_allclose(
     np.reshape(y, [2, -1]), flat @ matrix.T, atol=1e-12
   )
-  solved = math.periodic_conv2d_solve(x, kernel)
-  np.testing.assert_allclose(
-    np.reshape(solved, [2, -1]),
-    np.linalg.solve(matrix, flat.T).T,
-    atol=1e-12,
-  )
+  expected = np.linalg.solve(matrix, flat.T).T
+  kept = math.periodic_conv2d_solve_matrices(kernel, (height, width))
+  for matrices in (None, kept):
+    solved = math.periodic_conv2d_solve(x, kernel, matrices)
+    np.testing.assert_allclose(
+      np.reshape(solved, [2, -1]), expected, atol=1e-12
+    )
   np.testing.assert_allclose(
     math.periodic_log_abs_det(kernel, (height, width)),
     np.linalg.slogdet(matrix)[1],
