@@ -39,7 +39,7 @@ docs: .venv/installed  ## build the site into build/site, check its links
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 benchmark: setup  ## measure against the peers, into docs/benchmarks.md
-	$(PIP) install -q -c constraints.txt numba
+	$(PIP) install -q -c constraints.txt normflows numba
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks
 
 compare: setup  ## test bits/dim against the peers, into docs/results.md

@@ -2,8 +2,9 @@
 
   python -m benchmarks.data [OUT.json]
 
-One worker takes the steps of `training/configs/cinc_photos.py`, each on a batch
-of the stream that a run reads, while the next ones are made beside it.
+One worker trains the flow of `training/configs/cinc_photos.py` by Adam, each
+step on a batch of the stream that a run reads, while the next ones are made
+beside it.
 """
 
 import statistics
@@ -54,7 +55,7 @@ def stream(config, **values):
 
 
 def measure(step, batches):
-  """(median seconds of waiting for a batch, of a step with it, of a batch)."""
+  """The share of waiting in all steps, seconds of one, seconds of a batch."""
   waits, seconds = [], []
   for _ in range(WARMUPS + STEPS):
     start = time.perf_counter()
@@ -102,8 +103,9 @@ def main(out=None):
       )
   report.write(
     'Waiting for images',
-    f"cinc_photos' steps of {config.train.batch_size} images of {size}x{size}, "
-    f'one worker, {STEPS} steps; {FILES} PNG files of 64x64, resized. A batch '
+    f'Steps of Adam on the flow of cinc_photos, {config.train.batch_size} '
+    f'images of {size}x{size}, one worker, {STEPS} steps; {FILES} PNG files of '
+    '64x64, resized. A batch '
     'alone: while no step computes.',
     rows,
     out,

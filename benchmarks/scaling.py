@@ -58,7 +58,9 @@ def _run(batch_size, workers, first_core):
     command = ['horovodrun', '--gloo', '-np', str(workers)]
     command += [sys.executable, '-m', 'benchmarks.scaling', '--worker', path]
     command += [str(batch_size), str(first_core)]
-    subprocess.run(command, check=True, capture_output=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+      sys.exit(f'{" ".join(command)} failed:\n{done.stderr}')
     with open(path) as file:
       return json.load(file)
 
@@ -75,10 +77,11 @@ def _worker(path, batch_size, first_core):
   from training import datasets, steps
   from training.configs import cinc_photos
   from training.distributed import Workers
+  from training.optimization import build_optimizer
 
   config = cinc_photos.get_config()
   config.flow.hidden_channels = 512
-  config.train.optimizer = 'adam'  # Muon takes a step's time for so wide ones
+  config.train.optimizer = 'adam'  # so wide, Muon costs much
   workers = Workers()
   dataset = datasets.load(config.data)
   batches = iter(
@@ -94,7 +97,7 @@ def _worker(path, batch_size, first_core):
     )
   )
   flow = steps.build_flow(config, dataset.image_shape)
-  optimizer = steps.build_optimizer(config.train, flow.trainable_variables)
+  optimizer = build_optimizer(config.train, flow)
   tfp_cinc.initialize_from_data(flow, next(batches))
   workers.broadcast(flow.variables)
   step = steps.make_train_step(

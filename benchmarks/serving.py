@@ -27,7 +27,7 @@ def main(out=None):
     seed=0,
   )
   tfp_cinc.initialize_from_data(flow, peers.random_images(64))
-  exported, models = {}, {}
+  exported, sizes, models = {}, {}, {}
   with tempfile.TemporaryDirectory() as folder:
     for precision in PRECISIONS:
       path = pathlib.Path(folder, precision)
@@ -36,7 +36,7 @@ def main(out=None):
         flow, path, peers.IMAGE_SHAPE, precision=precision
       )
       exported[precision] = time.perf_counter() - start
-      size = sum(file.stat().st_size for file in path.rglob('*'))
+      sizes[precision] = sum(f.stat().st_size for f in path.rglob('*'))
       models[precision] = tf.saved_model.load(str(path))
   rows = []
   for name, functions in _calls(flow, models).items():
@@ -50,7 +50,8 @@ def main(out=None):
     'Signatures of an exported model as parts of the time that a `tf.function` '
     'of the flow takes in full precision, in turn in one process. 32x32x3, '
     'L=3, D=4, 1x1 and 3x3 convolutions, 128 channels, medians of 15. '
-    f'Exporting took {exported["full"]:.1f} s and made {size / 2**20:.1f} MiB.',
+    f'Exporting took {exported["full"]:.1f} s and made '
+    f'{sizes["full"] / 2**20:.1f} MiB.',
     rows,
     out,
   )

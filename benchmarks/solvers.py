@@ -96,7 +96,8 @@ def main(out=None):
   report.write(
     'The inverse of a CInC convolution',
     'k=3, float32, medians of 101. "Per pixel" is a compiled loop over pixels '
-    'on all cores, in a process of its own.',
+    'on all cores, in a process of its own. "Frozen": with the matrices of the '
+    'solve kept.',
     [measure(shape, has_numba) for shape in SHAPES],
     out,
   )

@@ -31,7 +31,8 @@ def frozen_weights(flow: tfd.TransformedDistribution, condition=None):
   The weights must not change within it, and have no gradients there; images
   and latents have them. A function that is traced within it is for use within
   it. The matrices of a causal k x k convolution of C channels take
-  4 * (s^2 * C)^2 numbers of memory, s = max(2, k - 1); those of a periodic one
+  4 * (s^2 * C)^2 numbers of memory, s = max(2, k - 1), and up to (3 k - 1) *
+  (b * C)^2 where it looks ahead, b its block of pixels; those of a periodic one
   H * W * C^2 at images of [H, W].
 
   Args:

@@ -141,7 +141,7 @@ _MISSING = {
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-  """'; did you mean NAME?' of the nearest of some names, or ''."""
+  """' (did you mean NAME?)' of the nearest of some names, or ''."""
   near = difflib.get_close_matches(name, known, n=1)
   return f' (did you mean {near[0]}?)' if near else ''
 

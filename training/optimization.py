@@ -1,10 +1,11 @@
 """Optimizers, learning rates and what they do when workers come and go."""
 
+import tensorflow as tf
 import tf_keras
 
 from tfp_cinc.internal.choices import nearest_name
 from training.errors import UserError
-from training.muon import Muon
+from training.muon import Muon, network_kernels
 
 __all__ = ['batch_rule', 'build_optimizer', 'learning_rates']
 
@@ -13,18 +14,20 @@ __all__ = ['batch_rule', 'build_optimizer', 'learning_rates']
 _OPTIMIZERS = {
   'adam': tf_keras.optimizers.legacy.Adam,
   'adamax': tf_keras.optimizers.legacy.Adamax,
-  'muon': Muon,
 }
 
 
 def build_optimizer(
-  config, variables, steps_per_epoch: float | None = None, factor: float = 1.0
+  config,
+  module: tf.Module,
+  steps_per_epoch: float | None = None,
+  factor: float = 1.0,
 ) -> tf_keras.optimizers.legacy.Optimizer:
   """The optimizer `config.optimizer`, its slots created.
 
   Args:
     config: the `train` part of a configuration.
-    variables: what it will train.
+    module: whose trainable variables it will train.
     steps_per_epoch: see `learning_rates`, as `factor`. Both can be changed
       later by `optimizer.learning_rate = learning_rates(...)`, before the
       training step is traced.
@@ -33,12 +36,22 @@ def build_optimizer(
     A legacy optimizer of `tf_keras`.
 
   Raises:
-    UserError: if the optimizer or the schedule is unknown, or the warm-up is
-      in epochs where there are none.
+    UserError: if the optimizer or the schedule is unknown, the warm-up is in
+      epochs where there are none, or there is nothing for Muon to do.
   """
-  kind = _OPTIMIZERS[_choice(config, 'optimizer', _OPTIMIZERS)]
-  optimizer = kind(learning_rates(config, steps_per_epoch, factor))
-  optimizer._create_all_weights(list(variables))
+  name = _choice(config, 'optimizer', (*_OPTIMIZERS, 'muon'))
+  rates = learning_rates(config, steps_per_epoch, factor)
+  if name == 'muon':
+    kernels = network_kernels(module)
+    if not kernels:
+      raise UserError(
+        "config.train.optimizer is 'muon', which is for flows whose networks "
+        "are convolutions; this one has none, take 'adam'."
+      )
+    optimizer = Muon(rates, kernels)
+  else:
+    optimizer = _OPTIMIZERS[name](rates)
+  optimizer._create_all_weights(list(module.trainable_variables))
   return optimizer
 
 

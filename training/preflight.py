@@ -95,6 +95,11 @@ def check_numbers(config) -> None:
       raise UserError(
         f'config.{key} is {config[part][name]}; it must be at least {bound}.'
       )
+  if not config.train.learning_rate > 0:
+    raise UserError(
+      f'config.train.learning_rate is {config.train.learning_rate}; it must be '
+      'more than 0.'
+    )
 
 
 def check_horovod() -> None:

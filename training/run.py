@@ -62,7 +62,7 @@ class Run:
     self.first_size = count(workers.size)
     self.seconds = tf.Variable(0.0, trainable=False, dtype=tf.float64)
     self.optimizer = build_optimizer(
-      config.train, weights, self._steps_per_epoch()
+      config.train, self.density, self._steps_per_epoch()
     )
     self.average = WeightAverage(weights, config.train.ema_decay)
     self.checkpoints = Checkpoints(

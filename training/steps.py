@@ -10,12 +10,9 @@ from tfp_cinc.internal.choices import nearest_name
 from training import flat
 from training.averaging import WeightAverage
 from training.errors import UserError
-from training.optimization import build_optimizer, learning_rates
 
 __all__ = [
   'build_flow',
-  'build_optimizer',
-  'learning_rates',
   'make_log_prob',
   'make_train_step',
 ]

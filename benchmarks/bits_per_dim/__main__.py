@@ -142,11 +142,16 @@ def _measure_honesty(options):
   result = measure(options.honesty, **limits)
   command = f'{train} && {shlex.join(words)}'
   records = Records(options.out)
-  return records.write_named('honesty', result, **about(command))
+  name = 'honesty_smoke' if options.smoke else 'honesty'
+  return records.write_named(name, result, **about(command))
 
 
 def _adapted(comparison, options):
   """A comparison with what the command line says of it."""
+  for key in ('seconds', 'steps', 'pilot_seconds', 'seeds'):
+    value = getattr(options, key)
+    if value is not None and value <= 0:
+      raise UserError(f'--{key} is {value:g}; it must be more than 0.')
   protocol = comparison.protocol
   conditions, values = protocol.conditions, {}
   for key in ('data', 'data_dir'):

@@ -12,8 +12,7 @@ from benchmarks.bits_per_dim.records import Records
 
 __all__ = ['mean_and_error', 'rows', 'section', 'table', 'write']
 
-_INTRODUCTION = """# Measured densities
-
+_INTRODUCTION = """
 Sections between marks are written by `python -m benchmarks.bits_per_dim
 --report` from the records of the runs; the command above each table makes it
 again. Figures are test bits/dim, lower is better: the mean over runs of
@@ -188,9 +187,10 @@ def _conditions(comparison, done):
       f'{protocol.seeds} rounds, in which flows take turns, each in a process '
       f'of its own; medians of 7 draws, means over rounds. {where}, {when}.'
     )
+  pilots = f'; pilots of {protocol.pilot}' if comparison.pilots() else ''
   return (
     f'Data: {result["data"]}. Training: {conditions} each, '
-    f'{conditions.batch_size} images a step; pilots of {protocol.pilot}. '
+    f'{conditions.batch_size} images a step{pilots}. '
     f'Evaluation: {result["num_images"]} test images, {conditions.noise_draws} '
     f'noise draws each. {where}, {when}.'
   )
@@ -200,15 +200,15 @@ def write(path: str, sections: dict[str, str]) -> None:
   """Puts sections into the page, each between its marks.
 
   What stands outside of marks, and other sections, stay as they are; new
-  sections go to the end.
+  sections go to the end. The introduction is a section too, the first one.
 
   Args:
     path: of the page, which need not exist.
     sections: name -> Markdown.
   """
   path = pathlib.Path(path)
-  text = path.read_text() if path.exists() else _INTRODUCTION
-  for name, content in sections.items():
+  text = path.read_text() if path.exists() else '# Measured densities\n'
+  for name, content in {'introduction': _INTRODUCTION, **sections}.items():
     start, end = f'<!-- {name} -->\n', f'<!-- end of {name} -->\n'
     new = f'{start}\n{content.strip()}\n\n{end}'
     pattern = re.escape(start) + '.*?' + re.escape(end)

@@ -19,6 +19,7 @@ from training import steps
 from training.averaging import WeightAverage
 from training.distributed import Workers
 from training.flow_with_noise import build_density
+from training.optimization import build_optimizer
 
 __all__ = ['TrainedByTensorFlow', 'TrainedByTorch', 'build']
 
@@ -88,7 +89,7 @@ class TrainedByTensorFlow:
     weights = list(density.trainable_variables)
     self._flow, self._solver = flow, solver
     self._rate = tf.Variable(0.0, trainable=False)
-    optimizer = steps.build_optimizer(config.train, weights)
+    optimizer = build_optimizer(config.train, density)
     optimizer.learning_rate = _VariableRate(self._rate)
     self._average = WeightAverage(weights, config.train.ema_decay)
     self._step = steps.make_train_step(

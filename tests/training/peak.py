@@ -26,7 +26,7 @@ def main(number, accumulate):
   flow = steps.build_flow(config, SHAPE)
   train_step = steps.make_train_step(
     flow,
-    optimization.build_optimizer(config.train, flow.trainable_variables),
+    optimization.build_optimizer(config.train, flow),
     Workers(),
     num_bits=8,
     clip_norm=1.0,

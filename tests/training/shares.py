@@ -32,7 +32,7 @@ def main(out):
   average = WeightAverage(weights, 0.9)
   train_step = steps.make_train_step(
     flow,
-    optimization.build_optimizer(config.train, weights),
+    optimization.build_optimizer(config.train, flow),
     workers,
     num_bits=8,
     clip_norm=1.0,

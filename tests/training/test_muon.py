@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from training.muon import Muon
+import tfp_cinc
+from training.muon import Muon, network_kernels
 
 RATE = 0.01
 
@@ -21,9 +22,10 @@ def gradients(shape, number, seed=0):
   ]
 
 
-def moves(optimizer, shape, values):
-  """What a variable moves by at each of the gradients."""
+def moves(shape, values, optimizer=None, is_kernel=True):
+  """What a variable moves by at each of the gradients: by Muon, if by none."""
   variable = tf.Variable(tf.zeros(shape))
+  optimizer = optimizer or Muon(RATE, [variable] if is_kernel else [])
   found = []
   for value in values:
     before = variable.numpy()
@@ -37,9 +39,7 @@ def test_a_kernel_moves_by_an_orthogonal_matrix(shape):
   values = gradients(shape, 3)
   size = max(np.prod(shape[:-1]), shape[-1])
   momentum = np.zeros(shape)
-  for gradient, move in zip(
-    values, moves(Muon(RATE), shape, values), strict=True
-  ):
+  for gradient, move in zip(values, moves(shape, values), strict=True):
     momentum = 0.95 * momentum + gradient
     matrix = (gradient + 0.95 * momentum).reshape(-1, shape[-1])
     u, sizes, v = np.linalg.svd(matrix, full_matrices=False)
@@ -60,30 +60,48 @@ def test_its_steps_are_as_large_as_those_of_adam():
   values = gradients(shape, 30)
   adam = tf_keras.optimizers.legacy.Adam(RATE)
   ours, others = (
-    np.sqrt(np.mean(moves(optimizer, shape, values)[-1] ** 2))
-    for optimizer in (Muon(RATE), adam)
+    np.sqrt(np.mean(moves(shape, values, optimizer)[-1] ** 2))
+    for optimizer in (None, adam)
   )
   assert 0.5 < ours / others < 2.0
 
 
-@pytest.mark.parametrize('shape', [[], [5], [3, 4], [8, 2, 2]])
+@pytest.mark.parametrize('shape', [[], [5], [3, 4], [3, 3, 2, 2]])
 def test_what_is_no_kernel_moves_as_by_adam(shape):
   values = gradients([1, *shape], 3)
   values = [value.reshape(shape) for value in values]
   adam = tf_keras.optimizers.legacy.Adam(RATE)
   for ours, others in zip(
-    moves(Muon(RATE), shape, values), moves(adam, shape, values), strict=True
+    moves(shape, values, is_kernel=False),
+    moves(shape, values, adam),
+    strict=True,
   ):
     np.testing.assert_array_equal(ours, others)
 
 
 def test_no_gradient_is_no_move():
-  (move,) = moves(Muon(RATE), [1, 1, 4, 4], [np.zeros([1, 1, 4, 4])])
+  (move,) = moves([1, 1, 4, 4], [np.zeros([1, 1, 4, 4])])
   np.testing.assert_array_equal(move, 0.0)
 
 
 def test_a_kernel_has_one_slot_and_all_others_two():
-  optimizer = Muon(RATE)
   kernel, bias = tf.Variable(tf.zeros([1, 1, 4, 4])), tf.Variable(tf.zeros([4]))
+  optimizer = Muon(RATE, [kernel])
   optimizer._create_all_weights([kernel, bias])
   assert len(optimizer.variables()) == 1 + 1 + 2  # its steps, too
+
+
+def test_its_kernels_are_those_of_networks():
+  flow = tfp_cinc.models.cinc(
+    [4, 4, 1],
+    levels=2,
+    depth=1,
+    hidden_channels=8,
+    layers='one_by_one+cinc+periodic',
+    seed=0,
+  )
+  shapes = sorted(k.shape.as_list() for k in network_kernels(flow))
+  # Couplings of 4 and of 8 channels, and a learned prior of 2.
+  expected = [[3, 3, 2, 8], [1, 1, 8, 8], [1, 1, 8, 4]]
+  expected += [[3, 3, 4, 8], [1, 1, 8, 8], [1, 1, 8, 8], [3, 3, 2, 4]]
+  assert shapes == sorted(expected)

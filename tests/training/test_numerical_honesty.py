@@ -25,6 +25,7 @@ from tests.training import tiny
 from training import evaluate, steps, workdir
 from training.distributed import Workers
 from training.errors import UserError
+from training.optimization import build_optimizer
 from training.run import load_run
 from training.train import train
 
@@ -213,7 +214,7 @@ def test_bits_per_dim_are_the_integral_over_bins(toy):
   config.flow.update(depth=2, hidden_channels=16, scale_function='tanh')
   flow = steps.build_flow(config, [2, 2, 1])
   config.train.learning_rate = 0.02
-  optimizer = steps.build_optimizer(config.train, flow.trainable_variables)
+  optimizer = build_optimizer(config.train, flow)
   train_step = steps.make_train_step(
     flow, optimizer, Workers(), num_bits=2, clip_norm=1.0
   )

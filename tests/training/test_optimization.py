@@ -53,6 +53,13 @@ def test_no_warm_up():
   assert float(optimization.learning_rates(config)(0)) == 0.5
 
 
+def one_weight():
+  """A module of one Variable, and that."""
+  module = tf.Module()
+  module.weight = tf.Variable(0.0)
+  return module, module.weight
+
+
 def adam(gradients, rate):
   m = v = weight = 0.0
   for t, g in enumerate(gradients, start=1):
@@ -75,9 +82,9 @@ def adamax(gradients, rate):
 )
 def test_optimizers(name, formula):
   gradients = [1.0, -2.0, 0.5, 3.0]
-  weight = tf.Variable(0.0)
+  module, weight = one_weight()
   config = train_config(optimizer=name, warmup_steps=0, learning_rate=0.1)
-  optimizer = optimization.build_optimizer(config, [weight])
+  optimizer = optimization.build_optimizer(config, module)
   assert len(optimizer.variables()) == 3  # its steps and two slots, at once
   for gradient in gradients:
     optimizer.apply_gradients([(tf.constant(gradient), weight)])
@@ -90,8 +97,8 @@ def test_the_rate_of_an_optimizer_can_be_changed():
   config = train_config(warmup_steps=0, learning_rate=0.1)
   moved = []
   for factor in (1.0, 3.0):
-    weight = tf.Variable(0.0)
-    optimizer = optimization.build_optimizer(config, [weight])
+    module, weight = one_weight()
+    optimizer = optimization.build_optimizer(config, module)
     optimizer.apply_gradients([(tf.constant(1.0), weight)])
     before = float(weight)
     optimizer.learning_rate = optimization.learning_rates(config, None, factor)
@@ -137,13 +144,14 @@ def test_fewer_images_than_workers():
   ('overrides', 'message'),
   [
     ({'optimizer': 'adammax'}, r"optimizer is .*did you mean 'adamax'"),
+    ({'optimizer': 'muon'}, "'muon', which is for flows whose networks"),
     ({'schedule': 'cosin'}, r"schedule is .*did you mean 'cosine'"),
     ({'warmup_epochs': 10}, 'warmup_epochs is 10, but the data set has no'),
   ],
 )
 def test_bad_optimizer(overrides, message):
   with pytest.raises(UserError, match=message):
-    optimization.build_optimizer(train_config(**overrides), [])
+    optimization.build_optimizer(train_config(**overrides), tf.Module())
 
 
 def test_bad_scale_rule():

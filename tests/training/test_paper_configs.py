@@ -12,6 +12,7 @@ import tfp_cinc
 from training import preflight, smoke, steps, workdir
 from training.configs.base import get_base_config
 from training.distributed import Workers
+from training.optimization import build_optimizer
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'training' / 'configs'
 NAMES = sorted(
@@ -218,7 +219,7 @@ def test_smoke_version_trains(name):
   batch = tfp_cinc.dequantize(images, num_bits, seed=[0, 0])
   tfp_cinc.initialize_from_data(flow, batch[: config.train.init_images])
   variables = flow.trainable_variables
-  optimizer = steps.build_optimizer(config.train, variables, 8.0)
+  optimizer = build_optimizer(config.train, flow, 8.0)
   train_step = steps.make_train_step(
     flow,
     optimizer,

@@ -20,7 +20,7 @@ def make(step_arguments=None, flow_arguments=None, **overrides):
   config.flow.update(flow_arguments or {})
   flow = steps.build_flow(config, SHAPE)
   weights = flow.trainable_variables
-  optimizer = optimization.build_optimizer(config.train, weights)
+  optimizer = optimization.build_optimizer(config.train, flow)
   average = WeightAverage(weights, config.train.ema_decay)
   train_step = steps.make_train_step(
     flow,
@@ -182,7 +182,7 @@ def test_unequal_shares_make_the_step_of_one_worker(tmp_path):
     ({'name': 'glo'}, "did you mean 'glow'"),
     ({'name': 'nice'}, "which the flow 'nice' does not"),
     ({'levels': 3}, r'config.flow: `image_shape` \[4, 4, 1\]'),
-    ({'network_dtype': 'bf16'}, 'config.flow: .*bf16'),
+    ({'network_dtype': 'bf16'}, "config.flow: `network_dtype` is 'bf16'"),
   ],
 )
 def test_bad_config(overrides, message):

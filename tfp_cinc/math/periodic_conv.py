@@ -90,6 +90,12 @@ def periodic_conv2d_solve(
   """
   y, kernel = _to_tensors(y, kernel)
   size = [*y.shape[-3:-1]]
+  shape = [size[0], size[1] // 2 + 1, *kernel.shape[2:]]
+  if matrices is not None and matrices.shape != shape:
+    raise ValueError(
+      f'`matrices` has shape {matrices.shape}; for images of {size} and a '
+      f'kernel of {kernel.shape[-1]} channels it must be {shape}.'
+    )
   if matrices is None:
     spectrum = tf.linalg.matrix_transpose(_spectrum(kernel, size))
 

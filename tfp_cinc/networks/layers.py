@@ -74,6 +74,11 @@ class Conv2D(tf.Module):
       self._kernel = tf.Variable(kernel, name='kernel')
       self._bias = tf.Variable(tf.zeros([out_channels], dtype), name='bias')
 
+  @property
+  def kernel(self) -> tf.Variable:
+    """The kernel, [k, k, C_in, C_out]."""
+    return self._kernel
+
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """The output [N, H, W, C_out] for an input [N, H, W, C_in]."""
     return convolve(x, *self.weights(x.dtype))

@@ -45,9 +45,17 @@ def resolve_network_dtype(dtype: tf.DType, network_dtype) -> tf.DType:
   if network_dtype == 'auto':
     fast = dtype == tf.float32 and _multiplies_bfloat16()
     network_dtype = tf.bfloat16 if fast else dtype
-  if network_dtype is None or tf.as_dtype(network_dtype) == dtype:
+  if network_dtype is None:
     return dtype
-  network_dtype = tf.as_dtype(network_dtype)
+  try:
+    network_dtype = tf.as_dtype(network_dtype)
+  except TypeError:
+    raise ValueError(
+      f"`network_dtype` is {network_dtype!r}; it must be 'bfloat16', "
+      "'float16', 'auto' or the same as `dtype`."
+    ) from None
+  if network_dtype == dtype:
+    return dtype
   if dtype != tf.float32 or network_dtype not in (tf.bfloat16, tf.float16):
     raise ValueError(
       f'`network_dtype` {network_dtype.name} does not go with `dtype` '

@@ -43,7 +43,7 @@ def serve(path: str, port: int = 8501, open_browser: bool = False) -> None:
     from streamlit import config as streamlit_config
   except ImportError as error:
     raise UserError(
-      f'the page needs Streamlit ({error}): pip install .[demo]'
+      f"the page needs Streamlit ({error}): pip install '.[demo]'"
     ) from None
   from training.demo import served
   from training.demo.guard import Guard

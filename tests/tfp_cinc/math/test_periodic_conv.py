@@ -100,6 +100,13 @@ def test_agrees_with_the_dense_matrix(kernel_size, channels, height, width):
   np.testing.assert_allclose(ratio, values[-1] / values[0], rtol=1e-10)
 
 
+def test_matrices_of_other_images_are_refused():
+  kernel = make_kernel(3, 2)
+  matrices = math.periodic_conv2d_solve_matrices(kernel, (1, 1))
+  with pytest.raises(ValueError, match=r'`matrices` has shape \(1, 1, 2, 2\)'):
+    math.periodic_conv2d_solve(np.zeros([1, 4, 4, 2]), kernel, matrices)
+
+
 @pytest.mark.parametrize('size', [(3, 4), (4, 5), (1, 2), (5, 1)])
 @pytest.mark.parametrize('kernel_size', [2, 3])
 def test_gradients(kernel_size, size):
