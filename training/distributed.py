@@ -9,6 +9,8 @@ from training.errors import UserError
 
 __all__ = ['Workers']
 
+_LEAST_IMAGES = 16  # of a part that has cores of its own
+
 
 class Workers:
   """The processes that train together; the only user of Horovod.
@@ -22,9 +24,18 @@ class Workers:
     size: how many there are.
     is_first: whether this is worker 0, which alone writes and prints.
     is_elastic: whether workers may come and go.
+    parallel: into how many parts to cut the images of this one, to go through
+      the flow at the same time, each on its share of the cores.
   """
 
-  def __init__(self):
+  def __init__(self, images: Callable[[int], int] | None = None):
+    """Starts Horovod where its launcher has started this process.
+
+    Args:
+      images: from the number of workers to how many images one of them has go
+        through the flow at once; on many cores these are shared out, for one
+        operation of few images cannot use them all. None to keep them together.
+    """
     self._horovod = None
     self._state = None
     self.rank, self.size, local_rank, local_size = 0, 1, 0, 1
@@ -40,7 +51,9 @@ class Workers:
       self._horovod = horovod
       self._read_ranks()
       local_rank, local_size = horovod.local_rank(), horovod.local_size()
-    _share_devices(local_rank, local_size)
+    self.parallel = _share_devices(
+      local_rank, local_size, images(self.size) if images else 0
+    )
 
   @property
   def is_first(self) -> bool:
@@ -170,16 +183,23 @@ def _elastic_state(workers, variables):
   return State()
 
 
-def _share_devices(local_rank, local_size):
-  """One GPU for each worker of a machine, or its share of the cores."""
+def _share_devices(local_rank, local_size, images):
+  """One GPU for each worker of a machine, or its share of the cores.
+
+  Returns:
+    `Workers.parallel`.
+  """
   gpus = tf.config.list_physical_devices('GPU')
   if gpus:
     gpu = gpus[local_rank % len(gpus)]
     tf.config.set_visible_devices(gpu, 'GPU')
     tf.config.experimental.set_memory_growth(gpu, True)
+    images = 0
   threads = max(1, len(os.sched_getaffinity(0)) // local_size)
+  parallel = max(1, min(threads, images // _LEAST_IMAGES))
   try:
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(threads // parallel)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
   except RuntimeError:
-    pass  # TensorFlow has started already: a second run in one process
+    return 1  # TensorFlow has started already: a second run in one process
+  return parallel

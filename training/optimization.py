@@ -7,7 +7,12 @@ from tfp_cinc.internal.choices import nearest_name
 from training.errors import UserError
 from training.muon import Muon, network_kernels
 
-__all__ = ['batch_rule', 'build_optimizer', 'learning_rates']
+__all__ = [
+  'batch_rule',
+  'build_optimizer',
+  'images_at_once',
+  'learning_rates',
+]
 
 # The ones with a kernel for each variable: the newer Adam builds its update out
 # of some 35 operations, which takes longer to trace than the whole flow.
@@ -140,6 +145,23 @@ def batch_rule(
     )
   share, rest = divmod(config.batch_size, size)
   return tuple(share + (rank < rest) for rank in range(size)), 1.0
+
+
+def images_at_once(config, size: int) -> int:
+  """How many images a worker has go through the flow at once.
+
+  Args:
+    config: the `train` part of a configuration.
+    size: the number of workers.
+
+  Returns:
+    Its largest share of a step, or of the parts that it accumulates.
+
+  Raises:
+    UserError: as `batch_rule`.
+  """
+  shares, _ = batch_rule(config, size, size)
+  return -(-shares[0] // config.accumulate)
 
 
 def _choice(config, key, choices):

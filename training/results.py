@@ -56,7 +56,7 @@ def _evaluate(run):
   """What goes to metrics.json, but for the reconstruction error."""
   settings, images = run.config.eval, run.dataset.test_images
   bits = evaluate.bits_per_dim(
-    steps.make_log_prob(run.density),
+    steps.make_log_prob(run.density, run.workers.parallel),
     images,
     num_bits=run.config.data.num_bits,
     draws=settings.noise_draws,

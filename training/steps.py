@@ -1,6 +1,7 @@
 """The training step, the evaluation step and what they are made of."""
 
 import inspect
+import itertools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -104,18 +105,32 @@ def make_train_step(
     gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
     return flat.join([*gradients, loss, stop])
 
+  def side_by_side(images, count, stop):
+    """`part_of_step` of images whose parts go through the flow together."""
+    number = min(workers.parallel, images.shape[0] or 1)
+    if number == 1:
+      return part_of_step(images, count, stop)
+    # Traced once for parts of one size, which run at the same time.
+    traced = tf.function(part_of_step, autograph=False)
+    return tf.add_n(
+      [
+        traced(images[start:end], count, stop / number)
+        for start, end in _bounds(images.shape[0], number)
+      ]
+    )
+
   def accumulated(images, count, stop):
-    """`part_of_step` of images that go through the flow in parts."""
+    """`side_by_side` of images that go through the flow one after the other."""
     part = -(-images.shape[0] // accumulate)
     number = -(-images.shape[0] // part)
     if number == 1:
-      return part_of_step(images, count, stop)
+      return side_by_side(images, count, stop)
 
     def add(i, total):
       some = images[i * part : (i + 1) * part]
       if images.shape[0] % part == 0:
         some.set_shape([part, *images.shape[1:]])
-      return i + 1, total + part_of_step(some, count, stop / number)
+      return i + 1, total + side_by_side(some, count, stop / number)
 
     length = sum(variable.shape.num_elements() for variable in variables) + 2
     # One at a time: the parts do not wait for each other by themselves.
@@ -169,11 +184,12 @@ def make_train_step(
   return train_step
 
 
-def make_log_prob(flow):
+def make_log_prob(flow, parallel: int = 1):
   """The compiled log-density of images, for evaluation, in full precision.
 
   Args:
     flow: the distribution.
+    parallel: into how many parts to cut the images, see `Workers`.
 
   Returns:
     A function of float [N, H, W, C] that returns [N], in nats.
@@ -181,8 +197,28 @@ def make_log_prob(flow):
   spec = tf.TensorSpec([None, *flow.event_shape], flow.dtype)
 
   @tf.function(input_signature=[spec], autograph=False)
-  def log_prob(images):
+  def of_part(images):
     with tfp_cinc.full_precision():
       return flow.log_prob(images)
 
+  if parallel == 1:
+    return of_part
+
+  @tf.function(input_signature=[spec], autograph=False)
+  def log_prob(images):
+    number = tf.shape(images)[0]
+
+    def in_parts():
+      bounds = _bounds(number, parallel)
+      return tf.concat([of_part(images[start:end]) for start, end in bounds], 0)
+
+    # No part may be empty: convolutions of no images fail.
+    return tf.cond(number < parallel, lambda: of_part(images), in_parts)
+
   return log_prob
+
+
+def _bounds(length, number):
+  """(start, end) of nearly equal parts of a range."""
+  ends = [length * i // number for i in range(number + 1)]
+  return list(itertools.pairwise(ends))

@@ -1,6 +1,7 @@
 """The training run, from a configuration to a folder of results."""
 
 import contextlib
+import functools
 import hashlib
 import signal
 import time
@@ -11,6 +12,7 @@ import tensorflow as tf
 from training import results, status, steps, summaries, workdir
 from training.distributed import Workers
 from training.errors import UserError
+from training.optimization import images_at_once
 from training.progress import Progress
 from training.run import Run
 
@@ -30,7 +32,7 @@ def train(config, folder: str) -> None:
   """
   if config.train.deterministic:
     tf.config.experimental.enable_op_determinism()
-  workers = Workers()
+  workers = Workers(functools.partial(images_at_once, config.train))
   workdir.check_config(config, folder)
   run = Run(config, folder, workers)
   for warning in run.dataset.warnings:
@@ -99,7 +101,7 @@ def _train_steps(run, termination):
     accumulate=config.accumulate,
     average=run.average,
   )
-  log_prob = steps.make_log_prob(run.density)
+  log_prob = steps.make_log_prob(run.density, workers.parallel)
   batches = iter(run.batches())
   limit = 60 * config.max_minutes or np.inf
   first_step = int(run.step)

@@ -39,8 +39,9 @@ def build(model, config, images: tf.Tensor):
     return TrainedByTorch(config, images)
   tf.random.set_seed(config.seed)
   # Before the first operation: it sets the number of threads.
-  workers = Workers()
-  if model.kind == 'tfb.Glow':
+  ours = model.kind == 'ours'
+  workers = Workers(lambda _: config.train.batch_size if ours else 0)
+  if not ours:
     flow = peers.tfb_glow(images, config.flow.levels, config.flow.depth)
     # It takes no batch whose size is left open.
     log_prob = tf.function(flow.log_prob, autograph=False)
@@ -53,7 +54,7 @@ def build(model, config, images: tf.Tensor):
   return TrainedByTensorFlow(
     flow,
     density,
-    steps.make_log_prob(density),
+    steps.make_log_prob(density, workers.parallel),
     config,
     workers,
     model.solver,

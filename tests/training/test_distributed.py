@@ -1,6 +1,7 @@
 """Two real Horovod workers."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -29,6 +30,15 @@ def test_two_workers_follow_the_curve_of_one(one, tmp_path):
   np.testing.assert_allclose(two['losses'], one['losses'], rtol=1e-5)
   np.testing.assert_allclose(two['weights'], one['weights'], atol=1e-4)
   assert one['losses'][-1] < one['losses'][0]
+
+
+def test_cores_are_shared_out_among_parts_of_enough_images():
+  code, out, error = processes.run('tests.training.cores')
+  assert code == 0, error
+  cores = len(os.sched_getaffinity(0))
+  parallel = [1, 1, min(cores, 4), min(cores, 2)]
+  expected = [f'{parts} {cores // parts}' for parts in parallel]
+  assert out.splitlines() == expected
 
 
 def test_a_bad_step_of_one_worker_is_skipped_by_all(one, tmp_path):

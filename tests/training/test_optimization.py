@@ -134,6 +134,18 @@ def test_the_global_batch_is_kept():
       assert min(shares) >= 1
 
 
+def test_images_at_once():
+  for values, size, expected in (
+    ({}, 1, 64),
+    ({}, 3, 22),
+    ({'accumulate': 4}, 1, 16),
+    ({'accumulate': 3}, 2, 11),
+    ({'scale_rule': 'per_worker'}, 3, 64),
+  ):
+    config = train_config(batch_size=64, **values)
+    assert optimization.images_at_once(config, size) == expected
+
+
 def test_fewer_images_than_workers():
   config = train_config(batch_size=3)
   with pytest.raises(UserError, match=r'is 3, less than .* of 4'):

@@ -14,7 +14,7 @@ from training.errors import UserError
 SHAPE = [4, 4, 1]
 
 
-def make(step_arguments=None, flow_arguments=None, **overrides):
+def make(step_arguments=None, flow_arguments=None, parallel=1, **overrides):
   config = tiny.get_config()
   config.train.update(overrides)
   config.flow.update(flow_arguments or {})
@@ -22,10 +22,12 @@ def make(step_arguments=None, flow_arguments=None, **overrides):
   weights = flow.trainable_variables
   optimizer = optimization.build_optimizer(config.train, flow)
   average = WeightAverage(weights, config.train.ema_decay)
+  workers = Workers()
+  workers.parallel = parallel
   train_step = steps.make_train_step(
     flow,
     optimizer,
-    Workers(),
+    workers,
     num_bits=8,
     clip_norm=config.train.clip_norm,
     average=average,
@@ -107,24 +109,31 @@ def test_a_global_batch_of_equal_shares_changes_no_bit():
 
 
 @pytest.mark.parametrize(
-  ('number', 'accumulate', 'flow_arguments'),
+  ('number', 'accumulate', 'parallel', 'flow_arguments'),
   [
-    (8, 2, {}),
-    (8, 8, {}),
-    (8, 3, {}),  # 3 + 3 + 2
-    (7, 4, {}),  # 2 + 2 + 2 + 1
-    (3, 16, {}),
-    (8, 3, {'memory': 'checkpoint'}),
-    (8, 3, {'memory': 'reversible'}),
-    (8, 3, {'coupling': 'quad', 'network_dtype': 'bfloat16'}),
+    (8, 2, 1, {}),
+    (8, 8, 1, {}),
+    (8, 3, 1, {}),  # 3 + 3 + 2
+    (7, 4, 1, {}),  # 2 + 2 + 2 + 1
+    (3, 16, 1, {}),
+    (8, 3, 1, {'memory': 'checkpoint'}),
+    (8, 3, 1, {'memory': 'reversible'}),
+    (8, 3, 1, {'coupling': 'quad', 'network_dtype': 'bfloat16'}),
+    (8, 1, 2, {}),
+    (7, 1, 3, {'memory': 'reversible'}),
+    (2, 1, 4, {}),
+    (8, 2, 2, {}),
+    (7, 2, 2, {}),  # (2 + 2) + 3
   ],
 )
-def test_accumulation_changes_nothing_but_rounding(
-  number, accumulate, flow_arguments
+def test_parts_change_nothing_but_rounding(
+  number, accumulate, parallel, flow_arguments
 ):
   results = []
-  for parts_a_step in (1, accumulate):
-    (flow, *_), train_step = make({'accumulate': parts_a_step}, flow_arguments)
+  for parts_a_step, parts_at_once in ((1, 1), (accumulate, parallel)):
+    (flow, *_), train_step = make(
+      {'accumulate': parts_a_step}, flow_arguments, parts_at_once
+    )
     for step in range(2):
       metrics = train_step(images(step, number), tf.constant(False))
     assert train_step.experimental_get_tracing_count() == 1
@@ -190,6 +199,15 @@ def test_bad_config(overrides, message):
   config.flow.update(overrides)
   with pytest.raises(UserError, match=message):
     steps.build_flow(config, SHAPE)
+
+
+def test_log_prob_in_parts():
+  flow = steps.build_flow(tiny.get_config(), SHAPE)
+  tfp_cinc.initialize_from_data(flow, images())
+  whole, in_parts = steps.make_log_prob(flow), steps.make_log_prob(flow, 3)
+  for number in (1, 3, 8):
+    some = images(1, number)
+    np.testing.assert_allclose(in_parts(some), whole(some), rtol=1e-5)
 
 
 def test_evaluation_is_in_full_precision():
