@@ -48,9 +48,9 @@ def test_frozen_weights_give_the_same_without_inverting_matrices():
     decode = tf.function(lambda z: flow.bijector.forward(z))
     found = operations(decode, latents)
     assert not any(found[name] for name in (*solves, 'MatrixInverse'))
-    np.testing.assert_allclose(decode(latents), images, atol=1e-5)
+    np.testing.assert_allclose(decode(latents), images, atol=3e-5)
     np.testing.assert_allclose(
-      flow.bijector.forward(tf.identity(latents)), images, atol=1e-5
+      flow.bijector.forward(tf.identity(latents)), images, atol=3e-5
     )
     np.testing.assert_allclose(
       flow.log_prob(tf.identity(images)), log_prob, rtol=1e-5
@@ -97,4 +97,4 @@ def test_a_conditional_flow_is_frozen_with_any_condition():
   images = flow.bijector.forward(latents, **kwargs)
   with tfp_cinc.frozen_weights(flow, tf.zeros([2])):
     found = flow.bijector.forward(tf.identity(latents), **kwargs)
-  np.testing.assert_allclose(found, images, atol=1e-5)
+  np.testing.assert_allclose(found, images, atol=3e-5)
