@@ -46,9 +46,10 @@ def _measure(job):
   config = job.model.full_config(conditions)
   config.seed = job.seed
   config.train.learning_rate = job.learning_rate
+  workers = trained.start(job.model, config)
   dataset = images.load(config.data, conditions.evaluate)
   first = next(_batches(dataset, config, config.train.init_images))
-  flow = trained.build(job.model, config, first)
+  flow = trained.build(job.model, config, workers, first)
   held_out = dataset.test_images[: conditions.max_images or None]
 
   def bits_per_dim(draws):

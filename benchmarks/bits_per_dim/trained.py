@@ -21,15 +21,31 @@ from training.distributed import Workers
 from training.flow_with_noise import build_density
 from training.optimization import build_optimizer
 
-__all__ = ['TrainedByTensorFlow', 'TrainedByTorch', 'build']
+__all__ = ['TrainedByTensorFlow', 'TrainedByTorch', 'build', 'start']
 
 
-def build(model, config, images: tf.Tensor):
+def start(model, config) -> Workers:
+  """Shares out the cores: before TensorFlow's first operation, or not at all.
+
+  Args:
+    model: `Model`.
+    config: its whole configuration.
+
+  Returns:
+    The one worker, which cuts the images of ours into parts, as in a run.
+  """
+  if model.kind == 'ours':
+    return Workers(lambda _: config.train.batch_size)
+  return Workers()
+
+
+def build(model, config, workers: Workers, images: tf.Tensor):
   """A flow, initialized and about to be trained.
 
   Args:
     model: `Model`.
     config: its whole configuration.
+    workers: of `start`.
     images: dequantized, [N, H, W, C], to initialize it from.
 
   Returns:
@@ -38,10 +54,7 @@ def build(model, config, images: tf.Tensor):
   if model.kind == 'normflows Glow':
     return TrainedByTorch(config, images)
   tf.random.set_seed(config.seed)
-  # Before the first operation: it sets the number of threads.
-  ours = model.kind == 'ours'
-  workers = Workers(lambda _: config.train.batch_size if ours else 0)
-  if not ours:
+  if model.kind == 'tfb.Glow':
     flow = peers.tfb_glow(images, config.flow.levels, config.flow.depth)
     # It takes no batch whose size is left open.
     log_prob = tf.function(flow.log_prob, autograph=False)

@@ -27,10 +27,11 @@ def test_learned_noise_is_an_option(monkeypatch):
   pixels = np.random.default_rng(0).integers(0, 256, [8, 8, 8, 1], np.uint8)
   images = tf.random.stateless_uniform([8, 8, 8, 1], [0, 0]) - 0.5
   flow, alone = (
-    trained.build(
-      model, model.full_config(COMPARISON.protocol.conditions), images
+    trained.build(model, config, trained.start(model, config), images)
+    for model, config in (
+      (model, model.full_config(COMPARISON.protocol.conditions))
+      for model in (variational, TINY)
     )
-    for model in (variational, TINY)
   )
   assert flow.parameters > alone.parameters
   noise = densities[0].noise.trainable_variables
