@@ -40,16 +40,11 @@ def write_folder(folder):
 
 def stream(config, **values):
   """The iterator that a run with some `config.data` reads from."""
-  data = config.data.copy_and_resolve_references()
-  data.update(values)
+  config = config.copy_and_resolve_references()
+  config.data.update(values)
   return iter(
-    datasets.training_batches(
-      datasets.load(data),
-      seed=config.seed,
-      batch_size=config.train.batch_size,
-      num_bits=data.num_bits,
-      flip=data.flip,
-      crop=data.crop,
+    datasets.configured_batches(
+      config, datasets.load(config.data), config.train.batch_size
     )
   )
 

@@ -85,13 +85,10 @@ def _worker(path, batch_size, first_core):
   workers = Workers()
   dataset = datasets.load(config.data)
   batches = iter(
-    datasets.training_batches(
+    datasets.configured_batches(
+      config,
       dataset,
-      seed=config.seed,
-      batch_size=batch_size * workers.size,
-      num_bits=config.data.num_bits,
-      flip=config.data.flip,
-      crop=config.data.crop,
+      batch_size * workers.size,
       rank=workers.rank,
       size=workers.size,
     )

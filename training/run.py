@@ -136,13 +136,10 @@ class Run:
       `tf.data.Dataset`.
     """
     alone = batch_size is not None
-    return datasets.training_batches(
+    return datasets.configured_batches(
+      self.config,
       self.dataset,
-      seed=self.config.seed,
-      batch_size=batch_size if alone else self.global_batch(),
-      num_bits=self.config.data.num_bits,
-      flip=self.config.data.flip,
-      crop=self.config.data.crop,
+      batch_size if alone else self.global_batch(),
       first_position=int(self.examples),
       rank=0 if alone else self.workers.rank,
       size=1 if alone else self.workers.size,

@@ -48,7 +48,9 @@ def _measure(job):
   config.train.learning_rate = job.learning_rate
   workers = trained.start(job.model, config)
   dataset = images.load(config.data, conditions.evaluate)
-  first = next(_batches(dataset, config, config.train.init_images))
+  first = next(
+    iter(datasets.configured_batches(config, dataset, config.train.init_images))
+  )
   flow = trained.build(job.model, config, workers, first)
   held_out = dataset.test_images[: conditions.max_images or None]
 
@@ -83,22 +85,11 @@ def _measure(job):
   return result
 
 
-def _batches(dataset, config, batch_size):
-  return iter(
-    datasets.training_batches(
-      dataset,
-      seed=config.seed,
-      batch_size=batch_size,
-      num_bits=config.data.num_bits,
-      flip=config.data.flip,
-      crop=config.data.crop,
-    )
-  )
-
-
 def _train(flow, dataset, config, conditions, bits_per_dim):
   """Takes the steps; what of the result is about them."""
-  batches = _batches(dataset, config, conditions.batch_size)
+  batches = iter(
+    datasets.configured_batches(config, dataset, conditions.batch_size)
+  )
   rate = _rates(config.train, conditions)
   seconds, first_seconds, step_seconds = 0.0, 0.0, 0.0
   step = skipped = 0

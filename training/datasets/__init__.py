@@ -8,10 +8,10 @@ read together what one worker would read, each decoding its own share alone.
 
 from training import preflight
 from training.datasets import arrays, builtin, folder, prepared
-from training.datasets.batches import training_batches
+from training.datasets.batches import configured_batches, training_batches
 from training.datasets.dataset import Dataset
 
-__all__ = ['Dataset', 'load', 'training_batches']
+__all__ = ['Dataset', 'configured_batches', 'load', 'training_batches']
 
 _READERS = {
   'photos': builtin.photos,

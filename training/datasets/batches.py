@@ -8,7 +8,7 @@ from training.datasets.dataset import Dataset
 from training.datasets.randomness import CROP, FLIP, NOISE, uniform
 from training.errors import UserError
 
-__all__ = ['training_batches']
+__all__ = ['configured_batches', 'training_batches']
 
 
 def training_batches(
@@ -72,6 +72,34 @@ def training_batches(
     tf.data.Dataset.range(np.iinfo(np.int64).max)
     .map(batch, num_parallel_calls=1, deterministic=True)
     .prefetch(2)
+  )
+
+
+def configured_batches(
+  config, dataset: Dataset, batch_size: int, **position: int
+) -> tf.data.Dataset:
+  """`training_batches` as a configuration has them.
+
+  Args:
+    config: the whole configuration.
+    dataset: what to read.
+    batch_size: images of a step, over all workers.
+    **position: `first_position`, `rank` and `size`, as there.
+
+  Returns:
+    As `training_batches`.
+
+  Raises:
+    UserError: as `training_batches`.
+  """
+  return training_batches(
+    dataset,
+    seed=config.seed,
+    batch_size=batch_size,
+    num_bits=config.data.num_bits,
+    flip=config.data.flip,
+    crop=config.data.crop,
+    **position,
   )
 
 
