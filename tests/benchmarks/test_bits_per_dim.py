@@ -356,6 +356,10 @@ def test_the_command_line_tells_what_it_does_not_know(capsys):
     main(['--models', 'cinc', 'glows'])
   assert ended.value.code == 2
   assert "no model 'glows'" in capsys.readouterr().err
+  with pytest.raises(SystemExit) as ended:
+    main(['--pilot_seconds', '0'])
+  assert ended.value.code == 2
+  assert '--pilot_seconds is 0; it must be more' in capsys.readouterr().err
 
 
 def test_the_command_line_reports_without_training(tmp_path):

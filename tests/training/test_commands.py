@@ -158,6 +158,17 @@ def test_evaluate_and_sample(trained):
       ],
       'config.train.log_every is 0; it must be at least 1',
     ),
+    (
+      [
+        'train',
+        '--config',
+        processes.TINY,
+        '--workdir',
+        'WORKDIR',
+        '--config.train.learning_rate=0.0',
+      ],
+      'config.train.learning_rate is 0.0; it must be more than 0',
+    ),
     (['sample', '--workdir', 'WORKDIR'], 'holds no run'),
   ],
 )
