@@ -97,6 +97,7 @@ def write_saved_model(
     path,
     run.dataset.image_shape,
     run.config.data.num_bits,
+    noise=getattr(run.density, 'noise', None),
     directions=directions,
     card={
       'data': run.dataset.name,

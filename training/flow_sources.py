@@ -35,6 +35,7 @@ __all__ = [
 
 _FORMAT, _VERSION = 'tfp_cinc', 1
 _SIGNATURES = ('encode', 'decode', 'sample', 'log_prob_values')
+_NOISE = 'learned_noise'  # of models whose noise is learned
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ class FlowSource:
     move: a function of images that uniform noise made continuous, float32 [N,
       H, W, C], that returns them with learned noise in its place and the
       noise's log-density [N], see `FlowWithNoise`; None where the noise is
-      uniform, as it is of every SavedModel.
+      uniform.
     run: the `Run`, or None where it comes from a SavedModel.
   """
 
@@ -145,6 +146,7 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
     if directions.exists()
     else None,
     config=config,
+    move=_exported_move(model) if _NOISE in model.signatures else None,
   )
 
 
@@ -162,6 +164,16 @@ def _compiled_move(density):
   def move(values):
     with tfp_cinc.full_precision():
       return density.move(values)
+
+  return move
+
+
+def _exported_move(model):
+  """The same of a SavedModel."""
+
+  def move(values):
+    answer = model.signatures[_NOISE](values=values)
+    return answer['values'], answer['log_q']
 
   return move
 

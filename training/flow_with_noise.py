@@ -67,12 +67,7 @@ class FlowWithNoise(tf.Module):
     Returns:
       (f(x), log q), [N, H, W, C] and [N].
     """
-    places = (values + 0.5) * 2**self._num_bits
-    return self.noise.dequantize(
-      tfp_cinc.quantize(values, self._num_bits),
-      self._num_bits,
-      noise=places - tf.floor(places),
-    )
+    return self.noise.replace_uniform(values, self._num_bits)
 
 
 def build_density(config, flow):
@@ -87,8 +82,7 @@ def build_density(config, flow):
     'variational', a `FlowWithNoise` whose noise is uniform at the start.
 
   Raises:
-    UserError: if the word is unknown, or the noise's depth or channels are less
-      than 1.
+    UserError: if the word is unknown, or the noise's channels are less than 1.
   """
   train = config.train
   # Runs from before there was a choice have no such key.
@@ -101,14 +95,13 @@ def build_density(config, flow):
     )
   if kind == 'uniform':
     return flow
-  for key in ('noise_depth', 'noise_channels'):
-    if train[key] < 1:
-      raise UserError(
-        f'config.train.{key} is {train[key]}; it must be at least 1.'
-      )
+  if train.noise_channels < 1:
+    raise UserError(
+      f'config.train.noise_channels is {train.noise_channels}; it must be at '
+      'least 1.'
+    )
   noise = tfp_cinc.trainable_variational_dequantization(
     flow.event_shape,
-    depth=train.noise_depth,
     hidden_channels=train.noise_channels,
     seed=config.seed,
     dtype=flow.dtype,

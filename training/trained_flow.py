@@ -29,7 +29,7 @@ class TrainedFlow:
     latent_levels: int32 [H*W*C], the level of each number of a latent.
     directions: `tfp_cinc.latents.AttributeDirections`, or None.
     noise: 'uniform' or 'variational', the dequantization noise that its
-      bits/dim are of: the second is learned, and known of runs alone.
+      bits/dim are of: the second is learned.
     batch_size: how many images go through the flow at once.
     folder: where what is made of it goes: a run's own folder, else this one.
     not_finite: how many of all images that it has made have values that are not

@@ -9,13 +9,14 @@ import tf_keras
 import tfp_cinc
 
 tfd = tfp.distributions
-SHAPE = [4, 4, 1]
+SHAPE = [4, 3, 3]
 PIXELS = np.random.default_rng(0).integers(0, 256, [6, *SHAPE], np.uint8)
+SMOOTH = PIXELS // 64 + 100
 
 
-def build(**options):
+def build(shape=SHAPE, **options):
   return tfp_cinc.trainable_variational_dequantization(
-    SHAPE, depth=2, hidden_channels=8, seed=0, **options
+    shape, hidden_channels=8, seed=0, **options
   )
 
 
@@ -46,36 +47,70 @@ def test_noise_stays_within_the_bins(num_bits):
 def test_log_q_is_the_density_of_the_noise():
   """Against the dense Jacobian from e to u, in float64."""
   noise = moved(build(dtype=tf.float64))
-  e = tfd.Logistic(tf.zeros([], tf.float64), 1.0).sample(
-    [1, *SHAPE], seed=[3, 4]
-  )
+  uniform = np.random.default_rng(2).uniform(0.01, 0.99, [1, *SHAPE])
+  uniform = tf.constant(uniform)
   with tf.GradientTape() as tape:
-    tape.watch(e)
-    middle = tf.cast(tfp_cinc.dequantize(PIXELS[:1], noise=0.5), tf.float64)
-    kwargs = tfp_cinc.condition_on(noise.bijector, middle)
-    u = tf.sigmoid(noise.bijector.forward(e, **kwargs))
-  jacobian = np.reshape(tape.jacobian(u, e), [16, 16])
-  density = np.sum(tfd.Logistic(tf.zeros([], tf.float64), 1.0).log_prob(e))
-  expected = density - np.linalg.slogdet(jacobian)[1]
-  x, log_q = noise.dequantize(PIXELS[:1], seed=[3, 4])
-  np.testing.assert_allclose(x, middle + (u - 0.5) / 256, atol=1e-9)
+    tape.watch(uniform)
+    x, log_q = noise.dequantize(SMOOTH[:1], noise=uniform)
+  jacobian = 256 * np.reshape(tape.jacobian(x, uniform), [36, 36])
+  # Of the uniform numbers of density 1.
+  expected = -np.linalg.slogdet(jacobian)[1]
+  assert abs(expected) > 0.5
   np.testing.assert_allclose(log_q, [expected], atol=1e-9)
+  # Channels depend on those before, at the same pixel and beside it.
+  by_channel = np.abs(jacobian.reshape([12, 3, 12, 3])).max((0, 2))
+  np.testing.assert_array_equal(by_channel > 0, np.tri(3, dtype=bool))
+
+
+def test_the_noise_in_place_of_uniform_noise():
+  noise = moved(build())
+  u = np.random.default_rng(3).uniform(0.01, 0.99, PIXELS.shape)
+  values = tfp_cinc.dequantize(PIXELS, 5, noise=u)
+  expected = noise.dequantize(PIXELS, 5, noise=u)
+  for found, one in zip(
+    noise.replace_uniform(values, 5), expected, strict=True
+  ):
+    np.testing.assert_allclose(found, one, rtol=1e-3, atol=1e-4)
+  assert np.max(np.abs(expected[0] - values)) > 0.1 / 2**5
+
+
+def test_it_sees_a_step_of_one_grey_level():
+  noise = moved(build([8, 8, 3]))
+  flat = np.full([1, 8, 8, 3], 20, np.uint8)
+  step = flat.copy()
+  step[:, :, 4:] += 1
+
+  def places(images):
+    x, _ = noise.dequantize(images, noise=0.3)
+    return 256 * (x - tfp_cinc.dequantize(images, noise=0.3))
+
+  change = np.abs(places(step) - places(flat)).max((0, 1, 3))
+  assert np.min(change[3:5]) > 20 * np.max(change[[0, 7]])
+
+
+@pytest.mark.parametrize('batch_shape', [(), (2, 3)])
+def test_batch_shapes(batch_shape):
+  pixels = np.broadcast_to(PIXELS[0], [*batch_shape, *SHAPE])
+  x, log_q = moved(build()).dequantize(pixels, seed=1)
+  assert x.shape == [*batch_shape, *SHAPE]
+  assert log_q.shape == batch_shape
 
 
 def test_training_tightens_the_bound_and_never_passes_the_exact_value():
   """Pixels of independent normals, whose bins have exact probabilities."""
+  shape = [4, 4, 1]
   bits = 2  # wide bins: uniform noise is far from the density within them
   density = tfd.Independent(
-    tfd.Normal(tf.fill(SHAPE, -0.1), 0.06), reinterpreted_batch_ndims=3
+    tfd.Normal(tf.fill(shape, -0.1), 0.06), reinterpreted_batch_ndims=3
   )
   edges = np.arange(5) / 4 - 0.5
   exact = np.log(np.diff(tfd.Normal(np.float64(-0.1), 0.06).cdf(edges)))
   pixels = (
-    np.random.default_rng(1).integers(1, 3, [64, *SHAPE]).astype(np.uint8)
+    np.random.default_rng(1).integers(1, 3, [64, *shape]).astype(np.uint8)
   )
   exact = np.sum(np.take(exact, pixels), axis=(1, 2, 3)).mean()
   images = pixels * 64
-  noise = build(dtype=tf.float32)
+  noise = build(shape)
   variables = list(noise.trainable_variables)
   optimizer = tf_keras.optimizers.legacy.Adam(1e-2)
   volume = 16 * bits * np.log(2.0)
@@ -98,7 +133,13 @@ def test_training_tightens_the_bound_and_never_passes_the_exact_value():
 
 
 def test_bad_input():
-  with pytest.raises(ValueError, match='`depth` is 0'):
-    tfp_cinc.trainable_variational_dequantization(SHAPE, depth=0)
+  with pytest.raises(ValueError, match=r'`image_shape` is \[4, 4\]'):
+    build([4, 4])
+  with pytest.raises(ValueError, match="`network` is 'glowing'"):
+    build(network='glowing')
+  with pytest.raises(ValueError, match='`networks` is empty'):
+    tfp_cinc.VariationalDequantization([])
   with pytest.raises(ValueError, match='takes uint8 pixels'):
     build().dequantize(tf.zeros([2, *SHAPE]))
+  with pytest.raises(ValueError, match='this noise is for 3 channels'):
+    build().dequantize(PIXELS[..., :1])

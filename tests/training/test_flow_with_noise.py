@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import tfp_cinc
 from tests.training import tiny
+from tfp_cinc.saved_model.signatures import fixed_noise
 from training import evaluate, measure, steps, summaries
 from training.distributed import Workers
 from training.errors import UserError
@@ -68,7 +69,7 @@ def bits(density, images):
 
 def noise_away_from_its_start(dtype=tf.float32):
   noise = tfp_cinc.trainable_variational_dequantization(
-    SHAPE, depth=2, hidden_channels=8, seed=0, dtype=dtype
+    SHAPE, hidden_channels=8, seed=0, dtype=dtype
   )
   rng = np.random.default_rng(1)
   for variable in noise.trainable_variables:
@@ -153,14 +154,36 @@ def test_what_a_run_says_is_of_the_learned_noise(trained, capsys):
   np.testing.assert_allclose(sum(levels), np.mean(mean), atol=1e-5)
 
 
-def test_the_exported_flow_has_uniform_noise(trained):
+def test_the_exported_model_has_the_noise_too(trained):
   model = open_flow(f'{trained.folder}/saved_model')
-  assert model.noise == 'uniform'
+  assert model.noise == 'variational'
   np.testing.assert_allclose(
     model.bits_per_dim(trained.images, 2),
-    bits(trained.run.flow, trained.images),
+    bits(trained.run.density, trained.images),
     atol=1e-4,
   )
+  loaded = tf.saved_model.load(f'{trained.folder}/saved_model')
+  by_images = loaded.signatures['log_prob'](images=tf.constant(trained.images))
+  uniform = fixed_noise(trained.images.shape[1:])
+  values, log_q = trained.run.density.noise.dequantize(
+    trained.images, 2, noise=uniform
+  )
+  expected = trained.run.flow.log_prob(values) - log_q
+  np.testing.assert_allclose(by_images['log_prob'], expected, rtol=1e-4)
+  np.testing.assert_allclose(
+    by_images['bits_per_dim'],
+    tfp_cinc.bits_per_dim(expected, trained.images.shape[1:], 2),
+    atol=1e-4,
+  )
+  np.testing.assert_allclose(
+    tf.reduce_sum(by_images['bits_per_dim_by_level'], axis=-1),
+    by_images['bits_per_dim'],
+    atol=1e-5,
+  )
+  nothing = loaded.signatures['log_prob'](
+    images=tf.constant(trained.images[:0])
+  )
+  assert nothing['log_prob'].shape == [0]
 
 
 def test_a_resumed_run_is_the_one_that_was_never_ended(tmp_path):
@@ -211,7 +234,6 @@ def test_uniform_noise_is_the_flow_alone():
   ('overrides', 'message'),
   [
     ({'dequantization': 'variationel'}, "did you mean 'variational'"),
-    ({'noise_depth': 0}, 'config.train.noise_depth is 0'),
     ({'noise_channels': 0}, 'config.train.noise_channels is 0'),
   ],
 )

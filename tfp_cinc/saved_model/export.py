@@ -20,6 +20,7 @@ from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.latents import AttributeDirections, latent_levels
 from tfp_cinc.networks import ImageNetwork
 from tfp_cinc.saved_model.served_flow import describe, serve
+from tfp_cinc.variational_dequantization import VariationalDequantization
 from tfp_cinc.version import __version__
 
 __all__ = ['export_saved_model']
@@ -36,6 +37,7 @@ def export_saved_model(
   image_shape,
   num_bits: int = 8,
   *,
+  noise: VariationalDequantization | None = None,
   directions: AttributeDirections | None = None,
   card: Mapping | None = None,
   extra_files: Mapping | None = None,
@@ -47,9 +49,15 @@ def export_saved_model(
 
   - `log_prob`: `images` uint8 [N, H, W, C] -> `log_prob` [N], in nats of the
     continuous image, `bits_per_dim` [N], and `bits_per_dim_by_level` [N, L],
-    whose sum over the levels it is, with `fixed_noise`.
+    whose sum over the levels it is, with `fixed_noise`; where there is learned
+    `noise`, with that made of it, whose log-density is subtracted from
+    `log_prob` and from the part of level 0.
   - `log_prob_values`: `values` [N, H, W, C], images that are continuous already
-    -> the same.
+    -> the same, of the flow alone.
+  - `learned_noise`, where there is `noise`: `values` [N, H, W, C], continuous
+    by uniform noise -> `values`, with the learned noise in its place, and
+    `log_q` [N], its log-density in nats: of `log_prob_values` of these subtract
+    it.
   - `encode`: `images` uint8 [N, H, W, C] -> `latents` [N, D], D = H*W*C, of the
     middle of each pixel's bin.
   - `decode`: `latents` [N, D] -> `images` uint8 [N, H, W, C] and `values`, the
@@ -84,6 +92,8 @@ def export_saved_model(
     path: the folder to write. A SavedModel that is there is replaced.
     image_shape: [H, W, C].
     num_bits: the bits of a pixel that the flow was trained on.
+    noise: that the flow was trained with, where it was learned: without it the
+      densities of images are by uniform noise, lower ones.
     directions: of attributes in the latents of this flow.
     card: what to tell in the model card beside what the flow itself tells: the
       name and licence of the data, say. Values as JSON takes them.
@@ -109,6 +119,7 @@ def export_saved_model(
     'image_shape': image_shape,
     'num_bits': num_bits,
     'precision': precision,
+    'noise': 'uniform' if noise is None else 'learned',
     'attributes': [] if directions is None else list(directions.names),
   }
   _check_extras(own, card, extra_files)
@@ -122,7 +133,7 @@ def export_saved_model(
     os.chmod(temporary, 0o755)
     written = pathlib.Path(temporary, 'new')
     with _precision(precision), frozen_weights(flow):
-      module, signatures = serve(flow, num_bits, directions)
+      module, signatures = serve(flow, num_bits, directions, noise)
       functions = {name: s.function for name, s in signatures.items()}
       tf.saved_model.save(module, str(written), signatures=functions)
     own['signatures'] = {name: describe(s) for name, s in signatures.items()}

@@ -7,6 +7,7 @@ from tfp_cinc.latents import AttributeDirections
 from tfp_cinc.saved_model import image_files
 from tfp_cinc.saved_model.requirements import require_shape
 from tfp_cinc.saved_model.signatures import Signature, flow_signatures
+from tfp_cinc.variational_dequantization import VariationalDequantization
 
 __all__ = ['describe', 'serve']
 
@@ -17,6 +18,7 @@ def serve(
   flow: tfd.TransformedDistribution,
   num_bits: int,
   directions: AttributeDirections | None,
+  noise: VariationalDequantization | None = None,
 ) -> tuple[tf.Module, dict[str, Signature]]:
   """A module with the variables of a flow and its traced signatures.
 
@@ -24,6 +26,7 @@ def serve(
     flow: the distribution of images.
     num_bits: of a pixel.
     directions: None for no `manipulate`.
+    noise: None for no `learned_noise`.
 
   Returns:
     (the module, its signatures, whose functions are concrete).
@@ -31,6 +34,8 @@ def serve(
   module = tf.Module(name='flow')
   # The variables alone, not the flow: loading needs no class of ours.
   module.flow_variables = list(flow.variables)
+  if noise is not None:
+    module.noise_variables = list(noise.variables)
   names = []
   if directions is not None:
     names = list(directions.names)
@@ -39,7 +44,7 @@ def serve(
       tf.cast(directions.directions, flow.dtype), trainable=False
     )
   table = flow_signatures(
-    flow, num_bits, names, module.directions if names else None
+    flow, num_bits, names, module.directions if names else None, noise
   )
   image_shape = flow.event_shape.as_list()
   signatures = {}

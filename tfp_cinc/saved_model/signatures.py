@@ -1,5 +1,6 @@
 """The signatures of an exported flow."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from tfp_cinc import latents as latents_lib
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.latents.interpolation import METHODS
 from tfp_cinc.saved_model.requirements import require
+from tfp_cinc.variational_dequantization import VariationalDequantization
 
 __all__ = ['Signature', 'fixed_noise', 'flow_signatures']
 
@@ -50,10 +52,11 @@ def flow_signatures(
   num_bits: int,
   attributes: list[str],
   directions: tf.Variable | None,
+  noise: VariationalDequantization | None = None,
 ) -> dict[str, Signature]:
   """What a flow over images can be asked, as `export_saved_model` tells it.
 
-  The three functions that go through the flow are traced once each; all
+  The functions that go through the flow or the noise are traced once each; all
   signatures call them.
 
   Args:
@@ -61,6 +64,8 @@ def flow_signatures(
     num_bits: of a pixel.
     attributes: names of the A attributes.
     directions: [A, D], the direction of each; None for no `manipulate`.
+    noise: that the flow was trained with, where it was learned; None for no
+      `learned_noise`.
 
   Returns:
     name -> `Signature`.
@@ -77,14 +82,19 @@ def flow_signatures(
       empty = tf.cast(tf.equal(number, 0), tf.int32)
       x = tf.pad(x, [[0, empty], *[[0, 0]] * len(event_shape)])
       x = tf.ensure_shape(x, [None, *event_shape])
-      return tf.nest.map_structure(lambda y: y[:number], function(flow, x))
+      return tf.nest.map_structure(lambda y: y[:number], function(x))
 
     spec = tf.TensorSpec([None, *event_shape], dtype)
     return tf.function(call, input_signature=[spec], autograph=False)
 
-  log_prob_by_level = traced(latents_lib.log_prob_by_level, *shape)
-  to_latents = traced(latents_lib.encode, *shape)
-  to_values = traced(latents_lib.decode, size)
+  def of_flow(function):
+    return functools.partial(function, flow)
+
+  log_prob_by_level = traced(of_flow(latents_lib.log_prob_by_level), *shape)
+  to_latents = traced(of_flow(latents_lib.encode), *shape)
+  to_values = traced(of_flow(latents_lib.decode), size)
+  if noise is not None:
+    moved = traced(lambda x: noise.replace_uniform(x, num_bits), *shape)
 
   def continuous(images, noise):
     return tf.cast(dequantize(images, num_bits, noise=noise), dtype)
@@ -95,10 +105,23 @@ def flow_signatures(
     return {'images': tf.reshape(quantize(values, num_bits), rows)}
 
   def log_prob(images):
-    return log_prob_values(continuous(images, fixed_noise(shape)))
+    values = continuous(images, fixed_noise(shape))
+    return densities(values) if noise is None else densities(*moved(values))
 
   def log_prob_values(values):
+    return densities(values)
+
+  def learned_noise(values):
+    values, log_q = moved(values)
+    return {'values': values, 'log_q': log_q}
+
+  def densities(values, log_q=None):
     log_prob, by_level = log_prob_by_level(values)
+    if log_q is not None:
+      # The cost of the noise counts to level 0, where single pixels are.
+      log_prob -= log_q
+      first, others = tf.split(by_level, [1, -1], axis=-1)
+      by_level = tf.concat([first - log_q[:, tf.newaxis], others], axis=-1)
     return {
       'log_prob': log_prob,
       'bits_per_dim': bits_per_dim(log_prob, shape, num_bits),
@@ -171,6 +194,7 @@ def flow_signatures(
   table = {
     'log_prob': Signature({'images': images}, log_prob),
     'log_prob_values': Signature({'values': values}, log_prob_values),
+    'learned_noise': Signature({'values': values}, learned_noise),
     'encode': Signature({'images': images}, encode),
     'decode': Signature({'latents': (dtype, ['N', size])}, decode),
     'sample': Signature(
@@ -196,4 +220,6 @@ def flow_signatures(
   }
   if directions is None:
     del table['manipulate']
+  if noise is None:
+    del table['learned_noise']
   return table

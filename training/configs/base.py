@@ -76,11 +76,10 @@ def get_base_config() -> ml_collections.ConfigDict:
   train.warmup_epochs = 0.0  # in place of warmup_steps, where it is not 0
   train.clip_norm = 1.0  # of the gradient; 0: no clipping
   train.ema_decay = 0.999  # of the weights' moving average; 0: none
-  # 'uniform', or 'variational': noise within the pixels' bins is learned, by a
-  # flow of so many couplings, whose networks have so many channels.
+  # 'uniform', or 'variational': noise within the pixels' bins is learned, by
+  # networks of so many channels.
   train.dequantization = 'uniform'
-  train.noise_depth = 2
-  train.noise_channels = 32
+  train.noise_channels = 16
   train.compress_gradients = False  # send them between workers as float16
   train.init_images = 256  # for the data-dependent initialization
   train.max_skipped = 10  # steps in a row that are not finite, before it ends

@@ -19,6 +19,7 @@ def get_config():
   config.flow.coupling = 'quad'
   config.flow.hidden_channels = 64
   config.train.optimizer = 'adam'
+  config.train.dequantization = 'uniform'
   config.train.learning_rate = 3e-3
   config.train.num_steps = 1200
   return config

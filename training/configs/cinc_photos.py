@@ -14,6 +14,7 @@ def get_config():
   config = get_photos_config('cinc')
   config.flow.network_dtype = 'auto'
   config.train.optimizer = 'muon'
+  config.train.dequantization = 'variational'
   config.train.learning_rate = 8e-3
   config.train.num_steps = 2200  # it takes them faster than the others
   return config
