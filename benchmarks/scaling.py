@@ -17,8 +17,8 @@ import time
 
 from benchmarks import report
 
-ROUNDS = 6
-IMAGES = 768  # of a worker and run, after two steps to begin with
+ROUNDS = 5
+IMAGES = 512  # of a worker and run, after two steps to begin with
 # Of a worker: those that go through the flow at once, and those of a step, at
 # the end of which workers wait for each other.
 PART, BATCH_SIZES = 64, (64, 256)

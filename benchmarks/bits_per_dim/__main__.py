@@ -8,7 +8,7 @@ import sys
 
 from training.errors import UserError
 
-_OUT = 'runs/bits_per_dim'
+_OUT = 'benchmarks/records'
 _PAGE = 'docs/results.md'
 
 

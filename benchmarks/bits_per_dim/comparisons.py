@@ -52,9 +52,7 @@ QUAD = _ours(
   flow__coupling='quad',
 )
 EMERGING = _ours('Emerging', 'emerging_photos')
-EMERGING_64 = _ours(
-  'Emerging, 64 channels', 'emerging_photos', flow__hidden_channels=64
-)
+EMERGING_AUTO = _ours('Emerging, networks in bfloat16', 'emerging_photos')
 
 _COUPLING_BY_LAYER = tuple(
   _ours(f'{title} + {coupling}', config, flow__coupling=coupling, **layers)
@@ -85,14 +83,14 @@ def _sampled():
     for model in (
       _ours('Glow', 'glow_photos'),
       EMERGING,
-      EMERGING_64,
+      EMERGING_AUTO,
       CINC_PAPER,
       QUAD,
       CINC,
     ):
-      # In the default precision, which is float32.
-      options = {**model.options, 'flow.network_dtype': None}
-      model = dataclasses.replace(model, options=options)
+      if model is not EMERGING_AUTO:
+        options = {**model.options, 'flow.network_dtype': None}
+        model = dataclasses.replace(model, options=options)
       yield _at_depth(model, depth)
       if model.name != 'Glow':
         slow = dataclasses.replace(model, name=f'{model.name}, per pixel')
@@ -182,7 +180,8 @@ COMPARISONS = {
     'The time to draw 100 images',
     'Figure 7 of the CInC draft. Each flow with its own inverse, and with the '
     'inverses of its causal convolutions by a compiled loop over the pixels of '
-    'all images on all cores; in float32, with initial weights.',
+    'all images on all cores; in float32 but for two rows, with initial '
+    'weights, within `frozen_weights`.',
     tuple(_sampled()),
     Protocol(Conditions(samples=100)),
     ('sampling',),

@@ -153,10 +153,10 @@ def _rates(config, conditions):
 
 def _sampling_seconds(flow, number):
   """The median seconds to draw images, once it is compiled and warm."""
-  sample = flow.sampler(number)
   times = []
-  for _ in range(2 + _SAMPLE_ROUNDS):
-    started = time.perf_counter()
-    sample()
-    times.append(time.perf_counter() - started)
+  with flow.sampling(number) as sample:
+    for _ in range(2 + _SAMPLE_ROUNDS):
+      started = time.perf_counter()
+      sample()
+      times.append(time.perf_counter() - started)
   return statistics.median(times[2:])

@@ -131,6 +131,8 @@ class Model:
       if conditions.trains
       else {'init_images', 'deterministic'}
     )
+    if train['dequantization'] == 'uniform':
+      used -= {'noise_channels'}
     config['train'] = {key: train[key] for key in used}
     found = {'kind': self.kind, 'solver': self.solver, 'config': config}
     if self.kind == 'ours':

@@ -7,7 +7,6 @@ or gradient is not finite changes nothing.
 
 import contextlib
 import os
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -142,15 +141,22 @@ class TrainedByTensorFlow:
     with self._average.applied():
       yield self._log_prob
 
-  def sampler(self, number: int) -> Callable[[], np.ndarray]:
-    """A compiled function that draws images."""
-    context = contextlib.nullcontext()
+  @contextlib.contextmanager
+  def sampling(self, number: int):
+    """Within it weights are frozen; gives the sampler.
+
+    Args:
+      number: of images to draw at each call.
+
+    Yields:
+      A compiled function without arguments that returns images.
+    """
+    solver = contextlib.nullcontext()
     if self._solver == 'per_pixel':
-      context = per_pixel.solving_per_pixel()
+      solver = per_pixel.solving_per_pixel()
     sample = tf.function(lambda: self._flow.sample(number), autograph=False)
-    with context:
-      sample()
-    return lambda: sample().numpy()
+    with solver, tfp_cinc.frozen_weights(self._flow):
+      yield lambda: sample().numpy()
 
 
 class TrainedByTorch:
@@ -220,15 +226,16 @@ class TrainedByTorch:
     finally:
       self._assign(kept)
 
-  def sampler(self, number: int) -> Callable[[], np.ndarray]:
-    """As `TrainedByTensorFlow.sampler`, in bfloat16."""
+  @contextlib.contextmanager
+  def sampling(self, number: int):
+    """As `TrainedByTensorFlow.sampling`, in bfloat16."""
     torch = self._torch
 
     def sample():
       with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
         return self._flow.sample(number)[0].numpy()
 
-    return sample
+    yield sample
 
   def _assign(self, values):
     with self._torch.no_grad():

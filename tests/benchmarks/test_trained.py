@@ -51,4 +51,5 @@ def test_learned_noise_is_an_option(monkeypatch):
     assert np.any(variable != value), variable.name
   assert np.all(np.isfinite(after))
   assert np.all(after != before)
-  assert flow.sampler(2)().shape == (2, 8, 8, 1)
+  with flow.sampling(2) as sample:
+    assert sample().shape == (2, 8, 8, 1)
