@@ -3,7 +3,8 @@
   make train CONFIG=cinc_photos
 
 or `make train`: the default flow, the CInC paper's 3x3 convolution behind a 1x1
-one, at a size for 5 minutes on 2 CPU cores.
+one, by Muon and with learned noise within the pixels' bins, at a size for 5
+minutes on 2 CPU cores.
 """
 
 from training.configs.base import get_photos_config
@@ -16,5 +17,5 @@ def get_config():
   config.train.optimizer = 'muon'
   config.train.dequantization = 'variational'
   config.train.learning_rate = 8e-3
-  config.train.num_steps = 2200  # it takes them faster than the others
+  config.train.num_steps = 1600  # it takes them faster than the others
   return config
