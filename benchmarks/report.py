@@ -14,7 +14,8 @@ def machine() -> str:
   cores = len(os.sched_getaffinity(0))
   with open('/proc/cpuinfo') as file:
     flags = file.read()
-  vectors = [name for name in ('avx2', 'avx512f', 'amx_bf16') if name in flags]
+  telling = ('avx2', 'avx512f', 'avx512_bf16', 'amx_bf16')
+  vectors = [name for name in telling if name in flags]
   return (
     f'{cores} CPU cores ({", ".join(vectors)}), {platform.machine()}, '
     f'{platform.system()}'

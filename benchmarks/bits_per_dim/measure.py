@@ -46,7 +46,7 @@ def _measure(job):
   config = job.model.full_config(conditions)
   config.seed = job.seed
   config.train.learning_rate = job.learning_rate
-  workers = trained.start(job.model, config)
+  workers = trained.start(job.model, config, conditions.samples)
   dataset = images.load(config.data, conditions.evaluate)
   first = next(
     iter(datasets.configured_batches(config, dataset, config.train.init_images))

@@ -144,11 +144,12 @@ def section(
     figures: the folder of figures, beside the page.
 
   Returns:
-    Markdown; None where there is no run yet.
+    Markdown; None where there is no run yet, or of one model alone with which
+    there is nothing to compare.
   """
   found = rows(comparison, records)
   done = [r for r in map(records.find, comparison.runs(records)) if r]
-  if not done:
+  if not done or len(found) < min(2, len(comparison.models)):
     return None
   total = len(comparison.models) * comparison.protocol.seeds
   parts = [

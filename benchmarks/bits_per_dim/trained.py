@@ -23,17 +23,19 @@ from training.optimization import build_optimizer
 __all__ = ['TrainedByTensorFlow', 'TrainedByTorch', 'build', 'start']
 
 
-def start(model, config) -> Workers:
+def start(model, config, samples: int = 0) -> Workers:
   """Shares out the cores: before TensorFlow's first operation, or not at all.
 
   Args:
     model: `Model`.
     config: its whole configuration.
+    samples: how many images will be drawn, timed. They are drawn together, each
+      operation on all cores, which are not shared out then.
 
   Returns:
-    The one worker, which cuts the images of ours into parts, as in a run.
+    The one worker, which else cuts the images of ours into parts, as in a run.
   """
-  if model.kind == 'ours':
+  if model.kind == 'ours' and not samples:
     return Workers(lambda _: config.train.batch_size)
   return Workers()
 
