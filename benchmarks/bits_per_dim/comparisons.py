@@ -111,8 +111,8 @@ COMPARISONS = {
     "then with the default flow's scale, optimizer and noise; TFP's Glow with "
     "its default networks of 400 channels, and normflows' Glow with networks "
     'as wide as those of ours, both by Adam and with uniform noise. The pilots '
-    "are at rates of 1e-2, 3e-3 and 1e-3, those of TFP's Glow at 1e-3, 3e-4 and "
-    '1e-4: it goes to NaN at higher ones.',
+    "are at rates of 1e-2, 3e-3 and 1e-3, those of TFP's Glow at 1e-3, 3e-4 "
+    'and 1e-4: it goes to NaN at higher ones.',
     (CINC, GLOW, NORMFLOWS_GLOW, TFB_GLOW, GLOW_LIKE_CINC),
     _SECONDS,
     ('models', 'short runs'),
@@ -184,9 +184,9 @@ COMPARISONS = {
     'The time to draw 100 images',
     'Figure 7 of the CInC draft. Each flow with its own inverse, and with the '
     'inverses of its causal convolutions by a compiled loop over the pixels of '
-    'all images on all cores; in float32, but for networks in '
-    'bfloat16, as the default configuration has them; with initial weights, '
-    'within `frozen_weights`.',
+    'all images on all cores; in float32, but for networks in bfloat16, as the '
+    'default configuration has them; with initial weights, within '
+    '`frozen_weights`.',
     tuple(_sampled()),
     Protocol(Conditions(samples=100)),
     ('sampling',),

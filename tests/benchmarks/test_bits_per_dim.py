@@ -186,6 +186,15 @@ def test_the_page_comes_from_the_records(story, tmp_path):
   assert page_text.endswith('A remark.\n')
 
 
+def test_one_model_of_two_is_no_comparison(story, tmp_path):
+  options = {**TINY.options, 'flow.depth': 2}
+  other = dataclasses.replace(TINY, name='other', options=options)
+  two = dataclasses.replace(COMPARISON, models=(TINY, other))
+  assert page.rows(two, story.records)
+  assert page.section('two', two, story.records, 'again', tmp_path) is None
+  assert not [*tmp_path.iterdir()]
+
+
 def test_differences_are_between_runs_of_one_seed(tmp_path):
   records, models = Records(str(tmp_path)), []
   # The bits/dim of seeds differ by far more than the two models do.

@@ -53,3 +53,15 @@ def test_learned_noise_is_an_option(monkeypatch):
   assert np.all(after != before)
   with flow.sampling(2) as sample:
     assert sample().shape == (2, 8, 8, 1)
+
+
+def test_timed_samples_have_all_cores_to_each_operation(monkeypatch):
+  asked = []
+  monkeypatch.setattr(
+    trained, 'Workers', lambda images=None: asked.append(images)
+  )
+  config = TINY.full_config(COMPARISON.protocol.conditions)
+  trained.start(TINY, config)
+  trained.start(TINY, config, samples=2)
+  assert asked[0](1) == config.train.batch_size
+  assert asked[1] is None
