@@ -45,6 +45,11 @@ def frozen_weights(flow: tfd.TransformedDistribution, condition=None):
       with tf.init_scope():
         kwargs = {} if condition is None else condition_on(flow, condition)
         latents = tf.zeros([1, *flow.event_shape], flow.dtype)
+        if condition is not None:
+          # One for all images is of rank 1; others are of as many images.
+          condition = tf.convert_to_tensor(condition)
+          number = condition.shape[0] if condition.shape.rank > 1 else 1
+          latents = tf.repeat(latents, number, axis=0)
         flow.bijector.forward(latents, **kwargs)
       yield
     finally:

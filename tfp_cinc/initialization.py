@@ -44,6 +44,8 @@ def initialize_from_data(
       f'`images` have shape {images.shape}; the flow takes '
       f'{[None, *event_shape.as_list()]}.'
     )
+  if not images.shape[0]:
+    raise ValueError('`images` are none; layers are set from some, say 256.')
   if not bool(tf.reduce_all(tf.math.is_finite(images))):
     raise ValueError('`images` have values that are not finite.')
   least, most = float(tf.reduce_min(images)), float(tf.reduce_max(images))

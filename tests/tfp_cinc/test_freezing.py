@@ -3,8 +3,11 @@ import collections
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 import tfp_cinc
+
+tfb, tfd = tfp.bijectors, tfp.distributions
 
 
 def make_flow(**options):
@@ -59,6 +62,37 @@ def test_frozen_weights_give_the_same_without_inverting_matrices():
   assert len(flow.variables) == number
 
 
+def test_weights_are_frozen_again_and_eager_calls_come_between():
+  flow = make_flow()
+  latents = flow.distribution.sample(3, seed=[0, 0])
+  images = flow.bijector.forward(tf.identity(latents))
+  log_prob = flow.log_prob(tf.identity(images))
+  for number in (3, 2):
+    with tfp_cinc.frozen_weights(flow):
+      # Traced anew each time, and what it keeps is added to in between.
+      for _ in range(2):
+        decode = tf.function(lambda z: flow.bijector.forward(z))
+        np.testing.assert_allclose(
+          decode(latents[:number]), images[:number], atol=3e-5
+        )
+        np.testing.assert_allclose(
+          flow.log_prob(tf.identity(images)), log_prob, rtol=1e-5
+        )
+
+
+def test_a_part_that_keeps_more_than_its_peers():
+  layers = [tfp_cinc.trainable_cinc_conv2d(2, seed=seed) for seed in range(3)]
+  chain = tfp_cinc.ReversibleChain(layers)
+  base = tfd.Sample(tfd.Normal(0.0, 1.0), [4, 4, 2])
+  flow = tfd.TransformedDistribution(base, tfb.Invert(chain))
+  latents = flow.distribution.sample(2, seed=[0, 0])
+  expected = tf.function(lambda z: chain.inverse(z))(latents)
+  with tfp_cinc.frozen_weights(flow):
+    layers[1].inverse(tf.ones([1, 6, 6, 2]))  # matrices of another size too
+    found = tf.function(lambda z: chain.inverse(z))(latents)
+  np.testing.assert_allclose(found, expected, atol=3e-5)
+
+
 def test_frozen_weights_are_thawed_after_an_error():
   flow = make_flow()
   number = len(flow.variables)
@@ -95,6 +129,7 @@ def test_a_conditional_flow_is_frozen_with_any_condition():
   kwargs = tfp_cinc.condition_on(flow, condition)
   latents = flow.distribution.sample(1, seed=[0, 0])
   images = flow.bijector.forward(latents, **kwargs)
-  with tfp_cinc.frozen_weights(flow, tf.zeros([2])):
-    found = flow.bijector.forward(tf.identity(latents), **kwargs)
-  np.testing.assert_allclose(found, images, atol=3e-5)
+  for any_condition in (tf.zeros([2]), tf.zeros([3, 2])):
+    with tfp_cinc.frozen_weights(flow, any_condition):
+      found = flow.bijector.forward(tf.identity(latents), **kwargs)
+    np.testing.assert_allclose(found, images, atol=3e-5)

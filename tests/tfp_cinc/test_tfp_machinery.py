@@ -1,6 +1,7 @@
 """Our layers within TFP's machinery: VI, MCMC and joint distributions."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
@@ -198,3 +199,65 @@ def test_the_default_space_of_a_joint_distribution_is_the_flows_latents():
     return float(tf.sqrt(tf.reduce_mean((image - seen) ** 2)))
 
   assert distance(states[0][-1, 0]) < 0.5 * distance(first[0][0])
+
+
+@pytest.mark.parametrize(
+  'layer',
+  [
+    tfp_cinc.trainable_cinc_conv2d(2, 2, corner='plu'),
+    tfp_cinc.trainable_one_by_one_conv2d(2),
+    tfp_cinc.trainable_periodic_conv2d(2),
+    tfp_cinc.trainable_act_norm(2),
+    tfp_cinc.ReversibleChain([tfp_cinc.trainable_one_by_one_conv2d(2)]),
+  ],
+  ids=lambda layer: layer.name,
+)
+def test_log_dets_follow_the_weights_in_an_eager_loop(layer):
+  """Over one tensor, whose log-det TFP would keep."""
+  base = tfd.Sample(tfd.Normal(0.0, 1.0), [4, 4, 2])
+  flow = tfd.TransformedDistribution(base, tfb.Invert(layer))
+  x = tf.random.stateless_normal([3, 4, 4, 2], [0, 0])
+  for _ in range(3):
+    with tf.GradientTape(persistent=True) as tape:
+      found = flow.log_prob(x)
+      expected = flow.log_prob(tf.identity(x))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    for mine, right in zip(
+      tape.gradient(found, flow.trainable_variables),
+      tape.gradient(expected, flow.trainable_variables),
+      strict=True,
+    ):
+      assert mine is not None
+      np.testing.assert_allclose(mine, right, rtol=1e-4, atol=1e-4)
+    for variable in flow.trainable_variables:
+      variable.assign(0.9 * variable)
+
+
+def test_a_map_that_is_not_affine_has_no_mean():
+  flow = models.multiscale_flow(
+    [4, 4, 2],
+    layers='one_by_one',
+    coupling='additive',
+    split_prior=False,
+    levels=1,
+    depth=1,
+    hidden_channels=4,
+  )
+  with pytest.raises(NotImplementedError):
+    flow.mean()
+
+
+def test_full_precision_takes_nothing_from_before():
+  flow = models.glow(
+    [4, 4, 2], levels=1, depth=2, hidden_channels=8, network_dtype='bfloat16'
+  )
+  for i, variable in enumerate(flow.trainable_variables):
+    noise = tf.random.stateless_normal(variable.shape, [0, i])
+    variable.assign_add(0.1 * noise)
+  images = flow.sample(2, seed=[0, 0])
+  before = flow.log_prob(images)
+  with tfp_cinc.full_precision():
+    found = flow.log_prob(images)
+    expected = flow.log_prob(tf.identity(images))
+  np.testing.assert_array_equal(found, expected)
+  assert np.any(np.not_equal(found, before))

@@ -98,7 +98,6 @@ class BlockCoupling(OnePassBijector):
       self._scale_function = scale_function
       super().__init__(
         forward_min_event_ndims=3,
-        is_constant_jacobian=function == 'additive',
         dtype=dtype,
         validate_args=validate_args,
         parameters=parameters,

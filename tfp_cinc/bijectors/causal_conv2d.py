@@ -69,6 +69,13 @@ class CausalConv2D(ConstantJacobianBijector):
       self._taps = convert(taps, dtype=dtype, name='taps')
       self._corner = corner
       self._bias = convert(bias, dtype=dtype, name='bias')
+      if bias is not None and not self._bias.shape.is_compatible_with(
+        [corner.size]
+      ):
+        raise ValueError(
+          f'`bias` has shape {self._bias.shape}; with a kernel of '
+          f'{corner.size} channels it must be [{corner.size}].'
+        )
       self._padding = padding
       self._dilation = dilation
       self._solve_dtype = (

@@ -36,7 +36,7 @@ class OnePassBijector(tfb.Bijector):
   log-dets summed over `forward_min_event_ndims` dimensions.
   """
 
-  _cache = tfp_compat.BijectorCacheWithGreedyAttrs(
+  _cache = tfp_compat.OnePassCache(
     forward_name='_forward_with_attributes',
     inverse_name='_inverse_with_attributes',
   )
@@ -133,6 +133,7 @@ def value_and_log_det(bijector: tfb.Bijector, x, invert: bool, **kwargs):
   """
   ndims = bijector.forward_min_event_ndims
   if isinstance(bijector, OnePassBijector) and ndims in (1, 3):
+    x = bijector._validated(x)
     if invert:
       y, log_det = bijector._inverse_and_log_det(x, **kwargs)
     else:

@@ -9,6 +9,7 @@ from tfp_cinc.bijectors.one_pass import OnePassBijector, sources
 from tfp_cinc.bijectors.traced_steps import TracedSteps
 from tfp_cinc.internal import switches
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.functional import unwrapped
 
 __all__ = ['MEMORY', 'ReversibleChain']
 
@@ -172,6 +173,7 @@ class ReversibleChain(OnePassBijector):
   def _forward_and_forget(self, x, kwargs):
     """`_run` with a gradient that recomputes activations from the output."""
     conditions = tf.nest.flatten(kwargs)
+    state = switches.state()
 
     @tf.custom_gradient
     def run(x, *conditions):
@@ -182,16 +184,17 @@ class ReversibleChain(OnePassBijector):
       log_det = tf.broadcast_to(log_det, tf.shape(y)[:-3])
 
       def gradient(dy, dlog_det, variables=()):
-        _, dx, found = self._pull_back(y, dy, dlog_det, own)
+        with switches.restored(state):
+          _, dx, found = self._pull_back(y, dy, dlog_det, own)
         split = len(conditions)
         by_variable = {
-          id(variable): gradient
+          id(unwrapped(variable)): gradient
           for variable, gradient in zip(
             self.trainable_variables, found[split:], strict=True
           )
         }
         return (dx, *found[:split]), [
-          by_variable.get(id(variable)) for variable in variables
+          by_variable.get(id(unwrapped(variable))) for variable in variables
         ]
 
       return (y, log_det), gradient

@@ -59,6 +59,7 @@ class TracedSteps:
       return self.run(bijector, x, False, kwargs)
     template, _ = self._template(bijector)
     conditions = tf.nest.flatten(kwargs)
+    state = switches.state()
 
     @tf.custom_gradient
     def run(x, *inputs):
@@ -66,8 +67,9 @@ class TracedSteps:
       values = list(inputs[len(conditions) :])
 
       def gradient(dy, dlog_det):
-        backward = self._function(pull_back_at, template)
-        dx, found = backward(values, x, dy, dlog_det, own)
+        with switches.restored(state):
+          backward = self._function(pull_back_at, template)
+          dx, found = backward(values, x, dy, dlog_det, own)
         of_conditions = found[: len(conditions)]
         of_variables = iter(found[len(conditions) :])
         return (
@@ -86,7 +88,7 @@ class TracedSteps:
     if not _is_function_of(variables):
       return body(bijector, *args)
     template, is_alone = self._template(bijector)
-    if is_alone:
+    if is_alone or not _are_alike_now(bijector, template):
       return body(bijector, *args)
     values = list(map(tf.convert_to_tensor, variables))
     return self._function(body, template)(values, *args)
@@ -107,7 +109,11 @@ class TracedSteps:
   def _function(self, body, template):
     """`body(template, *args)` as a function of (values of Variables, *args)."""
     key = body, id(template), switches.state()
-    if key not in self._functions:
+    variables, function = self._functions.get(key, (None, None))
+    # Within `frozen_weights` there are more of them, others at each time.
+    if variables is None or (
+      switches.frozen.is_on and not _are_same(variables, template.variables)
+    ):
       variables = list(template.variables)
 
       def call(values, *args):
@@ -116,10 +122,11 @@ class TracedSteps:
         _check_captures(template)
         return result
 
-      self._functions[key] = tf.function(
+      function = tf.function(
         call, autograph=False, experimental_attributes={'_noinline': True}
       )
-    return self._functions[key]
+      self._functions[key] = variables, function
+    return function
 
 
 def _is_function_of(variables):
@@ -127,6 +134,18 @@ def _is_function_of(variables):
   return bool(
     not tf.executing_eagerly() and variables and is_readable(variables)
   )
+
+
+def _are_alike_now(bijector, template):
+  """Whether both have kept the same of their weights, where they keep any."""
+  return not switches.frozen.is_on or (
+    [v.shape for v in bijector.variables]
+    == [v.shape for v in template.variables]
+  )
+
+
+def _are_same(variables, others):
+  return [*map(id, variables)] == [*map(id, others)]
 
 
 def _forward(bijector, x, kwargs):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-__all__ = ['is_readable', 'reading', 'source', 'structure']
+__all__ = ['is_readable', 'reading', 'source', 'structure', 'unwrapped']
 
 _state = threading.local()
 
@@ -25,12 +25,13 @@ def reading(variables, values):
   """
   before = getattr(_state, 'values', {})
   _state.values = {**before}
-  for variable, value in zip(variables, values, strict=True):
-    # Mixed-precision Keras layers wrap their Variables.
-    variable = getattr(variable, '_variable', variable)
+  for variable, value in zip(map(unwrapped, variables), values, strict=True):
     _state.values[id(variable)] = value
     if '_read_variable_op' not in vars(variable):
       variable._read_variable_op = functools.partial(_read, variable)
+      # What `tf.gather` and `tf.gather_nd` look for.
+      variable.sparse_read = functools.partial(_gather, variable)
+      variable.gather_nd = functools.partial(_gather_nd, variable)
   try:
     yield
   finally:
@@ -45,20 +46,40 @@ def _read(variable, no_copy=False):
   return value
 
 
+def _gather(variable, indices, name=None):
+  """In the place of `sparse_read`: some rows of a Variable."""
+  value = source(variable)
+  if value is variable:
+    return type(variable).sparse_read(variable, indices, name)
+  return tf.gather(value, indices, name=name)
+
+
+def _gather_nd(variable, indices, name=None):
+  value = source(variable)
+  if value is variable:
+    return type(variable).gather_nd(variable, indices, name)
+  return tf.gather_nd(value, indices, name=name)
+
+
+def unwrapped(variable):
+  """The Variable itself, which mixed-precision Keras layers wrap."""
+  return getattr(variable, '_variable', variable)
+
+
 def is_readable(variables) -> bool:
   """Whether `reading` can take the place of all these Variables.
 
   It cannot for those of `tf.distribute`, which are several in one.
   """
   return all(
-    hasattr(type(getattr(v, '_variable', v)), '_read_variable_op')
-    for v in variables
+    hasattr(type(unwrapped(v)), '_read_variable_op') for v in variables
   )
 
 
 def source(variable):
   """What a tape knows a Variable by: the tensor it reads as, or itself."""
-  return getattr(_state, 'values', {}).get(id(variable), variable)
+  values = getattr(_state, 'values', {})
+  return values.get(id(unwrapped(variable)), variable)
 
 
 def structure(bijector):

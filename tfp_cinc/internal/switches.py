@@ -9,6 +9,7 @@ __all__ = [
   'full_precision',
   'initializing',
   'native_gradients',
+  'restored',
   'state',
 ]
 
@@ -46,15 +47,35 @@ frozen = Switch()
 initializing = Switch()
 
 
+_ALL = (
+  native_gradients,
+  full_precision,
+  bfloat16_networks,
+  frozen,
+  initializing,
+)
+
+
 def state() -> tuple[bool, ...]:
-  """What a traced function depends on beside its arguments."""
-  return tuple(
-    switch.is_on
-    for switch in (
-      native_gradients,
-      full_precision,
-      bfloat16_networks,
-      frozen,
-      initializing,
-    )
-  )
+  """What a computation depends on beside its arguments."""
+  return tuple(switch.is_on for switch in _ALL)
+
+
+@contextlib.contextmanager
+def restored(values: tuple[bool, ...]):
+  """A context in which this thread's switches are as `state` found them.
+
+  Args:
+    values: of an earlier call of `state`.
+  """
+  before = state()
+  _set(values)
+  try:
+    yield
+  finally:
+    _set(before)
+
+
+def _set(values):
+  for switch, value in zip(_ALL, values, strict=True):
+    switch.is_on = value

@@ -7,15 +7,41 @@ from tensorflow_probability.python.internal import (
   tensor_util,
 )
 
+from tfp_cinc.internal import switches
+
 __all__ = [
-  'BijectorCacheWithGreedyAttrs',
+  'OnePassCache',
   'ParameterProperties',
   'common_dtype',
   'convert_nonref_to_tensor',
 ]
 
-# Stores the log-det in the cache together with the value it came with.
-BijectorCacheWithGreedyAttrs = cache_util.BijectorCacheWithGreedyAttrs
+_SETTINGS = 'settings of tfp_cinc'  # beside the keyword arguments of a call
+
+
+class OnePassCache(cache_util.BijectorCache):
+  """TFP's cache of values, for functions that return (value, attributes).
+
+  The log-det is kept together with the value that it came with, and goes with
+  it: where a value is computed anew, of new weights perhaps, nothing is left of
+  the log-det before. What was computed under other settings, in another
+  precision say, is not taken.
+  """
+
+  def _invoke(self, input, fn_name, kwargs, attributes):
+    own = {key: value for key, value in kwargs.items() if key != _SETTINGS}
+    output, found = getattr(self.bijector, fn_name)(input, **own)
+    attributes.clear()
+    attributes.update(found)
+    return output
+
+  def _lookup(self, *args, **kwargs):
+    return super()._lookup(*args, **kwargs, **{_SETTINGS: switches.state()})
+
+  def _attributes(self, *args, **kwargs):
+    return super()._attributes(*args, **kwargs, **{_SETTINGS: switches.state()})
+
+
 ParameterProperties = parameter_properties.ParameterProperties
 common_dtype = dtype_util.common_dtype
 convert_nonref_to_tensor = tensor_util.convert_nonref_to_tensor

@@ -202,7 +202,7 @@ def attribute_directions(
   if not moments.count:
     raise ValueError('there are no images to learn attributes from.')
   share = moments.mean_a
-  names = list(map(str, names or range(len(share))))
+  names = list(map(str, range(len(share)) if names is None else names))
   constant = [name for name, p in zip(names, share, strict=True) if p in (0, 1)]
   if constant:
     raise ValueError(

@@ -304,6 +304,8 @@ def _on_undilated(function, images, kernel, dilation):
 
   def on_phases(images):
     height, width = images.shape[1:3]
+    if None in (height, width):
+      height, width = tf.unstack(tf.shape(images)[1:3])
     crops = [[0, -height % dilation], [0, -width % dilation]]
     block = [dilation, dilation]
     phases = tf.space_to_batch(images, block, paddings=crops)

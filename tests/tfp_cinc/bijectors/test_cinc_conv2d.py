@@ -57,6 +57,26 @@ def test_constructor_refuses_taps_of_another_shape():
     tfp_cinc.CInCConv2D(tf.zeros([7, 2, 2]), corner)
 
 
+@pytest.mark.parametrize('channels', [1, 2])
+def test_constructor_refuses_a_bias_of_another_shape(channels):
+  kernel = np.ones([2, 2, channels, channels]) * np.eye(channels)
+  with pytest.raises(ValueError, match=r'`bias` has shape \(3,\); .* be \['):
+    tfp_cinc.CInCConv2D.from_kernel(kernel, bias=[0.0, 0.0, 0.0])
+
+
+def test_dilation_of_images_of_any_size():
+  layer = tfp_cinc.trainable_cinc_conv2d(4, dilation=2, seed=0)
+  spec = tf.TensorSpec([None, None, None, 4])
+  forward = tf.function(layer.forward, input_signature=[spec])
+  for height, width in ((5, 4), (6, 3)):
+    x = tf.random.stateless_normal([2, height, width, 4], [0, 0])
+    np.testing.assert_allclose(
+      forward(x), layer.forward(tf.identity(x)), atol=1e-6
+    )
+  with pytest.raises(ValueError, match='static'):
+    tf.function(layer.inverse, input_signature=[spec]).get_concrete_function()
+
+
 def test_wrong_channels_are_named():
   layer = tfp_cinc.trainable_cinc_conv2d(4)
   with pytest.raises(ValueError, match='3 channels and `kernel` is for 4'):

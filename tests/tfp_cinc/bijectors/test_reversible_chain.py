@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+import tf_keras
 
 import tfp_cinc
 from tfp_cinc import networks
@@ -209,3 +210,95 @@ def test_log_dets_of_parts_of_any_rank():
   np.testing.assert_allclose(
     chain.forward_log_det_jacobian(x, 3), 48 * np.log(2.0), rtol=1e-6
   )
+
+
+@pytest.mark.parametrize('in_graph', [False, True])
+@pytest.mark.parametrize('memory', ['reversible', 'checkpoint'])
+def test_gradients_have_the_precision_of_the_way_there(memory, in_graph):
+  """Also where they are taken after `full_precision` has ended."""
+
+  def compute(memory):
+    layers = make_layers(2, tf.float32, tf.bfloat16)
+    chain = tfp_cinc.ReversibleChain(layers, memory=memory)
+    x = tf.random.stateless_normal([2, 4, 4, 4], [0, 0])
+
+    def gradient():
+      with tf.GradientTape() as tape, tfp_cinc.full_precision():
+        loss = tf.reduce_sum(chain.forward(tf.identity(x)) ** 2)
+      return tape.gradient(loss, chain.trainable_variables)
+
+    return (tf.function(gradient) if in_graph else gradient)()
+
+  for found, expected in zip(compute(memory), compute('store'), strict=True):
+    scale = np.max(np.abs(expected))
+    np.testing.assert_allclose(found, expected, atol=1e-4 * scale, rtol=1e-4)
+
+
+def test_layers_of_a_chain_check_their_inputs():
+  layer = tfp_cinc.ActNorm([0.0], [0.0], validate_args=True)
+  chain = tfp_cinc.ReversibleChain([layer])
+  with pytest.raises(tf.errors.InvalidArgumentError, match='not finite'):
+    chain.forward(np.full([1, 2, 2, 1], np.nan, np.float32))
+
+
+@pytest.mark.parametrize('in_graph', [False, True])
+@pytest.mark.parametrize('memory', ['reversible', 'checkpoint'])
+def test_networks_of_keras_in_mixed_precision_have_gradients(memory, in_graph):
+  policy = tf_keras.mixed_precision.Policy('mixed_bfloat16')
+
+  def network():
+    layers = tf_keras.layers
+    model = tf_keras.Sequential(
+      [
+        layers.Conv2D(4, 3, padding='same', activation='relu', dtype=policy),
+        layers.Conv2D(4, 1, dtype='float32'),
+      ]
+    )
+    model.build([None, 4, 4, 2])
+    return model
+
+  chain = tfp_cinc.ReversibleChain(
+    [tfp_cinc.AffineCoupling(network()) for _ in range(2)], memory=memory
+  )
+  x = tf.random.stateless_normal([2, 4, 4, 4], [0, 0])
+
+  def gradient():
+    with tf.GradientTape() as tape:
+      loss = tf.reduce_sum(chain.forward(tf.identity(x)) ** 2)
+    return tape.gradient(loss, chain.trainable_variables)
+
+  found = (tf.function(gradient) if in_graph else gradient)()
+  assert len(found) == 8
+  assert all(np.any(value) for value in found)
+
+
+class Table(tf.Module):
+  """A network that looks its numbers up."""
+
+  def __init__(self, seed):
+    super().__init__()
+    self.rows = tf.Variable(tf.random.stateless_normal([2, 4], [seed, 0]))
+
+  def __call__(self, x):
+    here = tf.gather(self.rows, tf.cast(x[..., 0] > 0, tf.int32))
+    first = tf.gather_nd(self.rows, [[0]])
+    return here + first
+
+
+@pytest.mark.parametrize('memory', ['reversible', 'checkpoint', 'store'])
+def test_networks_that_gather(memory):
+  chain = tfp_cinc.ReversibleChain(
+    [tfp_cinc.AffineCoupling(Table(seed)) for seed in range(2)], memory=memory
+  )
+  x = tf.random.stateless_normal([2, 4, 4, 4], [0, 0])
+
+  def gradient(x):
+    with tf.GradientTape() as tape:
+      loss = tf.reduce_sum(chain.forward(x) ** 2)
+    found = tape.gradient(loss, chain.trainable_variables)
+    return [tf.convert_to_tensor(value) for value in found]
+
+  for found, expected in zip(
+    tf.function(gradient)(x), gradient(tf.identity(x)), strict=True
+  ):
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

@@ -159,7 +159,7 @@ def test_files_that_are_not_directions(tmp_path):
 
 
 def test_an_unknown_attribute_has_its_nearest_named():
-  found = latents.attribute_directions(batches(), names=NAMES)
+  found = latents.attribute_directions(batches(), names=np.array(NAMES))
   with pytest.raises(ValueError, match="'smilin'; there are Smiling, among"):
     found.direction('smilin')
   with pytest.raises(ValueError, match='there are Smiling, Bald, Young, Wear'):
