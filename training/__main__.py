@@ -40,9 +40,9 @@ def main(argv):
 
 
 def _fail(error):
-  """Ends this process; of several workers the first one says why."""
+  """Ends this process; of the workers of a machine the first one says why."""
   is_elastic = os.environ.get('HOROVOD_ELASTIC') == '1'
-  if is_elastic or os.environ.get('HOROVOD_RANK', '0') == '0':
+  if is_elastic or os.environ.get('HOROVOD_LOCAL_RANK', '0') == '0':
     print(f'error: {error}', file=sys.stderr)
   sys.exit(2)
 

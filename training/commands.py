@@ -214,6 +214,13 @@ def _export(parser):
     'of the run, if there is one',
   )
   parser.add_argument(
+    '--checkpoint',
+    choices=['newest', 'best'],
+    default='newest',
+    help='whose weights to take; best is of the lowest test bits/dim that were '
+    'measured while training (default newest)',
+  )
+  parser.add_argument(
     '--precision',
     choices=['full', 'bfloat16'],
     default='full',

@@ -14,8 +14,16 @@ __all__ = ['export', 'write_saved_model']
 _FILES = ('config.json', 'samples.png', 'reconstructions.png')
 
 
-def export(folder: str, *, output, directions, precision, licence) -> None:
-  """Writes the SavedModel of a run's newest checkpoint.
+def export(
+  folder: str,
+  *,
+  output,
+  directions,
+  precision,
+  licence,
+  checkpoint: str = 'newest',
+) -> None:
+  """Writes the SavedModel of one of a run's checkpoints.
 
   Args:
     folder: the run's workdir.
@@ -23,25 +31,27 @@ def export(folder: str, *, output, directions, precision, licence) -> None:
     directions: an .npz file of attribute directions; None for the run's own.
     precision: 'full' or 'bfloat16', see `tfp_cinc.export_saved_model`.
     licence: of the data; None for what the data set says.
+    checkpoint: 'newest' or 'best', see `load_run`.
   """
   if pathlib.Path(folder, 'saved_model.pb').exists():
     raise UserError(
       f'{folder} is a SavedModel already; name the folder of a run.'
     )
   workdir.read_config(folder)
+  options = (directions, precision, licence, checkpoint)
   if output is None:
     # Whoever trains in it writes there at its end.
     with workdir.lock(folder, 'name another folder by --output'):
       target = pathlib.Path(folder, 'saved_model')
-      _export(folder, target, directions, precision, licence)
+      _export(folder, target, *options)
   else:
     target = pathlib.Path(output)
-    _export(folder, target, directions, precision, licence)
+    _export(folder, target, *options)
   print(f'Wrote {target}')
 
 
-def _export(folder, target, directions, precision, licence):
-  run = load_run(folder)
+def _export(folder, target, directions, precision, licence, checkpoint):
+  run = load_run(folder, checkpoint=checkpoint)
   run.average.apply()
   found = None
   if directions is not None:

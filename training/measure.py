@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 
+from training.datasets.sources import printable
 from training.errors import UserError
 from training.images import read_image
 from training.own_data import own_data
@@ -120,9 +121,9 @@ def _write_table(scored, unread, output):
   table = csv.writer(text, lineterminator='\n')
   table.writerow(['bits_per_dim', 'file', 'error'])
   for name, bits in sorted(scored, key=lambda row: (-row[1], row[0])):
-    table.writerow([f'{bits:.4f}', name, ''])
+    table.writerow([f'{bits:.4f}', printable(name), ''])
   for name, reason in unread:
-    table.writerow(['', name, reason])
+    table.writerow(['', printable(name), printable(reason)])
   if output is None:
     sys.stdout.write(text.getvalue())
     return

@@ -48,6 +48,8 @@ def own_data(
   config.dir, config.image_size = str(path), flow.image_shape[0]
   # Where there are no splits two images are enough, for all are taken.
   config.num_bits, config.test_fraction = flow.num_bits, 0.5
+  if flow.image_shape[-1] == 1:
+    config.channels = 1
   dataset = datasets.load(config)
   if tuple(dataset.image_shape) != flow.image_shape:
     raise UserError(

@@ -10,7 +10,7 @@ import PIL.ImageFont
 from training.errors import UserError
 from training.workdir import replace_file
 
-__all__ = ['encode_png', 'write_image', 'write_rows']
+__all__ = ['encode_png', 'viewable', 'write_image', 'write_rows']
 
 _GAP, _TEXT = 4, 14  # pixels between images; height of letters
 _PAPER = 'gainsboro'  # on which white images are seen
@@ -21,7 +21,7 @@ def encode_png(image: np.ndarray, scale: int = 1) -> bytes:
   """The PNG file of an image.
 
   Args:
-    image: uint8 [H, W, C], C 1 or 3.
+    image: uint8 [H, W, C], see `viewable` for C other than 1 and 3.
     scale: how many pixels a side each of the image's becomes.
 
   Returns:
@@ -100,7 +100,21 @@ def write_rows(
   _write(path, buffer.getvalue())
 
 
+def viewable(images: np.ndarray) -> np.ndarray:
+  """The channels of images that a picture can show.
+
+  Args:
+    images: uint8 [..., C].
+
+  Returns:
+    uint8 [..., 3], the first three channels, or [..., 1], the first, where C
+    is 1 or 2.
+  """
+  return images[..., : 3 if images.shape[-1] >= 3 else 1]
+
+
 def _enlarged(image, scale):
+  image = viewable(image)
   if image.shape[-1] == 1:
     image = image[..., 0]
   picture = PIL.Image.fromarray(image)

@@ -42,6 +42,11 @@ def check_data(config) -> None:
       f'config.data.dir is {config.dir!r}, which is no folder; give the folder '
       'of your images.'
     )
+  if config.name == 'folder' and config.channels not in (1, 3):
+    raise UserError(
+      f'config.data.channels is {config.channels}; images of a folder have 3, '
+      'or 1 where they are to be grey.'
+    )
   if config.name == 'arrays':
     _check_arrays(config.dir)
   if not 0 <= config.crop < config.image_size:

@@ -4,6 +4,7 @@ import numpy as np
 
 import tfp_cinc
 from training import evaluate, pictures, status, steps, workdir
+from training.errors import UserError
 from training.export import write_saved_model
 from training.summaries import TEMPERATURES
 
@@ -15,12 +16,22 @@ def write(run) -> None:
 
   Args:
     run: `Run`, of worker 0.
+
+  Raises:
+    UserError: if no test image has a finite density: nothing is written then.
   """
   with run.average.applied():
     metrics = _evaluate(run)
+    if not metrics['finite_test_images']:
+      raise UserError(
+        f'at step {metrics["step"]} no test image has a finite density, so '
+        'that nothing is exported; a run with a lower '
+        'config.train.learning_rate may end better.'
+      )
     _write_pictures(run, metrics)
-    write_saved_model(run, run.folder / 'saved_model', metrics=metrics)
-  workdir.write_json(run.folder / 'metrics.json', metrics)
+    known = {key: _known(value) for key, value in metrics.items()}
+    write_saved_model(run, run.folder / 'saved_model', metrics=known)
+  workdir.write_json(run.folder / 'metrics.json', known)
   status.write_status(
     run.folder,
     step=metrics['step'],
@@ -45,7 +56,7 @@ Test bits/dim {metrics['test_bits_per_dim']:.4f} +- \
 Largest reconstruction error: {metrics['largest_reconstruction_error']:.1e}
 In {folder}: samples.png, reconstructions.png, metrics.json, config.json,
   saved_model/ (needs TensorFlow alone), checkpoints/, tensorboard/
-Next:
+Next, with the environment active (. .venv/bin/activate):
   tensorboard --logdir {folder}/tensorboard
   python -m training sample {folder} --number 64 --temperature 0.7
   python -m training evaluate {folder} --noise_draws 32"""
@@ -70,6 +81,7 @@ def _evaluate(run):
     'test_bits_per_dim': float(np.mean(bits)),
     'test_bits_per_dim_standard_error': float(error),
     'test_images': len(images),
+    'finite_test_images': int(np.sum(np.isfinite(bits))),
     'noise_draws': settings.noise_draws,
     'dequantization': 'uniform' if run.density is run.flow else 'variational',
     'training_seconds': seconds,
@@ -78,6 +90,12 @@ def _evaluate(run):
     'skipped_steps': int(run.skipped),
     'parameters': tfp_cinc.math.parameter_count(run.flow),
   }
+
+
+def _known(value):
+  """None for a number that is not finite, which JSON has not."""
+  is_float = isinstance(value, float)
+  return None if is_float and not np.isfinite(value) else value
 
 
 def _write_pictures(run, metrics):

@@ -152,28 +152,44 @@ class Run:
     workdir.write_config(self.config, self.folder)
     restored = self.checkpoints.restore(self.note)
     if restored is None:
-      images = next(iter(self.batches(self.config.train.init_images)))
+      images = datasets.next_batch(
+        iter(self.batches(self.config.train.init_images))
+      )
       tfp_cinc.initialize_from_data(self.flow, images)
       self.say('Initialized from data.')
     else:
       self.note(f'Resumed from step {restored}.')
 
 
-def load_run(folder: str, say=None) -> Run:
-  """The run in a folder, with the weights of its newest checkpoint.
+def load_run(folder: str, say=None, checkpoint: str = 'newest') -> Run:
+  """The run in a folder, with the weights of one of its checkpoints.
 
   Args:
     folder: the run's workdir.
     say: called with a sentence for each checkpoint that is not whole; None to
       print it.
+    checkpoint: 'newest', or 'best': of the lowest test bits/dim.
 
   Returns:
     `Run` of one worker.
 
   Raises:
-    UserError: if there is no run, or no checkpoint yet.
+    UserError: if there is no run, no such checkpoint yet, or its data are not
+      where they were.
   """
-  run = Run(workdir.read_config(folder), folder, Workers())
-  if run.checkpoints.restore(say or run.say) is None:
-    raise UserError(f'{folder} holds no checkpoint yet.')
+  config = workdir.read_config(folder)
+  try:
+    run = Run(config, folder, Workers())
+  except UserError as error:
+    model = pathlib.Path(folder, 'saved_model')
+    if not model.exists():
+      raise
+    raise UserError(f'{error} The exported {model} needs no data.') from None
+  restore = {
+    'newest': run.checkpoints.restore,
+    'best': run.checkpoints.restore_best,
+  }[checkpoint]
+  if restore(say or run.say) is None:
+    which = ' whose test bits/dim are known' if checkpoint == 'best' else ''
+    raise UserError(f'{folder} holds no checkpoint{which} yet.')
   return run

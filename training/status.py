@@ -187,7 +187,7 @@ def _results(folder):
   try:
     metrics = json.loads((folder / 'metrics.json').read_text())
     return [
-      f'result: test bits/dim {metrics["test_bits_per_dim"]:.4f} on '
+      f'result: test bits/dim {_text(metrics["test_bits_per_dim"], ".4f")} on '
       f'{metrics["data"]} at step {metrics["step"]}'
     ]
   except (OSError, ValueError, KeyError, TypeError):

@@ -22,6 +22,7 @@ from tfp_cinc import latents
 from tfp_cinc.latents.layers import unique_name, walk
 from training import evaluate
 from training.flow_with_noise import FlowWithNoise
+from training.pictures import viewable
 
 __all__ = [
   'TEMPERATURES',
@@ -154,7 +155,7 @@ def write_samples(
       seed=seed,
     )
     tag = f'samples/temperature_{temperature:g}'
-    tf.summary.image(tag, images, step, max_outputs=number)
+    tf.summary.image(tag, viewable(images), step, max_outputs=number)
 
 
 def write_layers(

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from training import results, status, steps, summaries, workdir
+from training.datasets import next_batch
 from training.distributed import Workers
 from training.errors import UserError
 from training.optimization import images_at_once
@@ -33,8 +34,10 @@ def train(config, folder: str) -> None:
   if config.train.deterministic:
     tf.config.experimental.enable_op_determinism()
   workers = Workers(functools.partial(images_at_once, config.train))
-  workdir.check_config(config, folder)
+  changes = workdir.check_config(config, folder)
   run = Run(config, folder, workers)
+  run.say(_data_line(run.dataset))
+  run.dataset.open_train()
   for warning in run.dataset.warnings:
     run.say(warning)
   with contextlib.ExitStack() as held, Termination() as termination:
@@ -52,6 +55,8 @@ def train(config, folder: str) -> None:
     if workers.is_first:
       held.enter_context(workdir.lock(run.folder))
     run.start()
+    if changes:
+      run.note(f'Goes on with {", ".join(changes)}.')
     workers.run(body, run.variables)
     run.checkpoints.wait()
     if termination.asked:
@@ -118,7 +123,7 @@ def _train_steps(run, termination):
     while int(run.step) < config.num_steps and not stop:
       now = time.monotonic()
       out_of_time = now - started + 2 * step_seconds >= limit
-      images = next(batches)
+      images = next_batch(batches)
       metrics = train_step(
         images, tf.constant(out_of_time or termination.asked)
       )
@@ -165,6 +170,13 @@ def _train_steps(run, termination):
   termination.asked = float(asked) > 0
 
 
+def _data_line(dataset):
+  """What is trained on, for the user to see that it is what was meant."""
+  number = '' if dataset.num_train is None else f'{dataset.num_train} '
+  shape = ' x '.join(map(str, dataset.image_shape))
+  return f'{dataset.name}: {number}images to train on, each {shape}.'
+
+
 def _writer(run):
   """Where worker 0's summaries go."""
   if not run.workers.is_first:
@@ -184,7 +196,7 @@ def _check_skipped(run, in_a_row):
   raise UserError(
     f'{in_a_row} steps in a row, up to step {int(run.step)}, had a loss or a '
     f'gradient that is not finite; {kept}. A lower '
-    'config.train.learning_rate may help.'
+    'config.train.learning_rate may help: the run goes on with it.'
   )
 
 

@@ -1,6 +1,7 @@
 """The folder of a run: its configuration and what is written beside it."""
 
 import contextlib
+import errno
 import fcntl
 import importlib.metadata
 import json
@@ -13,6 +14,7 @@ import tempfile
 import ml_collections
 
 from training.errors import UserError
+from training.found import find
 
 __all__ = [
   'check_config',
@@ -27,12 +29,27 @@ __all__ = [
   'write_json',
 ]
 
-# What a run may be continued with another value of.
+# What a run may be continued with another value of: what neither the weights'
+# shapes nor the meaning of what is measured depends on.
 _MAY_CHANGE = (
   'data.cache_dir',
   'data.cache_mb',
+  'eval.batch_size',
+  'eval.noise_draws',
+  'eval.num_images',
+  'flow.memory',
+  'flow.network_dtype',
+  'train.accumulate',
+  'train.batch_size',
+  'train.checkpoint_every',
+  'train.clip_norm',
   'train.commit_every',
+  'train.eval_every',
+  'train.keep_checkpoints',
+  'train.learning_rate',
+  'train.log_every',
   'train.max_minutes',
+  'train.max_skipped',
   'train.num_steps',
 )
 
@@ -48,31 +65,37 @@ _PACKAGES = (
 )
 
 
-def check_config(config, workdir: str) -> None:
+def check_config(config, workdir: str) -> list[str]:
   """Raises `UserError` where a workdir holds a run of another configuration.
 
-  A run may go on for longer: `train.num_steps` and `train.max_minutes` may
-  differ, and so may what decides about memory alone.
+  A run may go on with another length, learning rate or batch size, and with
+  what decides about memory and records alone. One that has no checkpoint yet
+  is begun anew, with any.
 
   Args:
     config: the configuration of the run to start.
     workdir: the folder, which need not exist.
+
+  Returns:
+    What differs from the run that goes on, as 'train.num_steps 6 -> 9'.
   """
   path = pathlib.Path(workdir, 'config.json')
-  if not path.exists():
-    return
+  if not path.exists() or not find(path.parent / 'checkpoints'):
+    return []
   old = flat(_read_json(path)['config'])
   new = flat(config.to_dict())
-  changed = [
-    f'{key} {old.get(key, "(none)")!r} -> {new.get(key, "(none)")!r}'
+  changed = {
+    key: f'{key} {old.get(key, "(none)")!r} -> {new.get(key, "(none)")!r}'
     for key in sorted(old.keys() | new.keys())
-    if old.get(key) != new.get(key) and key not in _MAY_CHANGE
-  ]
-  if changed:
+    if old.get(key) != new.get(key)
+  }
+  refused = [text for key, text in changed.items() if key not in _MAY_CHANGE]
+  if refused:
     raise UserError(
-      f'{workdir} holds a run of another configuration ({"; ".join(changed)}); '
+      f'{workdir} holds a run of another configuration ({"; ".join(refused)}); '
       'take another --workdir, or the same values.'
     )
+  return list(changed.values())
 
 
 def read_config(workdir: str) -> ml_collections.ConfigDict:
@@ -113,7 +136,8 @@ def check_flow(path: str) -> None:
 def write_config(config, workdir: str) -> None:
   """Writes config.json: all values, the packages' versions, the git commit.
 
-  Versions and commit stay those of the run's start when it goes on.
+  Versions and commit stay those of the run's start when it goes on from a
+  checkpoint.
 
   Args:
     config: the configuration.
@@ -121,7 +145,7 @@ def write_config(config, workdir: str) -> None:
   """
   path = pathlib.Path(workdir, 'config.json')
   content = {'config': config.to_dict()}
-  if path.exists():
+  if path.exists() and find(path.parent / 'checkpoints'):
     old = _read_json(path)
     if flat(old['config']) == flat(content['config']):
       return
@@ -152,23 +176,34 @@ def versions(packages=_PACKAGES) -> dict[str, str | None]:
 def lock(workdir: str, instead: str = 'take another --workdir'):
   """Holds a folder against other runs, as long as this process lives.
 
+  A file system that has no locks holds nothing against anyone.
+
   Args:
     workdir: the folder, made where it is missing.
     instead: what the user can do but to wait.
 
   Raises:
-    UserError: if another process holds it.
+    UserError: if another process holds it, or it cannot be written.
   """
   path = pathlib.Path(workdir, '.lock')
-  path.parent.mkdir(parents=True, exist_ok=True)
-  with open(path, 'w') as file:
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+  except OSError as error:
+    raise UserError(
+      f'{workdir} cannot be written ({error.strerror}); {instead}.'
+    ) from None
+  with open(path, 'r+') as file:
     try:
       fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
       raise UserError(
         f'another process is training in {workdir}; wait for its end, or '
         f'{instead}.'
       ) from None
+    except OSError as error:
+      if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+        raise
     yield
 
 

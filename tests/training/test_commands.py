@@ -49,7 +49,8 @@ def test_leaves_its_results(trained):
   assert metrics['largest_reconstruction_error'] < 1e-3
   assert 0 < metrics['test_bits_per_dim'] < 12
   assert f'Test bits/dim {metrics["test_bits_per_dim"]:.4f}' in out
-  assert out.rstrip().splitlines()[-4] == 'Next:'
+  assert out.rstrip().splitlines()[-4].startswith('Next, with the environment')
+  assert 'digits: 1617 images to train on, each 8 x 8 x 1.' in out
   for name in ('samples.png', 'reconstructions.png'):
     picture = tf.io.decode_png((folder / name).read_bytes())
     assert picture.shape[1] > 500
@@ -217,6 +218,22 @@ def test_steps_that_are_not_finite_end_the_run(tmp_path):
   assert code == 0, error
   assert 'nan' not in out
   assert 'inf' not in out
+  code, out, error = processes.train(
+    folder,
+    '--config.train.learning_rate=1e-3',
+    '--config.train.warmup_steps=1000000',
+    '--config.train.clip_norm=1.0',
+    '--config.train.num_steps=100000',
+    '--config.train.checkpoint_every=1',
+    '--config.train.eval_every=100000',
+  )
+  assert (
+    'Goes on with train.clip_norm 0.0 -> 1.0, train.learning_rate 6000000.0 -> '
+    '0.001.' in out
+  )
+  # From weights so far out, it ends in the same way.
+  assert code == 2
+  assert 'is kept' in error
 
 
 def test_two_runs_in_one_folder(trained):

@@ -107,7 +107,7 @@ def test_a_compressed_file_above_the_limit(tmp_path):
 def test_arrays_that_are_no_images(tmp_path, content, message):
   np.save(tmp_path / 'x.npy', content, allow_pickle=True)
   with pytest.raises(UserError, match=message):
-    load(tmp_path / 'x.npy', image_size=4)
+    load(tmp_path / 'x.npy', image_size=4).open_train()
 
 
 @pytest.mark.parametrize('name', ['x.npy', 'x.npz'])

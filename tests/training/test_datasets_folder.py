@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import multiprocessing
+import os
 import pathlib
 import resource
 
@@ -83,7 +84,21 @@ def test_splits_and_labels_by_sub_folders(tmp_path):
     np.testing.assert_array_equal(image, images['validation', kind, number % 3])
 
 
-@pytest.mark.parametrize('name', ['validation', 'val'])
+def test_splits_in_other_letters_and_images_beside_them(tmp_path):
+  save(tmp_path / 'Train' / '0.png', random_image(0))
+  image = save(tmp_path / 'TEST' / '0.png', random_image(1))
+  save(tmp_path / 'valid' / '0.png', random_image(2))
+  save(tmp_path / 'more' / '0.png', random_image(3))
+  save(tmp_path / 'train.png', random_image(4))
+  dataset = load(tmp_path)
+  assert dataset.num_train == 1
+  np.testing.assert_array_equal(dataset.test_images, [image])
+  assert list(dataset.read_others) == ['valid']
+  (warning,) = dataset.warnings
+  assert warning.startswith('2 of 5 images')
+
+
+@pytest.mark.parametrize('name', ['validation', 'valid', 'val'])
 def test_without_a_test_folder_validation_is_for_testing(tmp_path, name):
   save(tmp_path / 'train' / '0.png', random_image(0))
   image = save(tmp_path / name / '0.png', random_image(1))
@@ -132,6 +147,7 @@ def test_no_image_is_decoded_but_those_of_the_positions(ten, capfd):
   wanted = {image.tobytes() for image in expected}
   # The first is read at the start, to see that there are images.
   dataset = load(folder)
+  dataset.open_train()
   for path in folder.iterdir():
     if decode(path).tobytes() not in wanted:
       path.write_bytes(b'')
@@ -143,9 +159,32 @@ def test_a_folder_of_broken_images(ten, capfd):
   folder, _ = ten
   for path in folder.iterdir():
     path.write_bytes(path.read_bytes()[:50])
-  with pytest.raises(UserError, match='9 images in a row cannot be decoded'):
-    load(folder)
-  assert capfd.readouterr().err.count('in place of a broken one') == 9
+  dataset = load(folder)
+  for _ in range(2):
+    with pytest.raises(UserError, match='9 images in a row cannot be decoded'):
+      batches(dataset, 1)
+  assert 'broken one' in capfd.readouterr().err
+
+
+def test_images_that_break_while_they_are_used(ten):
+  folder, _ = ten
+  stream = datasets.training_batches(
+    load(folder), seed=3, batch_size=9, num_bits=8, flip=False
+  )
+  for path in folder.iterdir():
+    path.write_bytes(b'')
+  with pytest.raises(UserError, match=r'^config\.data: 9 images .* above\.$'):
+    datasets.next_batch(iter(stream))
+
+
+def test_nothing_is_decoded_where_no_image_is_asked_for(ten, tmp_path):
+  folder, _ = ten
+  for path in folder.iterdir():
+    path.write_bytes(b'')
+  dataset = load(folder, cache_mb=0, cache_dir=str(tmp_path / 'cache'))
+  assert dataset.num_train == 9
+  assert dataset.image_shape == (8, 8, 3)
+  assert not (tmp_path / 'cache').exists()
 
 
 def read_in_process(folder, cache):
@@ -176,7 +215,7 @@ def test_processes_write_the_cache_file_once(ten, tmp_path):
 def test_the_cache_file_follows_the_images(ten, tmp_path):
   folder, images = ten
   cache = {'cache_mb': 0, 'cache_dir': str(tmp_path / 'cache')}
-  load(folder, **cache)
+  epoch(load(folder, **cache))
   images[4] = save(folder / '4.png', random_image(99))
   dataset = load(folder, **cache)
   assert same_images([*epoch(dataset), *dataset.test_images], images)
@@ -186,7 +225,7 @@ def test_the_cache_file_follows_the_images(ten, tmp_path):
 
 def test_a_cache_folder_that_cannot_be_written(ten):
   with pytest.raises(UserError, match=r'cache_dir: /dev/null/x/images-.*MiB'):
-    load(ten[0], cache_mb=0, cache_dir='/dev/null/x')
+    load(ten[0], cache_mb=0, cache_dir='/dev/null/x').open_train()
 
 
 def test_a_write_that_fails_midway_leaves_no_file(ten, tmp_path):
@@ -195,7 +234,7 @@ def test_a_write_that_fails_midway_leaves_no_file(ten, tmp_path):
   resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
   try:
     with pytest.raises(UserError, match=r'cannot be written \(File too large'):
-      load(ten[0], **cache)
+      load(ten[0], **cache).open_train()
   finally:
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)
   names = [path.suffix for path in (tmp_path / 'cache').iterdir()]
@@ -263,6 +302,40 @@ def test_images_are_cropped_to_squares_and_resized(tmp_path):
   np.testing.assert_allclose(dataset.test_images[0], middle, atol=1)
   (batch,) = batches(dataset, 1, flip=False, batch_size=1)
   np.testing.assert_array_equal(pixels(batch), dataset.test_images)
+
+
+def test_grey_images(ten):
+  folder, images = ten
+  dataset = load(folder, channels=1)
+  assert dataset.image_shape == (8, 8, 1)
+  grey = [PIL.Image.fromarray(image).convert('L') for image in images]
+  assert same_images(
+    [*epoch(dataset), *dataset.test_images],
+    [np.asarray(image)[..., np.newaxis] for image in grey],
+  )
+  with pytest.raises(UserError, match=r'config\.data\.channels is 4'):
+    load(folder, channels=4)
+
+
+def test_an_image_is_turned_as_its_exif_says(tmp_path):
+  image = random_image(0)
+  exif = PIL.Image.Exif()
+  exif[0x0112] = 6  # turn by 90 degrees, clockwise
+  PIL.Image.fromarray(np.rot90(image)).save(tmp_path / 'x.png', exif=exif)
+  np.testing.assert_array_equal(decode(tmp_path / 'x.png'), image)
+
+
+def test_names_that_are_no_text(tmp_path, capfd):
+  names = [b'\xe9.png', b'\xe8.png', b'c.png']
+  for seed, name in enumerate(names):
+    save(tmp_path / 'x.png', random_image(seed))
+    (tmp_path / 'x.png').rename(tmp_path / os.fsdecode(name))
+  cache = {'cache_mb': 0, 'cache_dir': str(tmp_path / '.cache')}
+  dataset = load(tmp_path, test_fraction=0.34, **cache)
+  (tmp_path / os.fsdecode(names[0])).write_bytes(b'')
+  assert dataset.num_train == 2
+  assert len([*epoch(dataset), *dataset.test_images]) in (2, 3)
+  assert '?.png (' in capfd.readouterr().err
 
 
 def png(path: pathlib.Path, pixels_, mode):

@@ -247,7 +247,7 @@ def test_records_in_order_above_the_limit(tmp_path):
   with pytest.raises(
     UserError, match='TFRecord files cannot be read at random'
   ):
-    load(tmp_path, 'cifar10', image_size=32, cache_mb=0)
+    load(tmp_path, 'cifar10', image_size=32, cache_mb=0).open_train()
   cache = tmp_path / 'cache'
   values = {'image_size': 32, 'cache_mb': 0, 'cache_dir': str(cache)}
   dataset = load(tmp_path, 'cifar10', **values)

@@ -24,6 +24,15 @@ def test_pixels_are_kept(channels):
   )
 
 
+@pytest.mark.parametrize(('channels', 'shown'), [(2, 1), (4, 3), (5, 3)])
+def test_of_many_channels_the_first_are_shown(channels, shown):
+  image = np.concatenate([IMAGES[0], IMAGES[1]], -1)[..., :channels]
+  picture = PIL.Image.open(io.BytesIO(encode_png(image)))
+  np.testing.assert_array_equal(
+    np.asarray(picture), np.squeeze(image[..., :shown])
+  )
+
+
 def test_rows_hold_the_images_as_they_are(tmp_path):
   path = tmp_path / 'rows.png'
   rows = [('first', IMAGES), ('second', IMAGES[:2, ..., :1])]

@@ -206,8 +206,10 @@ def scalars(folder):
   return found
 
 
-def test_samples_at_temperatures(tmp_path):
-  flow = tfp_cinc.models.glow([8, 8, 3], levels=1, **OPTIONS)
+# Of more channels than a picture has, the first three are shown.
+@pytest.mark.parametrize('channels', [3, 5])
+def test_samples_at_temperatures(tmp_path, channels):
+  flow = tfp_cinc.models.glow([8, 8, channels], levels=1, **OPTIONS)
   with tf.summary.create_file_writer(str(tmp_path)).as_default():
     summaries.write_samples(4, flow, 8, number=3)
   written = scalars(tmp_path)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import pathlib
 import shutil
 
@@ -11,7 +12,7 @@ import pytest
 
 import tfp_cinc
 from tests.training import tiny
-from training import datasets, workdir
+from training import datasets, manifest, workdir
 from training.__main__ import main
 from training.pictures import encode_png
 from training.trained_flow import open_flow
@@ -105,7 +106,14 @@ def test_evaluate_other_images(call, used, digits, tmp_path):
   code, out, _ = call('evaluate', used[1], '--data', tmp_path / 'own.npz')
   assert 'All bits/dim' in out
   assert 'over 5 images' in out
-  refused(call('evaluate', used[1], '--data', digits), '[8, 8, 3]', '[8, 8, 1]')
+  code, out, _ = call('evaluate', used[1], '--data', digits)
+  assert code == 0
+  assert 'over 3 images of digits' in out
+  np.save('colour.npy', np.zeros([4, 8, 8, 3], np.uint8))
+  code, _, error = call('evaluate', used[1], '--data', 'colour.npy')
+  assert (code, error.count('\n')) == (2, 1)
+  assert '[8, 8, 3]; this flow takes [8, 8, 1]' in error
+  pathlib.Path('colour.npy').unlink()
   refused(call('evaluate', used[1], '--data', 'none'), 'does not exist')
 
 
@@ -307,6 +315,28 @@ def test_export(call, used):
   assert 'is no SavedModel' in error
 
 
+def test_export_of_the_best_checkpoint(call, used, tmp_path):
+  run = shutil.copytree(used[0], tmp_path / 'run')
+  checkpoint = run / 'checkpoints' / 'step_000000004'
+  facts = manifest.read(checkpoint)
+  (checkpoint / 'manifest.json').unlink()
+  manifest.seal(checkpoint, step=4, metric=0.5, written=facts['written'])
+  for which, step in (('newest', 6), ('best', 4)):
+    code, _, _ = call('export', run, '--output', 'x', '--checkpoint', which)
+    assert code == 0
+    card = json.loads(pathlib.Path('x', 'model_card.json').read_text())
+    assert card['step'] == step
+
+
+def test_a_run_whose_data_are_gone(call, used, tmp_path):
+  run = shutil.copytree(used[0], tmp_path / 'run')
+  text = (run / 'config.json').read_text()
+  assert text.count('"name": "digits"') == 1
+  text = text.replace('"name": "digits"', '"name": "folder"')
+  (run / 'config.json').write_text(text)
+  refused(call('sample', run), 'is no folder', 'saved_model needs no data')
+
+
 def test_what_would_write_into_a_run_in_training(call, used):
   with workdir.lock(used[0]):
     for command in ('export', 'attributes'):
@@ -323,10 +353,12 @@ def test_bad_images(call, path, digits):
   shape = open_flow(path).image_shape
   assert shape == (8, 8, 1)
   good = digits / 'a.png'
+  transparent = io.BytesIO()
+  PIL.Image.new('RGBA', (8, 8)).save(transparent, 'PNG')
   bad = {
     'has 4x4 pixels': encode_png(np.zeros([4, 4, 1], np.uint8)),
     'is colour': encode_png(np.zeros([8, 8, 3], np.uint8)),
-    'has an alpha channel': encode_png(np.zeros([8, 8, 4], np.uint8)),
+    'has an alpha channel': transparent.getvalue(),
     'cannot be decoded': good.read_bytes()[:-30],
   }
   for word, content in bad.items():

@@ -1,5 +1,6 @@
 """The files of a run's folder."""
 
+import errno
 import json
 
 import pytest
@@ -20,14 +21,46 @@ def test_config_is_written_and_read(tmp_path):
 
 def test_another_config_is_refused(tmp_path):
   workdir.write_config(tiny.get_config(), tmp_path)
-  workdir.check_config(tiny.get_config(), tmp_path)
-  longer = tiny.get_config()
-  longer.train.num_steps = 99
-  workdir.check_config(longer, tmp_path)
   other = tiny.get_config()
   other.flow.depth = 8
+  # Nothing is lost where there is no checkpoint.
+  assert workdir.check_config(other, tmp_path) == []
+  (tmp_path / 'checkpoints' / 'step_000000002').mkdir(parents=True)
+  assert workdir.check_config(tiny.get_config(), tmp_path) == []
+  longer = tiny.get_config()
+  longer.train.num_steps = 99
+  longer.train.learning_rate = 1e-4
+  assert workdir.check_config(longer, tmp_path) == [
+    'train.learning_rate 0.001 -> 0.0001',
+    'train.num_steps 6 -> 99',
+  ]
   with pytest.raises(UserError, match='depth 1 -> 8'):
     workdir.check_config(other, tmp_path)
+
+
+def test_a_run_that_is_begun_anew_has_its_own_versions(tmp_path):
+  workdir.write_config(tiny.get_config(), tmp_path)
+  path = tmp_path / 'config.json'
+  old = path.read_text()
+  path.write_text(old.replace('"seed": 0', '"seed": 1').replace('2.', '1.'))
+  workdir.write_config(tiny.get_config(), tmp_path)
+  assert path.read_text() == old
+
+
+def test_a_folder_that_cannot_be_locked(tmp_path, monkeypatch):
+  (tmp_path / 'file').write_text('')
+  with (
+    pytest.raises(UserError, match=r'file.run cannot be written \(Not a dir'),
+    workdir.lock(tmp_path / 'file' / 'run'),
+  ):
+    pass
+
+  def no_locks(*_):
+    raise OSError(errno.ENOLCK, 'No locks available')
+
+  monkeypatch.setattr('fcntl.flock', no_locks)
+  with workdir.lock(tmp_path):
+    pass
 
 
 def test_no_run_there(tmp_path):

@@ -38,7 +38,8 @@ def get_base_config() -> ml_collections.ConfigDict:
   data.name = 'photos'
   data.image_size = 32  # height and width in pixels
   data.num_bits = 8  # of a pixel, 1 to 8
-  data.channels = 3  # 'made_up': of its images
+  # 'folder': 3, or 1 for grey ones; 'made_up': of its images
+  data.channels = 3
   data.flip = True  # mirror training images at random
   # Move training images at random by up to so many pixels; 0: not.
   data.crop = 0

@@ -8,10 +8,20 @@ read together what one worker would read, each decoding its own share alone.
 
 from training import preflight
 from training.datasets import arrays, builtin, folder, prepared
-from training.datasets.batches import configured_batches, training_batches
+from training.datasets.batches import (
+  configured_batches,
+  next_batch,
+  training_batches,
+)
 from training.datasets.dataset import Dataset
 
-__all__ = ['Dataset', 'configured_batches', 'load', 'training_batches']
+__all__ = [
+  'Dataset',
+  'configured_batches',
+  'load',
+  'next_batch',
+  'training_batches',
+]
 
 _READERS = {
   'photos': builtin.photos,
@@ -28,7 +38,7 @@ def load(config) -> Dataset:
 
   Training images come into memory as they are read, up to `config.cache_mb`
   (see `cache.Reader`); test images when `Dataset.test_images` is first asked
-  for, N * H * W * C bytes.
+  for, N * H * W * C bytes. Neither are read here.
 
   Args:
     config: the `data` part of a configuration.

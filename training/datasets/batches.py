@@ -1,5 +1,7 @@
 """The stream of one worker's training batches."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 
@@ -8,7 +10,7 @@ from training.datasets.dataset import Dataset
 from training.datasets.randomness import CROP, FLIP, NOISE, uniform
 from training.errors import UserError
 
-__all__ = ['configured_batches', 'training_batches']
+__all__ = ['configured_batches', 'next_batch', 'training_batches']
 
 
 def training_batches(
@@ -47,13 +49,15 @@ def training_batches(
     `tf.data.Dataset` of float32 [share, H, W, C], dequantized.
 
   Raises:
-    UserError: if there are fewer images than workers.
+    UserError: if there are fewer images than workers, or the first of the data
+      set cannot be read.
   """
   if batch_size < size:
     raise UserError(
       f'config.train.batch_size is {batch_size}, less than the {size} workers; '
       'each needs an image of a step.'
     )
+  dataset.open_train()
   first, end = (batch_size * r // size for r in (rank, rank + 1))
   shape = [end - first, *dataset.image_shape]
 
@@ -101,6 +105,27 @@ def configured_batches(
     crop=config.data.crop,
     **position,
   )
+
+
+def next_batch(batches: Iterator[tf.Tensor]) -> tf.Tensor:
+  """The next of the batches of `training_batches`.
+
+  Args:
+    batches: an iterator over them.
+
+  Returns:
+    float32 [share, H, W, C].
+
+  Raises:
+    UserError: if too many images in a row cannot be decoded.
+  """
+  try:
+    return next(batches)
+  except tf.errors.UnknownError as error:  # what TensorFlow makes of an error
+    _, is_ours, sentence = error.message.partition('UserError: ')
+    if not is_ours:
+      raise
+    raise UserError(sentence.splitlines()[0]) from None
 
 
 def _move(images, limit, chance):

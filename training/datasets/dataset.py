@@ -28,6 +28,8 @@ class Dataset:
     read_train: a function of (seed, start, count) that returns the training
       images of the positions from `start`, an int64 `Tensor` [], to
       start + count - 1, as uint8 [count, H, W, C].
+    open_train: a function that gets the training images ready, where this takes
+      time or may fail; `read_train` does so at its first call otherwise.
     read_test: a function that returns (images, labels or None); see
       `test_images`.
     read_labels: a function that returns `train_labels`.
@@ -49,6 +51,7 @@ class Dataset:
   read_others: Mapping[
     str, Callable[[], tuple[np.ndarray, np.ndarray | None]]
   ] = dataclasses.field(default_factory=dict)
+  open_train: Callable[[], object] = lambda: None
   licence: str = ''
   warnings: tuple[str, ...] = ()
 
@@ -111,12 +114,18 @@ def shuffled_dataset(
   Returns:
     `Dataset`.
   """
-  reader = Reader(train, config)
+
+  @functools.cache
+  def reader():
+    # Not before it is asked for: a flow is used without its training images.
+    return Reader(train.at_random(config), config)
 
   def read_train(seed, start, count):
     numbers = shuffled(seed, start, count, len(train))
     # Not stateful: the same numbers give the same images.
-    images = tf.numpy_function(reader.read, [numbers], tf.uint8, stateful=False)
+    images = tf.numpy_function(
+      reader().read, [numbers], tf.uint8, stateful=False
+    )
     return tf.ensure_shape(images, [count, *train.shape])
 
   return Dataset(
@@ -131,6 +140,7 @@ def shuffled_dataset(
       split: functools.partial(read_all, source)
       for split, source in (others or {}).items()
     },
+    reader,
     licence,
     tuple(warnings),
   )

@@ -12,13 +12,14 @@ from training.datasets.sources import (
   decode,
   digest,
   fit,
+  printable,
 )
 from training.errors import UserError
 
 __all__ = ['folder']
 
 _SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.webp', '.tif', '.tiff')
-_TEST_FOLDERS = ('test', 'validation', 'val')
+_TEST_FOLDERS = ('test', 'validation', 'valid', 'val')
 
 
 class _Files(Source):
@@ -30,24 +31,23 @@ class _Files(Source):
     classes: names of the classes, of which each path names one at `depth`;
       empty where there are none.
     depth: which part of a path is the class.
-    size: height and width.
+    shape: (H, W, C) of each image, H = W, C 1 or 3.
   """
 
-  def __init__(self, root, paths, classes, depth, size):
+  def __init__(self, root, paths, classes, depth, shape):
     self._root, self._paths = root, paths
-    self._classes, self._depth, self._size = classes, depth, size
-    self.shape = (size, size, 3)
+    self._classes, self._depth, self.shape = classes, depth, shape
 
   def __len__(self):
     return len(self._paths)
 
   def image(self, number):
-    """One image, uint8 [H, W, 3]; raises `BrokenImage`."""
+    """One image, uint8 [H, W, C]; raises `BrokenImage`."""
     path = os.path.join(self._root, self._paths[number])
     try:
-      return fit(decode(path), self._size)
+      return fit(decode(path, self.shape[-1]), self.shape[0])
     except BrokenImage as error:
-      raise BrokenImage(f'{path} ({error})') from None
+      raise BrokenImage(f'{printable(path)} ({error})') from None
 
   def labels(self):
     """int64 [N], the class folder's place among their sorted names."""
@@ -65,17 +65,20 @@ class _Files(Source):
     for path in self._paths:
       status = os.stat(os.path.join(self._root, path))
       lines.append(f'{path} {status.st_size} {status.st_mtime_ns}')
-    files = digest('\n'.join(lines).encode())
-    return f'{os.path.abspath(self._root)} {self.shape} {files}'
+    files = digest(os.fsencode('\n'.join(lines)))
+    return f'{os.path.abspath(self._root)} {self.shape} upright {files}'
 
 
 def folder(config) -> Dataset:
   """All images below a folder, their central squares resized.
 
-  Where the folder has a sub-folder 'train' and one of 'test', 'validation' and
-  'val', those are the splits; the first of these three is for testing and the
-  others are for whoever asks for them. Else a part is held out, chosen by hash
-  of the paths, so that no file has to be read for it.
+  They are grey where `config.channels` is 1 and have three channels where it is
+  3, see `sources.decode`.
+
+  Where the folder has a sub-folder 'train' and one of 'test', 'validation',
+  'valid' and 'val', in any letters, those are the splits; the first of these is
+  for testing and the others are for whoever asks for them. Else a part is held
+  out, chosen by hash of the paths, so that no file has to be read for it.
 
   Where all images of the splits lie in sub-folders, the first level of these
   are the classes, and labels their places in alphabetical order. Where broken
@@ -97,27 +100,30 @@ def folder(config) -> Dataset:
       f'config.data.dir: none of the {len(others)} files below {root} has the '
       f'name of an image ({", ".join(_SUFFIXES)}).'
     )
-  splits = {path.split(os.sep)[0] for path in paths if os.sep in path}
-  named = [name for name in _TEST_FOLDERS if name in splits]
+  splits = {
+    name: [path for path in paths if _split(path) == name]
+    for name in ('train', *_TEST_FOLDERS)
+  }
+  splits = {name: found for name, found in splits.items() if found}
+  warnings = []
   depth, more = 0, {}
-  if 'train' in splits and named:
+  if 'train' in splits and len(splits) > 1:
     depth = 1
-    train, test = (
-      [path for path in paths if path.startswith(name + os.sep)]
-      for name in ('train', named[0])
-    )
+    train = splits.pop('train')
+    test = splits.pop(next(iter(splits)))
     # By hash: part of the test images stands for all of them.
-    test.sort(key=lambda path: digest(path.encode()))
-    more = {
-      name: [path for path in paths if path.startswith(name + os.sep)]
-      for name in named[1:]
-    }
+    test.sort(key=lambda path: digest(os.fsencode(path)))
+    more = splits
+    used = len(train) + len(test) + sum(map(len, more.values()))
+    if used < len(paths):
+      warnings.append(
+        f'{len(paths) - used} of {len(paths)} images below {root} are in none '
+        'of its splits and are not used'
+      )
   else:
     train, test = (
       [paths[number] for number in numbers]
-      for numbers in held_out(
-        [path.encode() for path in paths], config.test_fraction
-      )
+      for numbers in held_out(map(os.fsencode, paths), config.test_fraction)
     )
     train.sort()
   classes = {
@@ -125,15 +131,17 @@ def folder(config) -> Dataset:
     for path in itertools.chain(train, test, *more.values())
   }
   classes = [] if '' in classes else sorted(classes)
-  warnings = []
   if others:
-    names = ', '.join(others[:5]) + (', ...' if len(others) > 5 else '')
+    names = ', '.join(map(printable, others[:5])) + (
+      ', ...' if len(others) > 5 else ''
+    )
     warnings.append(
       f'skipped {len(others)} of {len(others) + len(paths)} files below '
       f'{root}, which are not named as images: {names}'
     )
+  shape = (config.image_size, config.image_size, config.channels)
   train, test, *more_files = (
-    _Files(root, split, classes, depth, config.image_size)
+    _Files(root, split, classes, depth, shape)
     for split in (train, test, *more.values())
   )
   return shuffled_dataset(
@@ -145,6 +153,12 @@ def folder(config) -> Dataset:
     classes or None,
     dict(zip(more, more_files, strict=True)),
   )
+
+
+def _split(path):
+  """The first folder of a path, where it may be the name of a split."""
+  first, separator, _ = path.partition(os.sep)
+  return first.lower() if separator else ''
 
 
 def _list(root):

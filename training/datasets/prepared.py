@@ -149,35 +149,27 @@ class _InOrder(_Records):
     """Not there: such a split is read as a whole."""
     raise NotImplementedError
 
-
-class _Decoded(ArraySource):
-  """A split of TFRecord files, read once into memory or a mapped file."""
-
-  def __init__(self, source, config):
-    shape, size = (len(source), *source.shape), needed_bytes(source)
+  def at_random(self, config):
+    """All images, decoded into memory or a mapped file."""
+    shape, size = (len(self), *self.shape), needed_bytes(self)
     if size <= config.cache_mb * 2**20:
       images = np.empty(shape, np.uint8)
-      for number, image in enumerate(_mended(source)):
+      for number, image in enumerate(_mended(self)):
         images[number] = image
     elif config.cache_dir:
       images = write_file(
-        config.cache_dir, source.identity(), shape, lambda: _mended(source)
+        config.cache_dir, self.identity(), shape, lambda: _mended(self)
       )
     else:
       raise UserError(
-        f'config.data.tfds_name: the {len(source)} training images of '
+        f'config.data.tfds_name: the {len(self)} training images of '
         f'{config.tfds_name} take {size / 2**20:.0f} MiB, more than '
         f'config.data.cache_mb {config.cache_mb}, and TFRecord files cannot be '
         'read at random; set a larger config.data.cache_mb, or a folder '
         'config.data.cache_dir, or prepare the set anew by `python -m training '
         'prepare` into another folder, in a format that can be.'
       )
-    super().__init__(images)
-    self._source = source
-
-  def labels(self):
-    """Those of the files."""
-    return self._source.labels()
+    return ArraySource(images)
 
 
 def _mended(source):
@@ -207,10 +199,10 @@ def prepared(config) -> Dataset:
   held out, chosen by hash of the images' numbers.
 
   Of array_record files, which `prepare` makes, each worker reads and decodes
-  its own images alone. TFRecord files have to be read in order: each worker
-  decodes all of them at the start into memory, N * H * W * C bytes, or, where
-  these are more than `config.cache_mb` MiB, one worker of a machine does so
-  into a file in `config.cache_dir`, see `cache.write_file`.
+  its own images alone. TFRecord files have to be read in order: before the
+  first step each worker decodes all of them into memory, N * H * W * C bytes,
+  or, where these are more than `config.cache_mb` MiB, one worker of a machine
+  does so into a file in `config.cache_dir`, see `cache.write_file`.
 
   Args:
     config: the `data` part of a configuration.
@@ -263,8 +255,6 @@ def prepared(config) -> Dataset:
       )
     )
   name = builder.info.full_name + (f' ({entry.note})' if entry.note else '')
-  if not is_random:
-    train = _Decoded(train, config)
   return shuffled_dataset(
     name,
     train,

@@ -2,10 +2,12 @@
 
 import abc
 import hashlib
+import os
 from collections.abc import Iterator
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 
 from training.errors import UserError
 
@@ -16,6 +18,7 @@ __all__ = [
   'decode',
   'digest',
   'fit',
+  'printable',
   'to_pixels',
 ]
 
@@ -55,6 +58,18 @@ class Source(abc.ABC):
         yield self.image(number)
       except BrokenImage as error:
         yield error
+
+  def at_random(self, config) -> 'Source':
+    """The same images, to be read in any order; may take long, and memory.
+
+    Args:
+      config: the `data` part of a configuration.
+
+    Returns:
+      `Source`.
+    """
+    del config
+    return self
 
   def labels(self) -> np.ndarray | None:
     """int64 [N] or [N, A]; None where images have none."""
@@ -114,11 +129,17 @@ def digest(content: bytes) -> str:
   return hashlib.sha256(content).hexdigest()[:16]
 
 
+def printable(path: str) -> str:
+  """A path with '?' for the bytes of its name that are no text."""
+  return os.fsencode(path).decode(errors='replace').replace('\ufffd', '?')
+
+
 def decode(file, channels: int = 3) -> np.ndarray:
   """The pixels of an image file.
 
-  Sixteen bits become the upper eight, an alpha channel is dropped, grey is
-  repeated, of an animation the first picture is taken.
+  It is turned as its EXIF says. Sixteen bits become the upper eight, an alpha
+  channel is dropped, grey is repeated, of an animation the first picture is
+  taken.
 
   Args:
     file: path, or open binary file.
@@ -132,7 +153,7 @@ def decode(file, channels: int = 3) -> np.ndarray:
   """
   try:
     with PIL.Image.open(file) as image:
-      return to_pixels(image, channels)
+      return to_pixels(PIL.ImageOps.exif_transpose(image), channels)
   except Exception as error:  # decoders raise all kinds of them
     raise BrokenImage(str(error) or type(error).__name__) from None
 
