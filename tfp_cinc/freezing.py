@@ -7,7 +7,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.conditioning import condition_on
 from tfp_cinc.internal import switches
-from tfp_cinc.internal.derived import forget
+from tfp_cinc.internal.derived import keeping
 
 __all__ = ['frozen_weights']
 
@@ -40,18 +40,14 @@ def frozen_weights(flow: tfd.TransformedDistribution, condition=None):
     condition: any condition of a conditional flow, as in
       `tfp_cinc.condition_on`.
   """
-  with switches.frozen.on(), switches.native_gradients.on():
-    try:
-      with tf.init_scope():
-        kwargs = {} if condition is None else condition_on(flow, condition)
-        latents = tf.zeros([1, *flow.event_shape], flow.dtype)
-        if condition is not None:
-          # One for all images is of rank 1; others are of as many images.
-          condition = tf.convert_to_tensor(condition)
-          number = condition.shape[0] if condition.shape.rank > 1 else 1
-          latents = tf.repeat(latents, number, axis=0)
-        flow.bijector.forward(latents, **kwargs)
-      yield
-    finally:
-      for module in (flow, *flow.submodules):
-        forget(module)
+  with keeping(), switches.native_gradients.on():
+    with tf.init_scope():
+      kwargs = {} if condition is None else condition_on(flow, condition)
+      latents = tf.zeros([1, *flow.event_shape], flow.dtype)
+      if condition is not None:
+        # One for all images is of rank 1; others are of as many images.
+        condition = tf.convert_to_tensor(condition)
+        number = condition.shape[0] if condition.shape.rank > 1 else 1
+        latents = tf.repeat(latents, number, axis=0)
+      flow.bijector.forward(latents, **kwargs)
+    yield

@@ -56,7 +56,8 @@ def _add_data(parser, split):
     '--data',
     metavar='PATH',
     help='a folder of images, or an .npy or .npz file, in place of the data of '
-    'the run',
+    'the run; files are resized, and made grey for a grey flow, as those that '
+    'are trained on',
   )
   parser.add_argument(
     '--limit', type=numbers(1), metavar='N', help='take the first N images'

@@ -11,7 +11,8 @@ from training.run import load_run
 
 __all__ = ['export', 'write_saved_model']
 
-_FILES = ('config.json', 'samples.png', 'reconstructions.png')
+_FILES = ('config.json',)
+_PICTURES = ('samples.png', 'reconstructions.png')
 
 
 def export(
@@ -84,8 +85,8 @@ def write_saved_model(
 ) -> None:
   """Writes the flow of a run, its weights as they are now.
 
-  Beside it go the run's configuration, figures and pictures, and its
-  directions.npz where there is one.
+  Beside it go the run's configuration, its figures and pictures where they are
+  of these weights, and its directions.npz where that is.
 
   Args:
     run: `Run`.
@@ -97,8 +98,9 @@ def write_saved_model(
   """
   if directions is None:
     directions = run_directions(run, run.say)
+  names = _FILES if metrics is None else (*_FILES, *_PICTURES)
   files = {
-    name: run.folder / name for name in _FILES if (run.folder / name).exists()
+    name: run.folder / name for name in names if (run.folder / name).exists()
   }
   if metrics is not None:
     files['metrics.json'] = (json.dumps(metrics, indent=2) + '\n').encode()

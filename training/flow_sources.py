@@ -122,6 +122,12 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
       f'{path} lacks the signature {lacking[0]!r}, so that it cannot be used '
       'here; export it anew by `python -m training export WORKDIR`.'
     )
+  [latents] = model.signatures['decode'].structured_input_signature[1].values()
+  if latents.dtype != tf.float32:
+    raise UserError(
+      f'{path} is of a flow in {latents.dtype.name}; these commands take flows '
+      'in float32.'
+    )
   extra = path / 'assets.extra'
   try:
     with np.load(extra / 'latents.npz') as content:
@@ -238,8 +244,8 @@ def run_directions(
     say: called with a sentence where there are some of other weights.
 
   Returns:
-    `tfp_cinc.latents.AttributeDirections`; None where there are none, or the
-    checkpoint was written after them.
+    `tfp_cinc.latents.AttributeDirections`; None where there are none, or they
+    are of another checkpoint: they are learned of the newest that there is.
 
   Raises:
     UserError: see `read_directions`.
@@ -247,15 +253,20 @@ def run_directions(
   path = run.folder / 'directions.npz'
   if not path.exists():
     return None
-  written = [
-    found.written or 0.0
-    for found in find(run.folder / 'checkpoints')
-    if found.step == int(run.step)
-  ]
-  if max(written, default=0.0) > path.stat().st_mtime:
+  learned = path.stat().st_mtime
+  of_step = next(
+    (
+      found.step
+      for found in find(run.folder / 'checkpoints')  # the newest first
+      if (found.written or 0.0) <= learned and found.fault() is None
+    ),
+    None,
+  )
+  if of_step != int(run.step):
     say(
-      f'{path} is not used: the weights of step {int(run.step)} are newer; '
-      f'learn it anew by `python -m training attributes {run.folder}`.'
+      f'{path} is not used: it is of other weights than those of step '
+      f'{int(run.step)}; of the newest, learn it anew by `python -m training '
+      f'attributes {run.folder}`.'
     )
     return None
   return read_directions(path, run.dataset.image_shape)

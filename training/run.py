@@ -152,6 +152,7 @@ class Run:
     workdir.write_config(self.config, self.folder)
     restored = self.checkpoints.restore(self.note)
     if restored is None:
+      status.forget(self.folder)
       images = datasets.next_batch(
         iter(self.batches(self.config.train.init_images))
       )

@@ -27,7 +27,7 @@ def reduce(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   if not config.smoke:
     return config
   data, flow, train = config.data, config.flow, config.train
-  if data.name != 'made_up':
+  if data.name not in ('folder', 'made_up'):
     is_grey = data.name == 'digits' or data.tfds_name.split('/')[0] in _GREY
     data.channels = 1 if is_grey else 3
   data.name = 'made_up'

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from training.datasets import Dataset
+from training.datasets.dataset import Dataset, telling_user_errors
 from training.errors import UserError
 
 __all__ = ['Split', 'find_split']
@@ -100,7 +100,8 @@ def _training_part(dataset, limit):
     for start in range(0, number, size):
       count = min(size, number - start)
       position = tf.constant(start, tf.int64)
-      images = dataset.read_train(0, position, count).numpy()
+      with telling_user_errors():
+        images = dataset.read_train(0, position, count).numpy()
       labels = None
       if has_labels:
         numbers = dataset.train_numbers(0, position, count).numpy()

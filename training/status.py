@@ -15,7 +15,7 @@ import time
 from training import workdir
 from training.progress import duration
 
-__all__ = ['add_note', 'describe', 'status', 'write_status']
+__all__ = ['add_note', 'describe', 'forget', 'status', 'write_status']
 
 _FILE = 'status.json'
 _CHECKPOINT = re.compile(r'.*step_(\d+)')
@@ -75,6 +75,15 @@ def write_status(
     if 'best' not in test or value < test['best']['bits_per_dim']:
       test['best'] = test['test']
   return _write(folder, {**content, **test})
+
+
+def forget(folder) -> None:
+  """Removes what is known of an earlier run.
+
+  Args:
+    folder: the workdir.
+  """
+  pathlib.Path(folder, _FILE).unlink(missing_ok=True)
 
 
 def add_note(folder, sentence: str) -> bool:

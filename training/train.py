@@ -34,7 +34,6 @@ def train(config, folder: str) -> None:
   if config.train.deterministic:
     tf.config.experimental.enable_op_determinism()
   workers = Workers(functools.partial(images_at_once, config.train))
-  changes = workdir.check_config(config, folder)
   run = Run(config, folder, workers)
   run.say(_data_line(run.dataset))
   run.dataset.open_train()
@@ -52,8 +51,10 @@ def train(config, folder: str) -> None:
         run.note(f'{workers.size} workers go on from step {int(run.step)}.')
       _train_steps(run, termination)
 
+    changes = []
     if workers.is_first:
       held.enter_context(workdir.lock(run.folder))
+      changes = workdir.check_config(config, folder)
     run.start()
     if changes:
       run.note(f'Goes on with {", ".join(changes)}.')

@@ -282,11 +282,15 @@ def _read(flow, images, resize, convert):
 
 
 def _distinct(names):
-  """Names with a number where there are several of one."""
-  return [
-    f'{name}_{names[:i].count(name) + 1}' if names.count(name) > 1 else name
-    for i, name in enumerate(names)
-  ]
+  """Names of files, with a number where there would be several of one."""
+  names, result = [_file_name(name) for name in names], []
+  for name in names:
+    found, number = name, 0
+    while found in result or (names.count(name) > 1 and found in names):
+      number += 1
+      found = f'{name}_{number}'
+    result.append(found)
+  return result
 
 
 def _test_images(flow):

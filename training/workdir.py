@@ -36,7 +36,6 @@ _MAY_CHANGE = (
   'data.cache_mb',
   'eval.batch_size',
   'eval.noise_draws',
-  'eval.num_images',
   'flow.memory',
   'flow.network_dtype',
   'train.accumulate',
@@ -69,8 +68,8 @@ def check_config(config, workdir: str) -> list[str]:
   """Raises `UserError` where a workdir holds a run of another configuration.
 
   A run may go on with another length, learning rate or batch size, and with
-  what decides about memory and records alone. One that has no checkpoint yet
-  is begun anew, with any.
+  what decides about memory and records alone. One that has neither a checkpoint
+  nor results yet is begun anew, with any.
 
   Args:
     config: the configuration of the run to start.
@@ -80,7 +79,7 @@ def check_config(config, workdir: str) -> list[str]:
     What differs from the run that goes on, as 'train.num_steps 6 -> 9'.
   """
   path = pathlib.Path(workdir, 'config.json')
-  if not path.exists() or not find(path.parent / 'checkpoints'):
+  if not _has_results(path.parent):
     return []
   old = flat(_read_json(path)['config'])
   new = flat(config.to_dict())
@@ -136,8 +135,7 @@ def check_flow(path: str) -> None:
 def write_config(config, workdir: str) -> None:
   """Writes config.json: all values, the packages' versions, the git commit.
 
-  Versions and commit stay those of the run's start when it goes on from a
-  checkpoint.
+  Versions and commit stay those of the run's start when it goes on.
 
   Args:
     config: the configuration.
@@ -145,7 +143,7 @@ def write_config(config, workdir: str) -> None:
   """
   path = pathlib.Path(workdir, 'config.json')
   content = {'config': config.to_dict()}
-  if path.exists() and find(path.parent / 'checkpoints'):
+  if _has_results(path.parent):
     old = _read_json(path)
     if flat(old['config']) == flat(content['config']):
       return
@@ -250,6 +248,16 @@ def flat(values: dict, prefix: str = '') -> dict:
     else:
       result[prefix + key] = list(value) if isinstance(value, tuple) else value
   return result
+
+
+def _has_results(folder):
+  """Whether there is something of a run that another one would replace."""
+  if not (folder / 'config.json').exists():
+    return False
+  ended = ('metrics.json', 'saved_model')
+  return any((folder / name).exists() for name in ended) or bool(
+    find(folder / 'checkpoints')
+  )
 
 
 def _git_commit():

@@ -20,9 +20,9 @@ IMAGES = (
 )
 
 
-def make_flow(seed=0, **options):
+def make_flow(seed=0, depth=1, **options):
   return models.cinc(
-    SHAPE, levels=1, depth=1, hidden_channels=8, seed=seed, **options
+    SHAPE, levels=1, depth=depth, hidden_channels=8, seed=seed, **options
   )
 
 
@@ -163,6 +163,15 @@ def test_weights_of_another_flow_are_refused(trained, tmp_path):
   other = FlowModel(models.glow(SHAPE, levels=1, depth=1, hidden_channels=8))
   with pytest.raises(ValueError, match='weights of another flow'):
     other.load_weights(tmp_path / 'a.weights.h5')
+  model.save_weights(tmp_path / 'a')
+  deeper = FlowModel(make_flow(depth=2))
+  deeper.save_weights(tmp_path / 'b')
+  for name, reader in (('a', other), ('a', deeper), ('b', model)):
+    before = reader.get_weights()
+    with pytest.raises(ValueError, match='weights of another flow'):
+      reader.load_weights(tmp_path / name)
+    for one, same in zip(before, reader.get_weights(), strict=True):
+      np.testing.assert_array_equal(one, same)
   with pytest.raises(ValueError, match=r"end its name with '.weights.h5'"):
     model.save_weights(tmp_path / 'a.h5')
 
@@ -236,6 +245,29 @@ def test_weights_of_images_count():
   bits = model.predict(IMAGES, verbose=0)
   mean = model.evaluate(IMAGES, sample_weight=weights, verbose=0)[0]
   np.testing.assert_allclose(mean, np.average(bits, weights=weights), rtol=1e-5)
+
+
+def test_weights_of_images_may_be_a_column():
+  """As Keras makes them of a column of a table."""
+  trained = []
+  weights = np.arange(40, dtype=np.float32) ** 2 / 400
+  for shape in ([40], [40, 1]):
+    tf_keras.utils.set_random_seed(0)
+    model = make_model(optimizer=tf_keras.optimizers.SGD(1e-2))
+    own = weights.reshape(shape)
+    history = model.fit(
+      IMAGES,
+      sample_weight=own,
+      validation_data=(IMAGES, None, own),
+      shuffle=False,
+      verbose=0,
+    ).history
+    trained.append(model)
+  assert same_weights(*trained)
+  expected = model.evaluate(IMAGES, sample_weight=weights, verbose=0)[0]
+  np.testing.assert_allclose(history['val_loss'], expected, rtol=1e-5)
+  with pytest.raises(ValueError, match=r'`sample_weight` has shape'):
+    model.fit(IMAGES, sample_weight=np.ones([40, 2], np.float32), verbose=0)
 
 
 def test_evaluates_in_full_precision():

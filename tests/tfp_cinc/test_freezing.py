@@ -93,6 +93,20 @@ def test_a_part_that_keeps_more_than_its_peers():
   np.testing.assert_allclose(found, expected, atol=3e-5)
 
 
+def test_what_is_kept_for_others_is_let_go_too():
+  flow = make_flow()
+  layer = tfp_cinc.trainable_one_by_one_conv2d(2, seed=0)
+  x = tf.random.stateless_normal([1, 2, 2, 2], [0, 0])
+  number = len(layer.variables)
+  with tfp_cinc.frozen_weights(flow):
+    layer.inverse(x)
+    assert len(layer.variables) > number
+    with tfp_cinc.frozen_weights(flow):
+      layer.inverse(tf.identity(x))
+    assert len(layer.variables) > number
+  assert len(layer.variables) == number
+
+
 def test_frozen_weights_are_thawed_after_an_error():
   flow = make_flow()
   number = len(flow.variables)

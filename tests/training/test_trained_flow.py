@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfp_cinc
 from tests.training import tiny
 from training import evaluate, steps, workdir
 from training.errors import UserError
@@ -146,6 +147,18 @@ def test_arrays_that_do_not_fit(flows, images):
     flows[0].bits_per_dim(images.astype(np.float32))
   with pytest.raises(UserError, match=r"\['N', 64\]"):
     flows[0].decode(np.zeros([2, 63], np.float32))
+
+
+def test_a_model_in_float64_is_refused(tmp_path):
+  flow = tfp_cinc.models.glow(
+    [4, 4, 1], levels=1, depth=1, hidden_channels=2, dtype=tf.float64
+  )
+  images = np.arange(32, dtype=np.uint8).reshape([2, 4, 4, 1])
+  tfp_cinc.initialize_from_data(
+    flow, tf.cast(tfp_cinc.dequantize(images, seed=0), tf.float64)
+  )
+  tfp_cinc.export_saved_model(flow, tmp_path / 'model', [4, 4, 1])
+  assert 'is of a flow in float64' in refusal(tmp_path / 'model')
 
 
 def test_values_that_are_not_finite_are_counted(used):

@@ -149,6 +149,21 @@ def test_reconstruct(call, path, digits):
   np.testing.assert_array_equal(pixels('x/b.png'), pixels(digits / 'b.png'))
 
 
+def test_no_file_takes_the_place_of_another(call, path, digits, tmp_path):
+  files = [digits / 'a.png']
+  for number, name in enumerate(
+    ['x/a.png', 'x/a_1.png', 'x/b c.png', 'b_c.png']
+  ):
+    files.append(tmp_path / name)
+    files[-1].parent.mkdir(exist_ok=True)
+    image = np.full([8, 8, 1], 10 * number, np.uint8)
+    files[-1].write_bytes(encode_png(image))
+  code, out, _ = call('reconstruct', path, *files, '--files', '--output', 'y')
+  assert code == 0
+  assert 'Wrote 5 files' in out
+  assert len(list(pathlib.Path('y').iterdir())) == 5
+
+
 def test_reconstruct_in_few_bits(call, digits):
   """What a flow does not see of a pixel is no difference."""
   flow = tfp_cinc.models.glow([8, 8, 1], levels=1, depth=1, hidden_channels=4)
@@ -326,6 +341,10 @@ def test_export_of_the_best_checkpoint(call, used, tmp_path):
     assert code == 0
     card = json.loads(pathlib.Path('x', 'model_card.json').read_text())
     assert card['step'] == step
+    # What is of the newest weights goes with them alone.
+    assert bool(card['attributes']) == (which == 'newest')
+    files = {file.name for file in pathlib.Path('x', 'assets.extra').iterdir()}
+    assert ('samples.png' in files) == (which == 'newest')
 
 
 def test_a_run_whose_data_are_gone(call, used, tmp_path):

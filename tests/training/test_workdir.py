@@ -23,8 +23,12 @@ def test_another_config_is_refused(tmp_path):
   workdir.write_config(tiny.get_config(), tmp_path)
   other = tiny.get_config()
   other.flow.depth = 8
-  # Nothing is lost where there is no checkpoint.
+  # Nothing is lost where there is no checkpoint and no result.
   assert workdir.check_config(other, tmp_path) == []
+  (tmp_path / 'saved_model').mkdir()
+  with pytest.raises(UserError, match='depth 1 -> 8'):
+    workdir.check_config(other, tmp_path)
+  (tmp_path / 'saved_model').rmdir()
   (tmp_path / 'checkpoints' / 'step_000000002').mkdir(parents=True)
   assert workdir.check_config(tiny.get_config(), tmp_path) == []
   longer = tiny.get_config()

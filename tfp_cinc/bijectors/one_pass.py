@@ -139,7 +139,7 @@ def value_and_log_det(bijector: tfb.Bijector, x, invert: bool, **kwargs):
     else:
       y, log_det = bijector._forward_and_log_det(x, **kwargs)
     if ndims == 1:  # the same map at every pixel
-      if bijector.is_constant_jacobian:
+      if log_det.shape.rank == 0:  # one for all pixels
         log_det *= num_pixels(x)
       else:
         log_det = tf.reduce_sum(log_det, axis=[-2, -1])

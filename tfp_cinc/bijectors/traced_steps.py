@@ -12,6 +12,7 @@ from tfp_cinc.bijectors.one_pass import (
   value_and_log_det,
 )
 from tfp_cinc.internal import switches
+from tfp_cinc.internal.derived import kept
 from tfp_cinc.internal.functional import is_readable, reading, structure
 
 __all__ = ['TracedSteps']
@@ -138,10 +139,7 @@ def _is_function_of(variables):
 
 def _are_alike_now(bijector, template):
   """Whether both have kept the same of their weights, where they keep any."""
-  return not switches.frozen.is_on or (
-    [v.shape for v in bijector.variables]
-    == [v.shape for v in template.variables]
-  )
+  return not switches.frozen.is_on or kept(bijector) == kept(template)
 
 
 def _are_same(variables, others):

@@ -10,6 +10,7 @@ __all__ = [
   'check_data',
   'first_batch',
   'is_array',
+  'one_weight_each',
   'split_batch',
   'weighted_targets',
 ]
@@ -123,6 +124,18 @@ def weighted_targets(y, sample_weight):
   none, so that any will do.
   """
   return sample_weight if y is None else y
+
+
+def one_weight_each(weight: tf.Tensor) -> tf.Tensor:
+  """Weights [N] of [N] or, as Keras makes them of a column, [N, 1]."""
+  if weight.shape.rank == 2 and weight.shape[-1] == 1:
+    return weight[:, 0]
+  if weight.shape.rank not in (None, 1):
+    raise ValueError(
+      f'`sample_weight` has shape {weight.shape}; it must be [N], a weight for '
+      'each image.'
+    )
+  return weight
 
 
 def is_array(x) -> bool:

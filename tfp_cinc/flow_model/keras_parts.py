@@ -7,7 +7,9 @@ import tf_keras
 
 __all__ = [
   'check_callbacks',
+  'check_checkpoint',
   'check_optimizer',
+  'check_shapes',
   'check_weights_path',
   'compute_gradients',
   'create_slots',
@@ -100,6 +102,38 @@ def check_weights_path(path: str | os.PathLike) -> None:
     raise ValueError(
       f"{path} is of a format that cannot hold a flow's weights; end its name "
       "with '.weights.h5', or with neither for a checkpoint of TensorFlow."
+    )
+
+
+def check_checkpoint(flow, path: str | os.PathLike) -> None:
+  """Raises `ValueError` where a checkpoint of TensorFlow is of another flow.
+
+  Keras reads of one whatever it finds a place for.
+
+  Args:
+    flow: of the model, whose attribute `flow` it is.
+    path: as `load_weights` takes it; what is no checkpoint is left to Keras.
+  """
+  try:
+    reader = tf.train.load_checkpoint(os.fspath(path))
+  except (ValueError, tf.errors.OpError):
+    return
+  held = sorted(
+    shape
+    for key, shape in reader.get_variable_to_shape_map().items()
+    if key.startswith('flow/')
+    and key.endswith('/.ATTRIBUTES/VARIABLE_VALUE')
+    and '/.OPTIMIZER_SLOT/' not in key
+  )
+  check_shapes(flow, held, sorted(v.shape.as_list() for v in flow.variables))
+
+
+def check_shapes(flow, held, own) -> None:
+  """Raises `ValueError` where the shapes of a file are not those of a flow."""
+  if held != own:
+    raise ValueError(
+      'the file holds weights of another flow: their number or shapes differ '
+      f'from those of {flow.name}.'
     )
 
 

@@ -13,13 +13,16 @@ from tfp_cinc.flow_model.data import (
   check_data,
   first_batch,
   is_array,
+  one_weight_each,
   split_batch,
   weighted_targets,
 )
 from tfp_cinc.flow_model.keras_parts import (
   HOW_TO_SAVE,
   check_callbacks,
+  check_checkpoint,
   check_optimizer,
+  check_shapes,
   check_weights_path,
   compute_gradients,
   create_slots,
@@ -220,7 +223,8 @@ class FlowModel(tf_keras.Model):
       verbose: what to print.
       callbacks: of `tf_keras` or `horovod.tensorflow.keras`.
       validation_split: the part of arrays that is not trained on.
-      validation_data: images, (images, condition) or a `tf.data.Dataset`.
+      validation_data: images, (images, condition), (images, condition or None,
+        sample_weight) or a `tf.data.Dataset`.
       sample_weight: [N] of images in an array.
       **options: the other arguments, by name.
 
@@ -236,6 +240,9 @@ class FlowModel(tf_keras.Model):
       validation_data = (validation_data,)  # for Keras, which tests its truth
     if isinstance(validation_data, tuple | list):
       check_data(self.flow, *validation_data[:2])
+      if len(validation_data) == 3:
+        x_, y_, weight = validation_data
+        validation_data = (x_, weighted_targets(y_, weight), weight)
     elif validation_data is not None:
       check_data(self.flow, validation_data)
     callbacks = check_callbacks(callbacks)
@@ -348,7 +355,7 @@ class FlowModel(tf_keras.Model):
     x, y, weight = tf_keras.utils.unpack_x_y_sample_weight(data)
     images, condition = split_batch(self.flow, x, y)
     if weight is not None:
-      weight = tf.cast(weight, self.flow.dtype)
+      weight = tf.cast(one_weight_each(weight), self.flow.dtype)
     return images if condition is None else (images, condition), weight
 
   def _initialize(self, x, y):
@@ -379,6 +386,23 @@ class FlowModel(tf_keras.Model):
     check_weights_path(filepath)
     super().save_weights(filepath, *arguments, **options)
 
+  def load_weights(self, filepath, *arguments, **options):
+    """Reads all weights, as `tf_keras.Model.load_weights` does.
+
+    Args:
+      filepath: what `save_weights` wrote.
+      *arguments: as there.
+      **options: as there.
+
+    Returns:
+      As there.
+
+    Raises:
+      ValueError: if they are of another flow.
+    """
+    check_checkpoint(self.flow, filepath)
+    return super().load_weights(filepath, *arguments, **options)
+
   def save_own_variables(self, store) -> None:
     """Keras's: the flow's variables, as `.weights.h5` has them."""
     for i, variable in enumerate(self.flow.variables):
@@ -387,12 +411,8 @@ class FlowModel(tf_keras.Model):
   def load_own_variables(self, store) -> None:
     """Keras's: the flow's variables from a `.weights.h5`."""
     variables = self.flow.variables
-    shapes = [store[str(i)].shape for i in range(len(store))]
-    if shapes != [tuple(variable.shape) for variable in variables]:
-      raise ValueError(
-        'the file holds weights of another flow: their number or shapes differ '
-        f'from those of {self.flow.name}.'
-      )
+    held = [store[str(i)].shape for i in range(len(store))]
+    check_shapes(self.flow, held, [tuple(v.shape) for v in variables])
     for i, variable in enumerate(variables):
       variable.assign(store[str(i)])
 

@@ -1,12 +1,35 @@
 """What follows from the weights alone, kept while they do not change."""
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
 from tfp_cinc.internal import switches
 
-__all__ = ['derived', 'forget']
+__all__ = ['derived', 'keeping', 'kept']
+
+
+class _Keeping(threading.local):
+  def __init__(self):
+    self.modules = []  # for which something is kept
+
+
+_keeping = _Keeping()
+
+
+@contextlib.contextmanager
+def keeping() -> Iterator[None]:
+  """A context at whose end all that was kept within it is let go."""
+  before, _keeping.modules = _keeping.modules, []
+  try:
+    with switches.frozen.on():
+      yield
+  finally:
+    for module in _keeping.modules:
+      del module._derived
+    _keeping.modules = before
 
 
 def derived(
@@ -24,18 +47,20 @@ def derived(
   """
   if not switches.frozen.is_on:
     return compute()
-  kept = getattr(module, '_derived', {})
-  if name not in kept:
+  values = vars(module).get('_derived', {})
+  if name not in values:
     value = compute()
     if not tf.executing_eagerly():
       return value
     # A Variable, so that a function of the module's Variables has it too.
-    kept[name] = tf.Variable(value, trainable=False, name=name)
-    module._derived = kept
-  return tf.convert_to_tensor(kept[name])
+    if not values:
+      _keeping.modules.append(module)
+    values[name] = tf.Variable(value, trainable=False, name=name)
+    module._derived = values
+  return tf.convert_to_tensor(values[name])
 
 
-def forget(module: tf.Module) -> None:
-  """Lets go of all that `derived` has kept for a module."""
-  if '_derived' in vars(module):
-    del module._derived
+def kept(module: tf.Module) -> list[list[str]]:
+  """The names of what is kept for a module, and for each one within it."""
+  parts = (module, *module.submodules)
+  return [sorted(vars(part).get('_derived', ())) for part in parts]

@@ -24,8 +24,8 @@ class OnePassCache(cache_util.BijectorCache):
 
   The log-det is kept together with the value that it came with, and goes with
   it: where a value is computed anew, of new weights perhaps, nothing is left of
-  the log-det before. What was computed under other settings, in another
-  precision say, is not taken.
+  the log-det before; one that is asked for alone is not kept. What was computed
+  under other settings, in another precision say, is not taken.
   """
 
   def _invoke(self, input, fn_name, kwargs, attributes):
@@ -38,8 +38,12 @@ class OnePassCache(cache_util.BijectorCache):
   def _lookup(self, *args, **kwargs):
     return super()._lookup(*args, **kwargs, **{_SETTINGS: switches.state()})
 
-  def _attributes(self, *args, **kwargs):
-    return super()._attributes(*args, **kwargs, **{_SETTINGS: switches.state()})
+  def _attributes(self, input, fn_name, **kwargs):
+    kwargs[_SETTINGS] = switches.state()
+    edge = self._get_or_create_edge(input, fn_name, kwargs)
+    if not edge.output_ref:  # no value that it came with, or none any more
+      edge.attributes.clear()
+    return edge.attributes
 
 
 ParameterProperties = parameter_properties.ParameterProperties

@@ -237,7 +237,7 @@ def _replace(written, path, old):
     os.rename(path, old)
   try:
     os.rename(written, path)
-  except OSError:
+  except BaseException:
     if os.path.exists(old):
       os.rename(old, path)
     raise

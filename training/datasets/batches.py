@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfp_cinc
-from training.datasets.dataset import Dataset
+from training.datasets.dataset import Dataset, telling_user_errors
 from training.datasets.randomness import CROP, FLIP, NOISE, uniform
 from training.errors import UserError
 
@@ -119,13 +119,8 @@ def next_batch(batches: Iterator[tf.Tensor]) -> tf.Tensor:
   Raises:
     UserError: if too many images in a row cannot be decoded.
   """
-  try:
+  with telling_user_errors():
     return next(batches)
-  except tf.errors.UnknownError as error:  # what TensorFlow makes of an error
-    _, is_ours, sentence = error.message.partition('UserError: ')
-    if not is_ours:
-      raise
-    raise UserError(sentence.splitlines()[0]) from None
 
 
 def _move(images, limit, chance):

@@ -1,9 +1,10 @@
 """A data set: the images to train on by position, and those to test on."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ from training.datasets.randomness import shuffled
 from training.datasets.sources import Source
 from training.errors import UserError
 
-__all__ = ['Dataset', 'held_out', 'shuffled_dataset']
+__all__ = ['Dataset', 'held_out', 'shuffled_dataset', 'telling_user_errors']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +88,18 @@ class Dataset:
     """
     start = tf.convert_to_tensor(start, tf.int64)
     return shuffled(seed, start, count, self.num_train)
+
+
+@contextlib.contextmanager
+def telling_user_errors() -> Iterator[None]:
+  """A context for reading images: a `UserError` within TensorFlow is raised."""
+  try:
+    yield
+  except tf.errors.UnknownError as error:  # what TensorFlow makes of all errors
+    _, is_ours, sentence = error.message.partition('UserError: ')
+    if not is_ours:
+      raise
+    raise UserError(sentence.splitlines()[0]) from None
 
 
 def shuffled_dataset(

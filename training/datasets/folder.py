@@ -45,7 +45,8 @@ class _Files(Source):
     """One image, uint8 [H, W, C]; raises `BrokenImage`."""
     path = os.path.join(self._root, self._paths[number])
     try:
-      return fit(decode(path, self.shape[-1]), self.shape[0])
+      pixels = decode(path, self.shape[-1], upright=True)
+      return fit(pixels, self.shape[0])
     except BrokenImage as error:
       raise BrokenImage(f'{printable(path)} ({error})') from None
 
@@ -72,8 +73,8 @@ class _Files(Source):
 def folder(config) -> Dataset:
   """All images below a folder, their central squares resized.
 
-  They are grey where `config.channels` is 1 and have three channels where it is
-  3, see `sources.decode`.
+  They are turned as their EXIF says, and are grey where `config.channels` is 1,
+  see `sources.decode`.
 
   Where the folder has a sub-folder 'train' and one of 'test', 'validation',
   'valid' and 'val', in any letters, those are the splits; the first of these is

@@ -1,6 +1,7 @@
 """Images of one split by their number, and how files become uint8 pixels."""
 
 import abc
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -134,16 +135,16 @@ def printable(path: str) -> str:
   return os.fsencode(path).decode(errors='replace').replace('\ufffd', '?')
 
 
-def decode(file, channels: int = 3) -> np.ndarray:
+def decode(file, channels: int = 3, upright: bool = False) -> np.ndarray:
   """The pixels of an image file.
 
-  It is turned as its EXIF says. Sixteen bits become the upper eight, an alpha
-  channel is dropped, grey is repeated, of an animation the first picture is
-  taken.
+  Sixteen bits become the upper eight, an alpha channel is dropped, grey is
+  repeated, of an animation the first picture is taken.
 
   Args:
     file: path, or open binary file.
     channels: 1 or 3.
+    upright: whether to turn it as its EXIF says, where that can be read.
 
   Returns:
     uint8 [H, W, channels].
@@ -153,7 +154,11 @@ def decode(file, channels: int = 3) -> np.ndarray:
   """
   try:
     with PIL.Image.open(file) as image:
-      return to_pixels(PIL.ImageOps.exif_transpose(image), channels)
+      image.load()
+      if upright:
+        with contextlib.suppress(Exception):  # of EXIF that is damaged
+          image = PIL.ImageOps.exif_transpose(image)
+      return to_pixels(image, channels)
   except Exception as error:  # decoders raise all kinds of them
     raise BrokenImage(str(error) or type(error).__name__) from None
 

@@ -149,7 +149,10 @@ def score(flow: Served, image: np.ndarray | None) -> None:
   with right:
     if test_bits is None:
       streamlit.caption('There is no test set here to compare with.')
+    elif not np.isfinite(bits):
+      streamlit.caption('The density of this image is not finite.')
     else:
+      test_bits = test_bits[np.isfinite(test_bits)]
       below = np.mean(test_bits < bits)
       streamlit.markdown(
         f'{below:.0%} of {len(test_bits)} test images have fewer bits/dim.'

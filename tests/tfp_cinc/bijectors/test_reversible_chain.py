@@ -302,3 +302,17 @@ def test_networks_that_gather(memory):
     tf.function(gradient)(x), gradient(tf.identity(x)), strict=True
   ):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_an_additive_coupling_of_vectors():
+  """Whose log-det is one number for all pixels."""
+  network = networks.glow_network(2, 2, hidden_channels=4)
+  coupling = tfp_cinc.AdditiveCoupling(network)
+  chain = tfp_cinc.ReversibleChain(
+    [tfp_cinc.Reshaped(coupling, [4], [1, 1, 4])]
+  )
+  x = tf.random.stateless_normal([2, 3, 3, 4], [0, 0])
+  np.testing.assert_allclose(chain.forward_log_det_jacobian(x, 3), 0.0)
+  np.testing.assert_allclose(
+    chain.inverse(tf.identity(chain.forward(x))), x, atol=1e-6
+  )
