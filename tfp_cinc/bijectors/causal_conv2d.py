@@ -7,6 +7,7 @@ from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector, num_pixels
 from tfp_cinc.internal import switches, tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.derived import derived
+from tfp_cinc.internal.shapes import check_bias
 from tfp_cinc.math import causal_conv
 from tfp_cinc.math.plu import PLUMatrix
 
@@ -69,13 +70,7 @@ class CausalConv2D(ConstantJacobianBijector):
       self._taps = convert(taps, dtype=dtype, name='taps')
       self._corner = corner
       self._bias = convert(bias, dtype=dtype, name='bias')
-      if bias is not None and not self._bias.shape.is_compatible_with(
-        [corner.size]
-      ):
-        raise ValueError(
-          f'`bias` has shape {self._bias.shape}; with a kernel of '
-          f'{corner.size} channels it must be [{corner.size}].'
-        )
+      check_bias(self._bias, corner.size)
       self._padding = padding
       self._dilation = dilation
       self._solve_dtype = (

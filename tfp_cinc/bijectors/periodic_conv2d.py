@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
 from tfp_cinc.internal import switches, tfp_compat
 from tfp_cinc.internal.derived import derived
+from tfp_cinc.internal.shapes import check_bias
 from tfp_cinc.math import periodic_conv
 
 __all__ = ['PeriodicConv2D', 'trainable_periodic_conv2d']
@@ -74,12 +75,7 @@ class PeriodicConv2D(ConstantJacobianBijector):
       self._kernel = convert(kernel, dtype=dtype, name='kernel')
       self._bias = convert(bias, dtype=dtype, name='bias')
       periodic_conv.check_kernel(self._kernel)
-      channels = self._kernel.shape[-1]
-      if bias is not None and self._bias.shape != [channels]:
-        raise ValueError(
-          f'`bias` has shape {self._bias.shape}; with a kernel of {channels} '
-          f'channels it must be [{channels}].'
-        )
+      check_bias(self._bias, self._kernel.shape[-1])
       super().__init__(
         forward_min_event_ndims=3,
         dtype=dtype,

@@ -4,7 +4,16 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-__all__ = ['check_channels', 'on_image_batch']
+__all__ = ['check_bias', 'check_channels', 'on_image_batch']
+
+
+def check_bias(bias: tf.Tensor | None, channels: int) -> None:
+  """Raises `ValueError` where a bias is there and not [channels]."""
+  if bias is not None and not bias.shape.is_compatible_with([channels]):
+    raise ValueError(
+      f'`bias` has shape {bias.shape}; with a kernel of {channels} channels it '
+      f'must be [{channels}].'
+    )
 
 
 def check_channels(layer: str, x: tf.Tensor, channels: int) -> None:
