@@ -19,14 +19,14 @@ def compile_solve():
 
   Returns:
     A function of y [N, H, W, C], kernel [k, k, C, C] of a convolution that is
-    padded at the top and the left, and the inverse [C, C] of its corner, all
-    arrays of one dtype, that returns x [N, H, W, C]. It compiles at its first
-    call.
+    padded at the top and the left, and the inverse [C, C] of the block of the
+    pixel itself, all arrays of one dtype, that returns x [N, H, W, C]. It
+    compiles at its first call.
   """
   import numba
 
   @numba.njit(parallel=True, fastmath=True)
-  def solve(y, kernel, corner_inverse):
+  def solve(y, kernel, diagonal_inverse):
     count, height, width, channels = y.shape
     reach = kernel.shape[0] - 1
     x = np.empty_like(y)
@@ -43,7 +43,7 @@ def compile_solve():
                   known -= pixel[c] * kernel[a, b, c]
           x[n, i, j] = 0
           for c in range(channels):
-            x[n, i, j] += known[c] * corner_inverse[c]
+            x[n, i, j] += known[c] * diagonal_inverse[c]
     return x
 
   return solve
@@ -58,12 +58,12 @@ def solving_per_pixel():
   """
   solve = compile_solve()
 
-  def run(y, kernel, corner_inverse):
-    arrays = (np.ascontiguousarray(x) for x in (y, kernel, corner_inverse))
+  def run(y, kernel, diagonal_inverse):
+    arrays = (np.ascontiguousarray(x) for x in (y, kernel, diagonal_inverse))
     return solve(*arrays)
 
   def replacement(
-    y, kernel, *, padding, dilation, lookahead, corner_inverse, **_
+    y, kernel, *, padding, dilation, lookahead, diagonal_inverse, **_
   ):
     if dilation != 1 or lookahead:
       raise ValueError(
@@ -76,7 +76,7 @@ def solving_per_pixel():
     axes = [rank - 3] * (vertical == 'bottom')
     axes += [rank - 2] * (horizontal == 'right')
     x = tf.numpy_function(
-      run, [tf.reverse(y, axes), kernel, corner_inverse], y.dtype
+      run, [tf.reverse(y, axes), kernel, diagonal_inverse], y.dtype
     )
     return tf.reverse(tf.ensure_shape(x, y.shape), axes)
 

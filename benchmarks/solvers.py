@@ -3,10 +3,9 @@
   python -m benchmarks.solvers [OUT.json]
 
 Ours are compiled by tf.function and read their kernel from Variables; a frozen
-inverse has the matrices of its solve already (`tfp_cinc.frozen_weights`, and
-exported models). The loop
-is how the published code of CInC Flow inverts: pixel by pixel, compiled, all
-images at once on all cores.
+inverse has the matrices of its solve already (`tfp_cinc.freeze`, and exported
+models). The loop is how the published code of CInC Flow inverts: pixel by
+pixel, compiled, all images at once on all cores.
 """
 
 import importlib.util
@@ -14,7 +13,6 @@ import sys
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 import tfp_cinc
 from benchmarks import per_pixel, report, timing
@@ -37,41 +35,34 @@ def per_pixel_seconds(shape):
   solve = per_pixel.compile_solve()
   layer, x = _layer_and_images(shape)
   y, kernel = layer.forward(x).numpy(), layer.kernel.numpy()
-  corner_inverse = layer.corner.inverse().numpy()
-  np.testing.assert_allclose(solve(y, kernel, corner_inverse), x, atol=1e-3)
-  loop = {'loop': lambda: solve(y, kernel, corner_inverse)}
+  diagonal_inverse = layer.diagonal_block.inverse().numpy()
+  np.testing.assert_allclose(solve(y, kernel, diagonal_inverse), x, atol=1e-3)
+  loop = {'loop': lambda: solve(y, kernel, diagonal_inverse)}
   return timing.medians(loop, **TIMES)['loop']
 
 
 def _layer_and_images(shape):
-  layer = tfp_cinc.trainable_cinc_conv2d(shape[-1], 3, seed=0)
+  layer = tfp_cinc.bijectors.trainable_cinc_conv2d(shape[-1], 3, seed=0)
   return layer, tf.random.stateless_normal(shape, [0, 0])
-
-
-def _distribution(layer, shape):
-  base = tfp.distributions.Normal(0.0, 1.0)
-  return tfp.distributions.TransformedDistribution(
-    tfp.distributions.Sample(base, shape[1:]), tfp.bijectors.Invert(layer)
-  )
 
 
 def measure(shape, has_numba):
   """One row: the medians of both directions and the error of a round trip."""
   layer, x = _layer_and_images(shape)
-  forward = tf.function(layer.forward, autograph=False)
-  inverse = tf.function(layer.inverse, autograph=False)
+  frozen = tfp_cinc.freeze(layer, event_shape=shape[1:])
+  forward, inverse, frozen_inverse = (
+    tf.function(function, autograph=False)
+    for function in (layer.forward, layer.inverse, frozen.inverse)
+  )
   y = tf.identity(forward(x))
-  inverse(y)  # traced before the weights are frozen
-  with tfp_cinc.frozen_weights(_distribution(layer, shape)):
-    frozen_inverse = tf.function(layer.inverse, autograph=False)
-    seconds = timing.medians(
-      {
-        'forward': lambda: forward(x),
-        'inverse': lambda: inverse(y),
-        'frozen inverse': lambda: frozen_inverse(y),
-      },
-      **TIMES,
-    )
+  seconds = timing.medians(
+    {
+      'forward': lambda: forward(x),
+      'inverse': lambda: inverse(y),
+      'frozen inverse': lambda: frozen_inverse(y),
+    },
+    **TIMES,
+  )
   row = {
     '[N, H, W, C]': str(list(shape)),
     'forward, ms': 1e3 * seconds['forward'],

@@ -12,30 +12,29 @@ mpl.use('Agg')
 
 from matplotlib import pyplot
 
-import tfp_cinc
-from tfp_cinc import math, networks
+from tfp_cinc import bijectors, networks, plotting
 
 FIGURES = pathlib.Path(__file__).parent / 'figures'
 IMAGE_SIZE = (4, 4)
 
 # From a number of channels to the layer, all of them 3 x 3 but the 1 x 1.
 LAYERS = {
-  'CInCConv2D': tfp_cinc.trainable_cinc_conv2d,
-  'OneByOneConv2D': tfp_cinc.trainable_one_by_one_conv2d,
-  'AutoregressiveConv2D': tfp_cinc.trainable_autoregressive_conv2d,
-  'EmergingConv2D': tfp_cinc.trainable_emerging_conv2d,
-  'PeriodicConv2D': tfp_cinc.trainable_periodic_conv2d,
+  'CInCConv2D': bijectors.trainable_cinc_conv2d,
+  'OneByOneConv2D': bijectors.trainable_one_by_one_conv2d,
+  'AutoregressiveConv2D': bijectors.trainable_autoregressive_conv2d,
+  'EmergingConv2D': bijectors.trainable_emerging_conv2d,
+  'PeriodicConv2D': bijectors.trainable_periodic_conv2d,
 }
 
 PAPER_FIGURES = {
-  'Figure 1: padded on all sides': lambda channels: networks.zero_conv_network(
-    channels, channels
+  'Figure 1: padded on all sides': lambda channels: (
+    networks.trainable_zero_conv_network(channels, channels)
   ),
   'Figure 3: padded on two sides': lambda channels: (
-    tfp_cinc.trainable_cinc_conv2d(channels, corner='plu')
+    bijectors.trainable_cinc_conv2d(channels, diagonal_block='plu')
   ),
-  'Figure 4: a weight masked': lambda channels: tfp_cinc.trainable_cinc_conv2d(
-    channels, corner='triangular'
+  'Figure 4: a weight masked': lambda channels: bijectors.trainable_cinc_conv2d(
+    channels, diagonal_block='triangular'
   ),
 }
 
@@ -51,7 +50,7 @@ def draw(layers, channel_counts, path):
   )
   for row, channels in zip(grid, channel_counts, strict=True):
     for ax, (name, make) in zip(row, layers.items(), strict=True):
-      math.plot_convolution_matrix(make(channels), IMAGE_SIZE, channels, ax)
+      plotting.plot_convolution_matrix(make(channels), IMAGE_SIZE, channels, ax)
       unit = 'channel' if channels == 1 else 'channels'
       ax.set_title(f'{name}\n{channels} {unit}', fontsize='medium')
   figure.savefig(path, dpi=100, bbox_inches='tight')

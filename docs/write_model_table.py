@@ -1,4 +1,7 @@
-"""Writes the tables of configurations: `python docs/write_model_table.py`.
+"""Writes the tables of the pages: `python docs/write_model_table.py`.
+
+docs/first_flow.md lists the words that `multiscale_flow` takes and what each
+stands for, from the tables in which it looks them up.
 
 Each row of the README's is a configuration in training/configs for a few
 minutes; its model and the number of parameters are those of the flow that it
@@ -11,13 +14,22 @@ import inspect
 import pathlib
 import re
 
-from tfp_cinc import math, models
+import tensorflow as tf
+
+from tfp_cinc import bijectors, math, models, networks
+from tfp_cinc.bijectors.coupling_functions import (
+  COUPLING_FUNCTIONS,
+  SCALE_FUNCTIONS,
+)
+from tfp_cinc.models.steps import COUPLINGS, LAYERS
 from training import datasets, steps
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = ROOT / 'training' / 'configs'
 README = ROOT / 'README.md'
 PAPER_PAGE = ROOT / 'docs' / 'configs.md'
+WORDS_PAGE = ROOT / 'docs' / 'first_flow.md'
+WORD_MARKS = '<!-- words -->\n', '<!-- end of words -->'
 START, END = '<!-- models -->\n', '<!-- end of models -->'
 
 PAPERS = {
@@ -115,19 +127,49 @@ def table() -> str:
   ]
   for name, paper, config, parameters in rows():
     what = inspect.getdoc(getattr(models, name)).splitlines()[0].rstrip('.')
+    what = what.removeprefix('Returns a flow of ').removeprefix('Returns ')
+    what = what[0].upper() + what[1:]
     lines.append(
       f'| {what} | {paper} | `models.{name}` | `{config}` | {parameters:,} |'
     )
   return '\n'.join(lines) + '\n'
 
 
+def word_table() -> str:
+  """The table of words and the objects that they stand for, in Markdown."""
+  rows = [('layers', word, factory) for word, factory in LAYERS.items()]
+  for word, (function, blocks) in COUPLINGS.items():
+    name = COUPLING_FUNCTIONS[function].__name__
+    rows.append(('coupling', word, f'`bijectors.{name}`, {blocks} blocks'))
+  for word, function in SCALE_FUNCTIONS.items():
+    what = 'tanh(h)' if function is tf.tanh else inspect.getdoc(function)
+    rows.append(('scale_function', word, f'log scale = {what}'))
+  rows += [('network', word, make) for word, make in networks.NETWORKS.items()]
+  lines = ['| argument | word | object |', '|---|---|---|']
+  for argument, word, value in rows:
+    if callable(value):
+      module = networks if argument == 'network' else bijectors
+      name = value.__name__
+      if not hasattr(module, name):  # a function around a layer
+        name = inspect.getdoc(value).split('`')[1]
+      value = f'`{module.__name__.removeprefix("tfp_cinc.")}.{name}`'
+    value = value.splitlines()[0].rstrip('.')
+    lines.append(f'| `{argument}` | `{word}` | {value} |')
+  return '\n'.join(lines) + '\n'
+
+
+def replaced(text: str, start: str, end: str, new: str) -> str:
+  """Returns text with other lines between two marks."""
+  pattern = re.escape(start) + '.*?' + re.escape(end)
+  return re.sub(pattern, lambda _: start + new + end, text, flags=re.DOTALL)
+
+
 def main():
-  """Writes the page, and what stands between the two marks in the README."""
+  """Writes the page of the papers, and the tables between marks."""
   PAPER_PAGE.write_text(PAPER_PAGE_START + paper_table())
-  text = README.read_text()
-  pattern = re.escape(START) + '.*?' + re.escape(END)
-  new = START + table() + END
-  README.write_text(re.sub(pattern, lambda _: new, text, flags=re.DOTALL))
+  README.write_text(replaced(README.read_text(), START, END, table()))
+  page = WORDS_PAGE.read_text()
+  WORDS_PAGE.write_text(replaced(page, *WORD_MARKS, word_table()))
 
 
 if __name__ == '__main__':

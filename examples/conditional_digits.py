@@ -67,9 +67,8 @@ def train(flow, images, labels, minutes, batch_size=64):
   @tf.function
   def step(pixels, label):
     x = tfp_cinc.dequantize(pixels, NUM_BITS)
-    kwargs = tfp_cinc.condition_on(flow, label)
     with tf.GradientTape() as tape:
-      log_prob = flow.log_prob(x, bijector_kwargs=kwargs)
+      log_prob = tfp_cinc.given(flow, label).log_prob(x)
       loss = tf.reduce_mean(tfp_cinc.bits_per_dim(log_prob, SHAPE, NUM_BITS))
     gradients = tape.gradient(loss, variables)
     gradients, _ = tf.clip_by_global_norm(gradients, 1.0)
@@ -92,14 +91,13 @@ def log_probs(flow, pixels, draws=8):
 
   @tf.function
   def log_prob(x, label):
-    kwargs = tfp_cinc.condition_on(flow, label)
-    return flow.log_prob(x, bijector_kwargs=kwargs)
+    return tfp_cinc.given(flow, label).log_prob(x)
 
   columns = []
   for label in range(10):
-    given = tf.one_hot(tf.fill([len(pixels)], label), 10)
+    labels = tf.one_hot(tf.fill([len(pixels)], label), 10)
     values = [
-      log_prob(tfp_cinc.dequantize(pixels, NUM_BITS, seed=draw), given)
+      log_prob(tfp_cinc.dequantize(pixels, NUM_BITS, seed=draw), labels)
       for draw in range(draws)
     ]
     columns.append(tf.reduce_mean(values, axis=0))
@@ -109,10 +107,8 @@ def log_probs(flow, pixels, draws=8):
 def draw_samples(flow, path, each=10):
   """A row of samples for each label."""
   labels = np.repeat(np.arange(10), each)
-  kwargs = tfp_cinc.condition_on(flow, tf.one_hot(labels, 10))
-  samples = tfp_cinc.quantize(
-    flow.sample(len(labels), seed=0, bijector_kwargs=kwargs), NUM_BITS
-  )
+  conditional = tfp_cinc.given(flow, tf.one_hot(labels, 10))
+  samples = tfp_cinc.quantize(conditional.sample(len(labels), seed=0), NUM_BITS)
   rows = np.reshape(samples, [10, each, 8, 8]).transpose([0, 2, 1, 3])
   plt.imsave(path, rows.reshape([80, 8 * each]), cmap='gray')
 

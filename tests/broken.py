@@ -6,12 +6,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tests.zoo import Case
-from tfp_cinc.bijectors import OnePassBijector
+from tfp_cinc.bijectors import FlowBijector
 
 tfb = tfp.bijectors
 
 
-class Scaled(OnePassBijector):
+class Scaled(FlowBijector):
   """x * exp(log_scale), rightly; the subclasses each break one thing."""
 
   def __init__(self, log_scale, validate_args=False, name='scaled'):
@@ -98,6 +98,16 @@ class HiddenVariable(Scaled):
 class NewVariableInCopy(Scaled):
   def __init__(self, log_scale, validate_args=False, name='copied'):
     super().__init__(tf.Variable(log_scale), validate_args, name)
+
+
+class IgnoresEventNdims(Scaled):
+  def forward_and_log_det(self, x, event_ndims=None, **kwargs):
+    return super().forward_and_log_det(x, **kwargs)
+
+
+class IsItsOwnCopy(Scaled):
+  def __deepcopy__(self, memo):
+    return self
 
 
 _values = itertools.count(0.5, 0.1)  # another one for each bijector built

@@ -4,14 +4,15 @@ TFP caches: `b.inverse(b.forward(x))` returns the `x` that it has kept, even
 where the inverse is wrong. `tf.identity` breaks this throughout.
 """
 
+import copy
+import gc
 import os
+import pickle
 import tempfile
 
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from tfp_cinc.bijectors.one_pass import pull_back
 
 TOLERANCE = {tf.float32: 2e-4, tf.float64: 1e-10}
 
@@ -174,28 +175,112 @@ def check_gradients(case):
 def check_pull_back(case):
   """Gradients from the output alone, as reversible chains take them."""
   bijector, x = case.build(), case.events()
-  if case.event_ndims == 1:  # chains are of images: each vector is a pixel
-    x = x[:, tf.newaxis, tf.newaxis]
-  variables = bijector.trainable_variables
+  variables = bijector.sources({})
+  assert {id(v) for v in bijector.trainable_variables} <= {*map(id, variables)}
   y = bijector.forward(tf.identity(x))
   rng = np.random.default_rng(3)
   dy = tf.constant(rng.normal(size=y.shape))
   dlog_det = tf.constant(rng.normal(size=y.shape[:1]))
   with tf.GradientTape() as tape:
-    tape.watch(x)
+    tape.watch([x, *variables])
     y = bijector.forward(x)
-    log_det = bijector.forward_log_det_jacobian(x, event_ndims=3)
+    log_det = bijector.forward_log_det_jacobian(x, case.event_ndims)
     value = tf.reduce_sum(y * dy) + tf.reduce_sum(log_det * dlog_det)
   expected = tape.gradient(
     value,
     [x, *variables],
     unconnected_gradients=tf.UnconnectedGradients.ZERO,
   )
-  again, dx, found = pull_back(bijector, tf.identity(y), dy, dlog_det, {})
+  again, dx, found = bijector.pull_back(
+    tf.identity(y), dy, dlog_det, case.event_ndims
+  )
   tolerance = max(1e-10, case.tolerance)
   np.testing.assert_allclose(again, x, atol=tolerance)
   for ours, autodiff in zip([dx, *found], expected, strict=True):
     np.testing.assert_allclose(ours, autodiff, rtol=1e-8, atol=tolerance)
+
+
+def check_value_and_log_det(case):
+  """`forward_and_log_det` and its inverse give what TFP's methods give."""
+  bijector, x = case.build(), case.events()
+  # One dimension of the batch counts as one of the event.
+  for event_ndims in (case.event_ndims, case.event_ndims + 1):
+    for direction in ('forward', 'inverse'):
+      y, log_det = getattr(bijector, f'{direction}_and_log_det')(
+        tf.identity(x), event_ndims
+      )
+      z = tf.identity(x)
+      tolerance = max(1e-12, case.tolerance)
+      expected = getattr(bijector, direction)(z)
+      np.testing.assert_allclose(y, expected, atol=tolerance)
+      expected = getattr(bijector, f'{direction}_log_det_jacobian')(
+        z, event_ndims
+      )
+      np.testing.assert_allclose(log_det, expected, atol=10 * tolerance)
+
+
+def check_function_argument(case):
+  """An argument of `tf.function`: one trace for two alike, and gradients."""
+  one, other, x = case.build(seed=1), case.build(seed=2), case.events()
+  traces = []
+
+  @tf.function(autograph=False)
+  def value(bijector, x):
+    traces.append(type(bijector))
+    y, log_det = bijector.forward_and_log_det(x)
+    return tf.reduce_sum(tf.sin(y)) + tf.reduce_sum(log_det)
+
+  def gradients(function, bijector):
+    places = list(bijector.trainable_variables)
+    gc.collect()
+    with tf.GradientTape() as tape:
+      result = function(bijector, tf.identity(x))
+    return result, tape.gradient(result, places, unconnected_gradients='zero')
+
+  for bijector in (one, other):
+    result, found = gradients(value, bijector)
+    expected, right = gradients(value.python_function, bijector)
+    np.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9)
+    for a, b in zip(found, right, strict=True):
+      np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
+  # The third and the fourth are calls of the Python function.
+  assert len(traces) == 3
+
+
+def check_while_loop(case):
+  """A loop variable of `tf.while_loop`."""
+  bijector, x = case.build(), case.events()
+
+  keeps_shape = bijector.forward_event_shape(case.event_shape) == x.shape[1:]
+
+  def forward(bijector, y):
+    y = bijector.forward(y)
+    return y if keeps_shape else bijector.inverse(tf.identity(y))
+
+  def body(bijector, y):
+    return bijector, forward(bijector, y)
+
+  @tf.function(autograph=False)
+  def twice(bijector, x):
+    return tf.while_loop(
+      lambda *_: True, body, [bijector, x], maximum_iterations=2
+    )[1]
+
+  expected = forward(bijector, tf.identity(forward(bijector, x)))
+  np.testing.assert_allclose(
+    twice(bijector, x), expected, rtol=1e-9, atol=max(1e-9, case.tolerance)
+  )
+
+
+def check_pickle(case):
+  """A pickled bijector and a deep copy are the same map on other Variables."""
+  bijector, x = case.build(), case.events()
+  y = bijector.forward(tf.identity(x))
+  ours = {id(variable) for variable in bijector.variables}
+  for other in (pickle.loads(pickle.dumps(bijector)), copy.deepcopy(bijector)):
+    assert not ours & {id(variable) for variable in other.variables}
+    assert len(other.variables) == len(bijector.variables)
+    np.testing.assert_array_equal(other.forward(tf.identity(x)), y)
 
 
 def check_variables(case):
@@ -267,8 +352,12 @@ CHECKS = [
   check_graph,
   check_gradients,
   check_pull_back,
+  check_value_and_log_det,
   check_variables,
   check_copy,
+  check_pickle,
+  check_function_argument,
+  check_while_loop,
   check_validate_args,
   check_checkpoint,
   check_saved_model,

@@ -71,7 +71,13 @@ def test_python_runs(page, tmp_path, monkeypatch, request):
 
 def test_the_pages_have_python():
   found = {page.stem for page in WITH_PYTHON}
-  assert found >= {'README', 'first_bijector', 'first_flow', 'using'}
+  assert found >= {
+    'README',
+    'extending',
+    'first_bijector',
+    'first_flow',
+    'using',
+  }
 
 
 @pytest.mark.parametrize('words', COMMAND_LINES)

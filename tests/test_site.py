@@ -64,15 +64,22 @@ def test_every_public_name_has_its_entry(site):
     (tfp_cinc.networks, 'networks'),
     (latents, 'latents'),
     (tfp_cinc.math, 'math'),
+    (tfp_cinc.matrices, 'matrices'),
+    (tfp_cinc.plotting, 'plotting'),
+    (tfp_cinc.tree, 'flows'),
   ]:
     html = (site / 'api' / f'{page}.html').read_text()
     for name in package.__all__:
-      # Another name of a class, as `attention_network`, has no entry.
+      # Tables of words, such as `NETWORKS`, have no entry.
       if getattr(getattr(package, name), '__name__', None) == name:
         # `models.nice` is a module to griffe, with the function in it.
         entry = rf'id="{package.__name__}\.({name}\.)?{name}"'
         assert re.search(entry, html), name
     assert '<blockquote>' not in html  # what Markdown takes a doctest for
+  html = (site / 'api' / 'flows.html').read_text()
+  for name in tfp_cinc.__all__:
+    if callable(getattr(tfp_cinc, name)):
+      assert re.search(rf'id="tfp_cinc\.[\w.]*\b{name}"', html), name
 
 
 def test_no_script_of_ours_is_published(site):

@@ -55,19 +55,19 @@ class Case:
 
 
 def _network(inputs, outputs, dtype, seed):
-  return networks.glow_network(
+  return networks.trainable_glow_network(
     inputs, outputs, hidden_channels=3, seed=seed, dtype=dtype
   )
 
 
 def _cinc(channels, kernel_size, **options):
-  return lambda dtype, seed: tfp_cinc.trainable_cinc_conv2d(
+  return lambda dtype, seed: tfp_cinc.bijectors.trainable_cinc_conv2d(
     channels, kernel_size, seed=seed, dtype=dtype, **options
   )
 
 
 def _periodic(channels, kernel_size, **options):
-  return lambda dtype, seed: tfp_cinc.trainable_periodic_conv2d(
+  return lambda dtype, seed: tfp_cinc.bijectors.trainable_periodic_conv2d(
     channels, kernel_size, seed=seed, dtype=dtype, **options
   )
 
@@ -76,19 +76,19 @@ def _from_kernel(dtype, seed):
   rng = np.random.default_rng(1)
   kernel = 0.3 * rng.normal(size=[3, 3, 2, 2])
   kernel[-1, -1] = [[0.1, -2.0], [1.0, 0.3]]
-  return tfp_cinc.CInCConv2D.from_kernel(
+  return tfp_cinc.bijectors.CInCConv2D.from_kernel(
     kernel.astype(dtype.as_numpy_dtype), bias=[1.0, 2.0]
   )
 
 
 def _autoregressive(channels, kernel_size, **options):
-  return lambda dtype, seed: tfp_cinc.trainable_autoregressive_conv2d(
+  return lambda dtype, seed: tfp_cinc.bijectors.trainable_autoregressive_conv2d(
     channels, kernel_size, seed=seed, dtype=dtype, **options
   )
 
 
 def _emerging(channels, kernel_size, **options):
-  return lambda dtype, seed: tfp_cinc.trainable_emerging_conv2d(
+  return lambda dtype, seed: tfp_cinc.bijectors.trainable_emerging_conv2d(
     channels, kernel_size, seed=seed, dtype=dtype, **options
   )
 
@@ -102,7 +102,7 @@ def _blocks(channels, count, function, num_parameters):
       _network(j * block, num_parameters * block, dtype, seed)
       for j in range(1, count)
     ]
-    return tfp_cinc.BlockCoupling(parts, function, 'exp', dtype)
+    return tfp_cinc.bijectors.BlockCoupling(parts, function, 'exp', dtype)
 
   return make
 
@@ -113,10 +113,10 @@ def _shared(channels, count):
   size = channels * groups // count
 
   def make(dtype, seed):
-    network = networks.shared_network(
+    network = networks.trainable_shared_network(
       size, 2 * size, groups=groups, hidden_channels=5, seed=seed, dtype=dtype
     )
-    return tfp_cinc.BlockCoupling(network, dtype=dtype)
+    return tfp_cinc.bijectors.BlockCoupling(network, dtype=dtype)
 
   return make
 
@@ -124,20 +124,22 @@ def _shared(channels, count):
 def _masked(channels, **options):
   def make(dtype, seed):
     network = _network(channels, 2 * channels, dtype, seed)
-    return tfp_cinc.MaskedCoupling(network, dtype=dtype, **options)
+    return tfp_cinc.bijectors.MaskedCoupling(network, dtype=dtype, **options)
 
   return make
 
 
 def _checkerboard(dtype, seed):
   network = _network(1, 1, dtype, seed)
-  return tfp_cinc.CheckerboardCoupling(network, 'odd', 'additive', dtype=dtype)
+  return tfp_cinc.bijectors.CheckerboardCoupling(
+    network, 'second', 'additive', dtype=dtype
+  )
 
 
 def _quad(scale_function):
   def make(dtype, seed):
     parts = [_network(j, 2, dtype, seed) for j in (1, 2, 3)]
-    return tfp_cinc.QuadCoupling(parts, scale_function, dtype)
+    return tfp_cinc.bijectors.QuadCoupling(parts, scale_function, dtype)
 
   return make
 
@@ -151,20 +153,37 @@ def _coupling(kind, channels, *options, width=2):
 
 
 def _leading(dtype, seed):
-  inner = tfp_cinc.trainable_cinc_conv2d(2, 2, seed=seed, dtype=dtype)
-  return tfp_cinc.LeadingChannels(inner, num_channels=2)
+  inner = tfp_cinc.bijectors.trainable_cinc_conv2d(2, 2, seed=seed, dtype=dtype)
+  return tfp_cinc.bijectors.LeadingChannels(inner, num_channels=2)
+
+
+def _squeezed(dtype, seed):
+  inner = tfp_cinc.bijectors.trainable_cinc_conv2d(4, 2, seed=seed, dtype=dtype)
+  return tfp_cinc.bijectors.Squeezed(inner)
+
+
+def _inverse(dtype, seed):
+  inner = tfp_cinc.bijectors.trainable_cinc_conv2d(2, 2, seed=seed, dtype=dtype)
+  return tfp_cinc.bijectors.Inverse(inner)
+
+
+def _adapted(dtype, seed):
+  log_scale = tf.Variable(tf.zeros([3], dtype), name='log_scale')
+  return tfp_cinc.bijectors.Adapted(tfb.Scale(log_scale=log_scale))
 
 
 def _chain(memory):
   def make(dtype, seed):
-    act_norm = tfp_cinc.trainable_act_norm(4, dtype=dtype)
+    act_norm = tfp_cinc.bijectors.trainable_act_norm(4, dtype=dtype)
     step_memory = 'store' if memory == 'checkpoint' else memory
     steps = [  # alike: they share a trace
-      tfp_cinc.ReversibleChain(
+      tfp_cinc.bijectors.Chain(
         [
-          tfp_cinc.AffineCoupling(_network(2, 4, dtype, s), dtype=dtype),
-          tfp_cinc.trainable_cinc_conv2d(
-            4, 2, corner='plu', seed=s, dtype=dtype
+          tfp_cinc.bijectors.AffineCoupling(
+            _network(2, 4, dtype, s), dtype=dtype
+          ),
+          tfp_cinc.bijectors.trainable_cinc_conv2d(
+            4, 2, diagonal_block='plu', seed=s, dtype=dtype
           ),
         ],
         step_memory,
@@ -173,13 +192,13 @@ def _chain(memory):
       for s in (seed, seed + 1)
     ]
     layers = [tfb.Sinh(), *steps, act_norm]
-    return tfp_cinc.ReversibleChain(layers, memory)
+    return tfp_cinc.bijectors.Chain(layers, memory)
 
   return make
 
 
 def _act_norm(dtype, seed):
-  return tfp_cinc.trainable_act_norm(3, dtype=dtype)
+  return tfp_cinc.bijectors.trainable_act_norm(3, dtype=dtype)
 
 
 def _seeded(factory, *arguments, **options):
@@ -189,7 +208,7 @@ def _seeded(factory, *arguments, **options):
 
 
 def _channel_shift(dtype, seed):
-  return tfp_cinc.trainable_channel_shift(3, dtype=dtype)
+  return tfp_cinc.bijectors.trainable_channel_affine(3, dtype=dtype)
 
 
 def _glow_network_parameters(inputs, outputs, width=3):
@@ -208,8 +227,8 @@ _QUAD = sum(_glow_network_parameters(j, 2) for j in (1, 2, 3))
 
 
 def _reshaped(dtype, seed):
-  inner = tfp_cinc.trainable_planar(8, seed=seed, dtype=dtype)
-  return tfp_cinc.Reshaped(inner, [2, 2, 2], [8])
+  inner = tfp_cinc.bijectors.trainable_planar(8, seed=seed, dtype=dtype)
+  return tfp_cinc.bijectors.Reshaped(inner, [2, 2, 2], [8])
 
 
 def _vector(make, size, **options):
@@ -217,7 +236,7 @@ def _vector(make, size, **options):
 
 
 def _continuous(dtype, seed):
-  return tfp_cinc.trainable_continuous_flow(
+  return tfp_cinc.bijectors.trainable_continuous_flow(
     3,
     hidden_channels=4,
     num_layers=1,
@@ -253,10 +272,10 @@ def _dense_parameters(*sizes):
 
 LAYERS = [
   Case('ActNorm', _act_norm, (2, 3, 3), 6),
-  Case('ChannelShift', _channel_shift, (2, 3, 3), 6),
+  Case('ChannelAffine', _channel_shift, (2, 3, 3), 6),
   Case(
     'OneByOneConv2D',
-    _seeded(tfp_cinc.trainable_one_by_one_conv2d, 5),
+    _seeded(tfp_cinc.bijectors.trainable_one_by_one_conv2d, 5),
     (2, 3, 5),
     25,
   ),
@@ -264,7 +283,7 @@ LAYERS = [
     Case(
       f'OneByOneConv2D-{parametrization}',
       _seeded(
-        tfp_cinc.trainable_one_by_one_conv2d,
+        tfp_cinc.bijectors.trainable_one_by_one_conv2d,
         4,
         parametrization=parametrization,
       ),
@@ -275,19 +294,19 @@ LAYERS = [
   ),
   Case(
     'ShiftConv2D',
-    _seeded(tfp_cinc.trainable_shift_conv2d, 4),
+    _seeded(tfp_cinc.bijectors.trainable_shift_conv2d, 4),
     (2, 3, 4),
     24,
   ),
   Case(
     'ReverseChannels',
-    lambda dtype, seed: tfp_cinc.ReverseChannels(dtype=dtype),
+    lambda dtype, seed: tfp_cinc.bijectors.ReverseChannels(dtype=dtype),
     (2, 3, 4),
     0,
   ),
   Case(
     'ShuffleChannels',
-    _seeded(tfp_cinc.random_shuffle_channels, 5),
+    _seeded(tfp_cinc.bijectors.random_shuffle_channels, 5),
     (2, 3, 5),
     0,
   ),
@@ -304,8 +323,8 @@ LAYERS = [
     37,
   ),
   Case('CInCConv2D-dilated', _cinc(2, 2, dilation=2), (5, 4, 2), 15),
-  Case('CInCConv2D-unit', _cinc(3, 2, corner='unit'), (3, 3, 3), 30),
-  Case('CInCConv2D-plu', _cinc(3, 2, corner='plu'), (3, 3, 3), 36),
+  Case('CInCConv2D-unit', _cinc(3, 2, diagonal_block='unit'), (3, 3, 3), 30),
+  Case('CInCConv2D-plu', _cinc(3, 2, diagonal_block='plu'), (3, 3, 3), 36),
   Case('PeriodicConv2D', _periodic(3, 3), (4, 5, 3), 81),
   Case('PeriodicConv2D-k1', _periodic(3, 1), (3, 2, 3), 9),
   Case('PeriodicConv2D-k2', _periodic(2, 2, use_bias=True), (3, 4, 2), 18),
@@ -316,20 +335,22 @@ LAYERS = [
   Case('AutoregressiveConv2D', _autoregressive(3, 3), (4, 5, 3), 4 * 9 + 6),
   Case(
     'AutoregressiveConv2D-k5-plu',
-    _autoregressive(2, 5, corner='plu', padding='bottom_right', use_bias=True),
+    _autoregressive(
+      2, 5, diagonal_block='plu', padding='bottom_right', use_bias=True
+    ),
     (3, 4, 2),
     13 * 4 + 2,
   ),
   Case('EmergingConv2D', _emerging(3, 3), (4, 5, 3), 2 * (3 * 9 + 6)),
   Case(
     'EmergingConv2D-raster',
-    _emerging(2, 3, mask='raster', corner='plu', padding='top_right'),
+    _emerging(2, 3, mask='raster', diagonal_block='plu', padding='top_right'),
     (4, 3, 2),
     10 * 4,
   ),
   Case(
     'AdditiveCoupling',
-    _coupling(tfp_cinc.AdditiveCoupling, 4, width=1),
+    _coupling(tfp_cinc.bijectors.AdditiveCoupling, 4, width=1),
     (3, 2, 4),
     _glow_network_parameters(2, 2),
   ),
@@ -366,7 +387,7 @@ LAYERS = [
   ),
   Case(
     'MaskedCoupling-channels',
-    _masked(3, mask='channels', kept='odd', scale_function='tanh'),
+    _masked(3, mask='channels', kept='second', scale_function='tanh'),
     (2, 3, 3),
     _glow_network_parameters(3, 6),
   ),
@@ -378,13 +399,13 @@ LAYERS = [
   ),
   Case(
     'AffineCoupling',
-    _coupling(tfp_cinc.AffineCoupling, 4),
+    _coupling(tfp_cinc.bijectors.AffineCoupling, 4),
     (3, 2, 4),
     _glow_network_parameters(2, 4),
   ),
   Case(
     'AffineCoupling-exp',
-    _coupling(tfp_cinc.AffineCoupling, 2, 'exp'),
+    _coupling(tfp_cinc.bijectors.AffineCoupling, 2, 'exp'),
     (3, 2, 2),
     _glow_network_parameters(1, 2),
   ),
@@ -392,30 +413,50 @@ LAYERS = [
   Case('QuadCoupling-exp', _quad('exp'), (3, 2, 4), _QUAD),
   Case(
     'SplitPrior',
-    _coupling(tfp_cinc.SplitPrior, 4),
+    _coupling(tfp_cinc.bijectors.SplitPrior, 4),
     (3, 2, 4),
     _glow_network_parameters(2, 4),
   ),
   Case(
-    'Squeeze', lambda dtype, seed: tfp_cinc.Squeeze(dtype=dtype), (4, 2, 4), 0
+    'Squeeze',
+    lambda dtype, seed: tfp_cinc.bijectors.Squeeze(dtype=dtype),
+    (4, 2, 4),
+    0,
   ),
   *(
     Case(
-      f'ReversibleChain-{memory}',
+      f'Chain-{memory}',
       _chain(memory),
       (2, 3, 4),
       2 * (_glow_network_parameters(2, 4) + 4 * 4**2) + 8,
     )
     for memory in ('store', 'checkpoint', 'reversible')
   ),
+  Case('Squeezed', _squeezed, (4, 2, 1), 3 * 16 + 10),
+  Case('Inverse', _inverse, (3, 2, 2), 15),
+  Case('Adapted', _adapted, (3,), 3),
+  Case(
+    'MaskedAutoregressive',
+    _seeded(
+      tfp_cinc.bijectors.trainable_masked_autoregressive,
+      4,
+      hidden_channels=6,
+      num_layers=1,
+    ),
+    (4,),
+    _dense_parameters(4, 6, 8),
+  ),
   Case('LeadingChannels', _leading, (2, 3, 3), 15),
-  Case('Planar', _vector(tfp_cinc.trainable_planar, 5), (5,), 11),
-  Case('Radial', _vector(tfp_cinc.trainable_radial, 5), (5,), 7),
+  Case('Planar', _vector(tfp_cinc.bijectors.trainable_planar, 5), (5,), 11),
+  Case('Radial', _vector(tfp_cinc.bijectors.trainable_radial, 5), (5,), 7),
   Case('Reshaped', _reshaped, (2, 2, 2), 17),
   Case(
     'ResidualFlow',
     _vector(
-      tfp_cinc.trainable_residual_flow, 4, hidden_channels=6, num_layers=2
+      tfp_cinc.bijectors.trainable_residual_flow,
+      4,
+      hidden_channels=6,
+      num_layers=2,
     ),
     (4,),
     _dense_parameters(4, 6, 6, 4) + 2,
@@ -423,7 +464,10 @@ LAYERS = [
   Case(
     'ResidualFlow-narrow',
     _vector(
-      tfp_cinc.trainable_residual_flow, 5, hidden_channels=3, num_layers=1
+      tfp_cinc.bijectors.trainable_residual_flow,
+      5,
+      hidden_channels=3,
+      num_layers=1,
     ),
     (5,),
     _dense_parameters(5, 3, 5) + 1,
@@ -455,7 +499,9 @@ def _quad_parameters(n):
 
 
 def _residual_parameters(inputs, outputs):
-  network = networks.residual_network(inputs, outputs, hidden_channels=3)
+  network = networks.trainable_residual_network(
+    inputs, outputs, hidden_channels=3
+  )
   return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
 
 

@@ -1,66 +1,90 @@
-"""From 8-bit pixels to continuous values and back, and bits per dimension."""
+"""Conversion of 8-bit pixels to continuous values, and bits per dimension."""
 
 import math
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-__all__ = ['bits_per_dim', 'dequantize', 'quantize']
+__all__ = ['LARGEST_NOISE', 'bits_per_dim', 'dequantize', 'quantize']
+
+# With noise closer to 1, float32 would round some sums to the next bin.
+LARGEST_NOISE = 1.0 - 2.0**-14
 
 
 def dequantize(images, num_bits: int = 8, seed=None, noise=None) -> tf.Tensor:
-  """Continuous images from pixels, by uniform noise within a pixel's bin.
+  """Returns continuous images: pixels with uniform noise within their bins.
 
-  With b = num_bits: x = (floor(pixel / 2^(8-b)) + u) / 2^b - 1/2, u ~ U[0, 1).
+  ```
+  x = (floor(pixel / 2^(8-b)) + u) / 2^b - 1/2,  u ~ U[0, 1),  b = num_bits
+  ```
+
   The mean of log p(x) over u is a lower bound of the log-probability of the
-  pixels (Theis et al. 2016), once the bin's volume is taken into account, which
-  `bits_per_dim` does.
+  pixels, if the volume of a bin is accounted for. `bits_per_dim` does that.
+
+  #### Example
+
+  >>> pixels = tf.constant([[[0], [255]]], tf.uint8)
+  >>> dequantize(pixels, num_bits=1, noise=0.5).numpy().tolist()
+  [[[-0.25], [0.25]]]
+
+  #### References
+
+  Theis, van den Oord and Bethge 2016, [A note on the evaluation of generative
+  models](https://arxiv.org/abs/1511.01844), section 3.1.
 
   Args:
     images: uint8 [..., H, W, C], values 0 to 255.
-    num_bits: b, from 1 to 8: how many bits of each pixel to keep (CelebA-HQ in
-      Glow: 5).
-    seed: of the noise, as TFP takes it: an integer, or a `Tensor` of two for
-      the same noise at each call.
-    noise: `Tensor` in [0, 1) that broadcasts with `images`, to use in place of
-      drawn noise; 0.5 gives the middle of the bins.
+    num_bits: Bits per channel b, 1 to 8. Glow uses 5 for CelebA-HQ.
+    seed: Seed of the noise, as in TFP: an integer, or a `Tensor` of two
+      integers for the same noise at each call. None draws new noise.
+    noise: `Tensor` in [0, 1) that broadcasts with `images`, used instead of
+      drawn noise. 0.5 gives the middle of the bins.
 
   Returns:
     float32 `Tensor` of the shape of `images`, values in [-0.5, 0.5).
 
   Raises:
-    ValueError: if `images` are not uint8, or `num_bits` is out of range.
+    ValueError: If `images` are not uint8, or `num_bits` is out of range.
   """
   images = tf.convert_to_tensor(images)
   _check_num_bits(num_bits)
   if images.dtype != tf.uint8:
     raise ValueError(
       f'`images` are {images.dtype.name}; `dequantize` takes uint8 pixels, '
-      '0 to 255. Values that are continuous already go into a flow as they are.'
+      '0 to 255. Pass continuous values to the flow directly.'
     )
   bins = 2**num_bits
   if noise is None:
     seed = tfp.random.sanitize_seed(seed, salt='dequantize')
     noise = tf.random.stateless_uniform(tf.shape(images), seed)
-  # Any nearer to 1, and float32 would round some sums to the next bin.
-  noise = tf.minimum(tf.cast(noise, tf.float32), 1.0 - 2.0**-14)
+  noise = tf.minimum(tf.cast(noise, tf.float32), LARGEST_NOISE)
   return (
     tf.cast(images // 2 ** (8 - num_bits), tf.float32) + noise
   ) / bins - 0.5
 
 
 def quantize(values, num_bits: int = 8) -> tf.Tensor:
-  """Pixels from continuous images: the inverse of `dequantize`.
+  """Returns the pixels of continuous images: the inverse of `dequantize`.
+
+  ```
+  pixel = 2^(8-b) * floor((x + 1/2) * 2^b),  b = num_bits
+  ```
+
+  #### Example
+
+  >>> quantize(tf.constant([-0.5, 0.0, 0.7])).numpy().tolist()
+  [0, 128, 255]
 
   Args:
-    values: floating [..., H, W, C]; what is outside of [-0.5, 0.5) is clipped.
-    num_bits: how many bits a pixel has, from 1 to 8.
+    values: Floating `Tensor` [..., H, W, C]. Values outside [-0.5, 0.5) are
+      clipped.
+    num_bits: Bits per channel b, 1 to 8.
 
   Returns:
     uint8 `Tensor` of the shape of `values`: multiples of 2^(8 - num_bits).
 
   Raises:
-    ValueError: if `values` are not floating, or `num_bits` is out of range.
+    ValueError: If `values` are not floating, or `num_bits` is out of range.
   """
   values = tf.convert_to_tensor(values)
   _check_num_bits(num_bits)
@@ -75,21 +99,25 @@ def quantize(values, num_bits: int = 8) -> tf.Tensor:
 
 
 def bits_per_dim(log_prob, event_shape, num_bits: int = 8):
-  """Bits per dimension of images that `dequantize` made continuous.
+  """Returns the bits per dimension of images made continuous by `dequantize`.
 
-  -log_prob / (H * W * C * ln 2) + num_bits: a bin of a pixel has the width
-  2^-num_bits, so that a uniform density on [-0.5, 0.5) costs num_bits bits.
+  ```
+  bits_per_dim = -log_prob / (H * W * C * ln 2) + num_bits
+  ```
+
+  A bin of a pixel has width 2^-num_bits. A uniform density on [-0.5, 0.5)
+  therefore has num_bits bits per dimension.
 
   Args:
-    log_prob: floating `Tensor`, log-densities in nats of `dequantize`d images.
-    event_shape: [H, W, C], the shape of an image.
-    num_bits: the `num_bits` of `dequantize`.
+    log_prob: Log-densities of dequantized images in nats, floating `Tensor`.
+    event_shape: Shape [H, W, C] of an image.
+    num_bits: Bits per channel, 1 to 8, as in `dequantize`.
 
   Returns:
     `Tensor` of the shape of `log_prob`; lower is better.
 
   Raises:
-    ValueError: if `num_bits` is out of range.
+    ValueError: If `num_bits` is out of range.
   """
   _check_num_bits(num_bits)
   dimensions = math.prod(int(size) for size in event_shape)

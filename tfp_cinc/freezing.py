@@ -1,53 +1,64 @@
-"""Weights that do not change, and what is computed of them once."""
+"""Flows whose weights are constants."""
 
-import contextlib
-
-import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.conditioning import condition_on
-from tfp_cinc.internal import switches
-from tfp_cinc.internal.derived import keeping
+from tfp_cinc.tree import Flow, map_places, root, walk_shapes, with_bijector
 
-__all__ = ['frozen_weights']
-
-tfd = tfp.distributions
+__all__ = ['freeze']
 
 
-@contextlib.contextmanager
-def frozen_weights(flow: tfd.TransformedDistribution, condition=None):
-  """A context in which matrices that follow from the weights are kept.
+def freeze(flow: Flow, event_shape=None) -> Flow:
+  """Returns a flow with constants in place of its Variables.
 
-  The inverses of 1x1 convolutions, and the matrices by which a causal or a
-  periodic convolution is solved for images of the flow's shape, are computed
-  once and not at each call. It is for many samples of one set of weights;
-  exported models have these matrices too.
+  What follows from the weights is computed here, once: the inverses of 1x1
+  convolutions, and the matrices by which a causal or a periodic convolution is
+  solved for images of the flow's size. It is for many calls with the same
+  weights; exported models consist of these constants too. Later changes of the
+  Variables have no effect on it, and gradients reach images and latents but not
+  the weights. It can be used in several threads. Networks that are no composite
+  tensors, such as Keras models, are copied with their Variables.
 
-    with tfp_cinc.frozen_weights(flow):
-      sample = tf.function(lambda seed: flow.sample(16, seed=seed))
-      for i in range(1000):
-        images = sample(tf.constant([i, 0]))
+    frozen = tfp_cinc.freeze(flow)
+    sample = tf.function(lambda seed: frozen.sample(16, seed=seed))
+    for i in range(1000):
+      images = sample(tf.constant([i, 0]))
 
-  The weights must not change within it, and have no gradients there; images
-  and latents have them. A function that is traced within it is for use within
-  it. The matrices of a causal k x k convolution of C channels take
-  4 * (s^2 * C)^2 numbers of memory, s = max(2, k - 1), and up to (3 k - 1) *
-  (b * C)^2 where it looks ahead, b its block of pixels; those of a periodic one
-  H * W * C^2 at images of [H, W].
+  The matrices of a causal k x k convolution of C channels take 4 * (s^2 * C)^2
+  numbers of memory, s = max(2, k - 1), and up to (3 k - 1) * (b * C)^2 if it
+  looks ahead, b being its block of pixels; those of a periodic one take
+  H * W * C^2 for images of [H, W].
+
+  #### Example
+
+  >>> flow = tfp_cinc.models.glow([4, 4, 1], levels=1, depth=1, seed=0)
+  >>> frozen = tfp_cinc.freeze(flow)
+  >>> frozen.sample(5, seed=1).shape, len(frozen.trainable_variables)
+  (TensorShape([5, 4, 4, 1]), 0)
 
   Args:
-    flow: a distribution of a static event shape.
-    condition: any condition of a conditional flow, as in
-      `tfp_cinc.condition_on`.
+    flow: A flow, or a bijector from image to latent.
+    event_shape: Shape of its events; None for that of the flow. A bijector
+      needs it.
+
+  Returns:
+    A flow or bijector of the same kind, for events of this shape only.
+
+  Raises:
+    ValueError: If the shape is missing or not static.
   """
-  with keeping(), switches.native_gradients.on():
-    with tf.init_scope():
-      kwargs = {} if condition is None else condition_on(flow, condition)
-      latents = tf.zeros([1, *flow.event_shape], flow.dtype)
-      if condition is not None:
-        # One for all images is of rank 1; others are of as many images.
-        condition = tf.convert_to_tensor(condition)
-        number = condition.shape[0] if condition.shape.rank > 1 else 1
-        latents = tf.repeat(latents, number, axis=0)
-      flow.bijector.forward(latents, **kwargs)
-    yield
+  shapes = {}  # of the inputs of `forward`, by place
+
+  def record(layer, shape, _):
+    shapes[layer.place] = shape
+
+  walk_shapes(flow, event_shape, record)
+  tree = root(flow)
+  frozen = map_places(
+    tree,
+    lambda bijector, place: (
+      bijector.freeze(shapes[place]) if place in shapes else bijector
+    ),
+  )
+  if isinstance(flow, tfp.bijectors.Bijector):
+    return frozen
+  return with_bijector(flow, frozen)

@@ -3,9 +3,8 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.bijectors.act_norm import ActNorm
-from tfp_cinc.conditioning import condition_on
-from tfp_cinc.internal import switches
+from tfp_cinc.conditioning import given
+from tfp_cinc.tree import root, subtree, walk
 
 __all__ = ['initialize_from_data', 'is_initialized']
 
@@ -15,22 +14,29 @@ tfd = tfp.distributions
 def initialize_from_data(
   flow: tfd.TransformedDistribution, images, condition=None
 ) -> None:
-  """Sets each `ActNorm` so that its output has mean 0 and deviation 1.
+  """Initializes the layers of a flow, such as `ActNorm`, from data.
 
-  The images go through the flow once, eagerly, and each layer is set from what
-  reaches it (Glow, section 3.1). The papers use 256 images. With several
-  workers call it on one and broadcast the variables.
+  The images pass through the flow once, eagerly, and each layer is set from its
+  input, see `FlowBijector.initialize`. The output of each `ActNorm` then has
+  mean 0 and standard deviation 1. The papers use 256 images. With several
+  workers, call it on one worker and broadcast the variables.
+
+  #### References
+
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), section
+  3.1.
 
   Args:
-    flow: a flow whose bijector's inverse goes from image to latent, such as
-      those of `tfp_cinc.models`.
-    images: floating [N, H, W, C], finite values in [-0.5, 0.5], as `dequantize`
-      makes them; or vectors [N, D] of any values for a flow over vectors.
-    condition: of the images, as in `tfp_cinc.condition_on`, for a conditional
-      flow.
+    flow: Flow whose bijector goes from latent to image, such as those of
+      `tfp_cinc.models`.
+    images: Floating `Tensor` [N, H, W, C] of finite values in [-0.5, 0.5], as
+      returned by `dequantize`; or vectors [N, D] of any finite values for a
+      flow over vectors.
+    condition: Condition of the images for a conditional flow, as in
+      `tfp_cinc.given`.
 
   Raises:
-    ValueError: if `images` are not as above.
+    ValueError: If `images` are not as described above.
   """
   images = tf.convert_to_tensor(images)
   if not images.dtype.is_floating:
@@ -45,7 +51,7 @@ def initialize_from_data(
       f'{[None, *event_shape.as_list()]}.'
     )
   if not images.shape[0]:
-    raise ValueError('`images` are none; layers are set from some, say 256.')
+    raise ValueError('`images` are none; at least 1 is needed, 256 are usual.')
   if not bool(tf.reduce_all(tf.math.is_finite(images))):
     raise ValueError('`images` have values that are not finite.')
   least, most = float(tf.reduce_min(images)), float(tf.reduce_max(images))
@@ -54,16 +60,17 @@ def initialize_from_data(
       f'`images` have values from {least:.4g} to {most:.4g}; a flow takes '
       '[-0.5, 0.5], as `tfp_cinc.dequantize` makes them.'
     )
-  with switches.initializing.on():
-    kwargs = {} if condition is None else condition_on(flow, condition)
-    # A tensor of its own: TFP would return what it has cached for `images`.
-    flow.bijector.inverse(tf.cast(tf.identity(images), flow.dtype), **kwargs)
+
+  def initialize(layer, x):
+    if not layer.invert:
+      layer.bijector.initialize(x)
+    return layer.value(x)
+
+  if condition is not None:
+    flow = given(flow, condition)
+  walk(root(flow), tf.cast(images, flow.dtype), initialize, invert=True)
 
 
-def is_initialized(flow: tf.Module) -> bool:
-  """Whether all `ActNorm` layers of a flow have been initialized."""
-  return all(
-    bool(module.initialized)
-    for module in flow.submodules
-    if isinstance(module, ActNorm)
-  )
+def is_initialized(flow: tfd.TransformedDistribution) -> bool:
+  """Returns whether all layers of a flow have been initialized."""
+  return all(bool(bijector.initialized) for bijector in subtree(flow))

@@ -1,15 +1,15 @@
-"""Dequantization by noise that networks have learned."""
+"""Dequantization with noise that networks have learned."""
 
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.dequantization import dequantize, quantize
+from tfp_cinc.dequantization import LARGEST_NOISE, dequantize, quantize
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import on_image_batch
 from tfp_cinc.networks import NETWORKS
-from tfp_cinc.networks.layers import draw_seeds
 
 __all__ = [
   'VariationalDequantization',
@@ -18,45 +18,42 @@ __all__ = [
 
 tfd = tfp.distributions
 
-# Any nearer to 1, and rounding would put some values into the next bin.
-_MAX = 1.0 - 2.0**-14
 _MAX_LOG_SCALE = 2.0
-_SEEN = 3  # numbers for each channel of a pixel
+_SEEN = 3  # inputs of the networks for each channel of a pixel
 
 
 class VariationalDequantization(tf.Module):
-  """Noise within the bins of an image's pixels, from networks that see it.
+  """Learned noise within the bins of pixels, given the image.
 
-  Channel by channel,
+  For each channel c in turn,
 
   ```
   u_c = sigmoid(exp(2 tanh(a / 2)) * e_c + b),  e_c ~ Logistic(0, 1)
   (b, a) = network_c(image, details, 2 u_1 - 1, ..., 2 u_{c-1} - 1)
   ```
 
-  has a density q(u | image) on (0, 1), uniform where the networks give zeros.
-  For a density p of the continuous images x = (pixel + u) / 2^bits - 1/2, as
-  `dequantize` makes them, Jensen's inequality bounds the probability of the
-  pixels:
+  The noise u has a density q(u | image) on (0, 1), which is uniform if the
+  networks return zeros. Let p be a density of the continuous images x that
+  `dequantize` returns, x = (pixel + u) / 2^bits - 1/2. By Jensen's inequality,
 
   ```
   log P(pixels) >= E_q[log p(x) - log q(u | pixels)] - H * W * C * bits * ln 2
   ```
 
   so that `bits_per_dim(log_prob - log_q, ...)` is an upper bound of the bits
-  per dimension. Report it as one: uniform noise has log q = 0, and its figure
-  is the same bound, less tight.
+  per dimension. It should be reported as such. Uniform noise, with log q = 0,
+  gives the same kind of bound, but a less tight one.
 
-  In smooth parts of an image the neighbours of a pixel tell how it was rounded.
-  That is a matter of fractions of a grey level, which a network hardly finds in
-  an image at its full range. So it is given the details, [H, W, 2 C], beside
-  it: of the mean of the channels and the difference of each to the next, in
-  bins, the deviation d from the mean over 3x3 pixels, as tanh(d / 1.5) and
-  asinh(d) / 3. The noise of earlier channels counts, for colours are smoother
-  than brightness.
+  In smooth parts of an image, the neighbours of a pixel indicate how it was
+  rounded. This depends on fractions of a grey level, which are hard to learn
+  from an image at its full range. The networks therefore also see the details
+  of the image, [H, W, 2 C]. These start from the mean of the channels and the
+  differences of consecutive channels, in units of a bin. With d the deviation
+  of such a value from its mean over 3x3 pixels, the details are tanh(d / 1.5)
+  and asinh(d) / 3. The networks also see the noise of earlier channels, because
+  colours are smoother than brightness.
 
-  Flow++ (Ho et al. 2019), section 3.1, eqs 2 and 3, has the bound, with noise
-  from a flow given the image.
+  Cost: C network evaluations.
 
   #### Example
 
@@ -67,6 +64,11 @@ class VariationalDequantization(tf.Module):
   >>> x, log_q = noise.dequantize(pixels)
   >>> x.shape, log_q.shape
   (TensorShape([5, 4, 4, 1]), TensorShape([5]))
+
+  #### References
+
+  Ho et al. 2019, [Flow++](https://arxiv.org/abs/1902.00275), section 3.1,
+  equations 2 and 3, for the bound; its noise is that of a conditional flow.
   """
 
   def __init__(
@@ -75,40 +77,46 @@ class VariationalDequantization(tf.Module):
     dtype=tf.float32,
     name: str = 'variational_dequantization',
   ):
-    """Creates the distribution of the noise.
+    """Stores the networks.
 
     Args:
-      networks: of each channel c = 1 ... C one, from [..., H, W, 3 C + c - 1],
-        image, details and noise as above, to [..., H, W, 2].
-      dtype: floating dtype of the noise.
-      name: name of the module.
+      networks: List of C networks, one for each channel c = 1 ... C. Network c
+        maps [..., H, W, 3 C + c - 1] (image, details and noise as above) to
+        [..., H, W, 2].
+      dtype: Floating dtype of the noise.
+      name: Name of the module.
 
     Raises:
-      ValueError: if there is no network.
+      ValueError: If there is no network.
     """
     super().__init__(name=name)
     if not networks:
-      raise ValueError('`networks` is empty; it must have one of each channel.')
+      raise ValueError('`networks` is empty; each channel needs a network.')
     self._networks, self._dtype = list(networks), tf.as_dtype(dtype)
 
+  def map_networks(self, function: Callable) -> 'VariationalDequantization':
+    """Returns this noise with `function(network)` in place of each network."""
+    networks = [*map(function, self._networks)]
+    return VariationalDequantization(networks, self._dtype, self.name)
+
   def dequantize(self, images, num_bits: int = 8, seed=None, noise=None):
-    """Continuous images and the log-density of their noise.
+    """Returns continuous images and the log-density of their noise.
 
     Args:
       images: uint8 [..., H, W, C].
-      num_bits: of a pixel, see `tfp_cinc.dequantize`.
-      seed: of the noise, as TFP takes it.
-      noise: `Tensor` in [0, 1) that broadcasts with `images`, uniform numbers
-        to make the noise of in place of drawn ones: those that `tfp_cinc.
-        dequantize` would take as they are.
+      num_bits: Bits per channel, 1 to 8, see `tfp_cinc.dequantize`.
+      seed: Seed of the noise, as in TFP. None draws new noise.
+      noise: Uniform noise, `Tensor` in [0, 1) that broadcasts with `images`.
+        The learned noise is computed from it instead of from drawn numbers.
+        `tfp_cinc.dequantize` would use it unchanged.
 
     Returns:
-      (x, log_q): `Tensor` [..., H, W, C] in [-0.5, 0.5) and [...], the
-      log-density of u in nats. Subtract it from the flow's `log_prob`.
+      (x, log_q): `Tensor` [..., H, W, C] in [-0.5, 0.5), and the log-density of
+      u in nats, `Tensor` [...]. Subtract log_q from the `log_prob` of the flow.
 
     Raises:
-      ValueError: if `images` are not uint8, or have another number of channels,
-        or `num_bits` is out of range.
+      ValueError: If `images` are not uint8 or have another number of channels,
+        or if `num_bits` is out of range.
     """
     dtype = self._dtype
     middle = tf.cast(dequantize(images, num_bits, noise=0.5), dtype)
@@ -121,8 +129,11 @@ class VariationalDequantization(tf.Module):
     if noise is None:
       e = base.sample(tf.shape(middle), seed=seed)
     else:
-      # Neither end has a quantile; float32 images have no finer noise.
-      e = base.quantile(tf.clip_by_value(tf.cast(noise, dtype), 2.0**-17, _MAX))
+      # The quantiles of 0 and 1 are infinite; float32 images have no finer
+      # noise than these bounds.
+      e = base.quantile(
+        tf.clip_by_value(tf.cast(noise, dtype), 2.0**-17, LARGEST_NOISE)
+      )
       e = tf.broadcast_to(e, tf.shape(middle))
     e = tf.ensure_shape(e, middle.shape)
     known = [middle, _details(middle * 2**num_bits)]
@@ -138,28 +149,29 @@ class VariationalDequantization(tf.Module):
     # log q = log p(e) - log|dh/de| - log(du/dh), with du/dh = p(h).
     log_density = base.log_prob(e) - base.log_prob(logits)
     log_density -= tf.concat(log_scales, -1)
-    u = tf.minimum(tf.sigmoid(logits), _MAX)
+    u = tf.minimum(tf.sigmoid(logits), LARGEST_NOISE)
     return (
       middle + (u - 0.5) / 2**num_bits,
       tf.reduce_sum(log_density, axis=[-3, -2, -1]),
     )
 
   def replace_uniform(self, values, num_bits: int = 8):
-    """Images with this noise in the place of their uniform noise.
+    """Returns images with learned noise in place of their uniform noise.
 
-    Each image is moved within its bin, x -> f(x), to where the noise would have
-    put it by the same uniform numbers. log_q is -log|df/dx|.
+    Each image x is moved to f(x), within the same bins. f(x) is the image that
+    `dequantize` returns for the uniform noise of x, and log_q = -log|df/dx|.
 
     Args:
-      values: floating [..., H, W, C] in [-0.5, 0.5), as `tfp_cinc.dequantize`
-        makes them.
-      num_bits: of a pixel.
+      values: Floating `Tensor` [..., H, W, C] in [-0.5, 0.5), as returned by
+        `tfp_cinc.dequantize`.
+      num_bits: Bits per channel, 1 to 8.
 
     Returns:
       (f(x), log_q), see `dequantize`.
 
     Raises:
-      ValueError: as `dequantize` and `tfp_cinc.quantize`.
+      ValueError: If `values` are not floating or have another number of
+        channels, or if `num_bits` is out of range.
     """
     places = (values + 0.5) * 2**num_bits
     return self.dequantize(
@@ -177,23 +189,22 @@ def trainable_variational_dequantization(
   network_dtype=None,
   name: str = 'variational_dequantization',
 ) -> VariationalDequantization:
-  """Learned noise that is uniform at the start.
+  """Returns a `VariationalDequantization` of new Variables.
+
+  Its noise is uniform at the start of training.
 
   Args:
-    image_shape: [H, W, C].
-    network: of each channel, as in `multiscale_flow`, like all that follow.
-    hidden_channels: of the networks.
-    seed: of all initial values.
-    dtype: of the noise.
-    network_dtype: what the networks compute in.
-    name: name of the module.
-
-  Returns:
-    `VariationalDequantization` of new Variables.
+    image_shape: Shape [H, W, C] of an image.
+    network: Network of each channel, a word as in `multiscale_flow`.
+    hidden_channels: Number of hidden channels of the networks.
+    seed: Seed of all initial values. None draws new ones.
+    dtype: Floating dtype of the noise.
+    network_dtype: Dtype in which the networks compute, see `multiscale_flow`.
+    name: Name of the module.
 
   Raises:
-    ValueError: if `image_shape` is not [H, W, C] or another argument is not as
-      it says.
+    ValueError: If `image_shape` is not [H, W, C] or another argument is not as
+      described above.
   """
   image_shape = [int(size) for size in image_shape]
   if len(image_shape) != 3 or min(image_shape) < 1:
@@ -211,17 +222,21 @@ def trainable_variational_dequantization(
         network_dtype=network_dtype,
         name=f'channel_{c}',
       )
-      for c, channel_seed in enumerate(draw_seeds(seed, channels))
+      for c, channel_seed in enumerate(split_seed(seed, channels))
     ]
     return VariationalDequantization(networks, dtype, name=name)
 
 
 def _details(bins):
-  """What differs from pixel to pixel, [..., H, W, 2 C], of pixels in bins."""
+  """Returns the differences between neighbouring pixels, [..., H, W, 2 C].
+
+  Args:
+    bins: Pixels in units of a bin, [..., H, W, C].
+  """
   mean = tf.reduce_mean(bins, axis=-1, keepdims=True)
   parts = tf.concat([mean, bins[..., :-1] - bins[..., 1:]], axis=-1)
   deviation = parts - on_image_batch(
-    # At the border, the mean over what is there.
+    # At the border, the mean over the pixels that exist.
     lambda x: tf.nn.avg_pool2d(x, 3, 1, 'SAME'),
     parts,
   )

@@ -1,3 +1,3 @@
-"""The version, where the build can read it without TensorFlow."""
+"""The version; the build reads it without importing TensorFlow."""
 
 __version__ = '0.1.0'

@@ -149,9 +149,13 @@ class Checkpoints:
           '--workdir.'
         )
       status = self._checkpoint.read(found.prefix)
+      # Else TensorFlow warns of each value that has no place here.
+      status.expect_partial()
       status.assert_existing_objects_matched()
     except (AssertionError, ValueError, tf.errors.OpError) as error:
       reason = str(error).splitlines()[0]
+      if isinstance(error, AssertionError):  # with the values of Variables
+        reason = 'some of the weights that this code has are not in it.'
       raise UserError(
         f'{found.path} is of another flow or another version of this code: '
         f'{reason}'

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfp_cinc
+from training.flow_with_noise import full_precision
 
 __all__ = ['bits_per_dim', 'reconstruct', 'sample']
 
@@ -51,10 +52,10 @@ def reconstruct(flow, images, num_bits: int):
   """
   values = tfp_cinc.dequantize(images, num_bits, noise=0.5)
   values = tf.cast(values, flow.dtype)
-  with tfp_cinc.full_precision():
-    latents = flow.bijector.inverse(values)
-    # A tensor of its own: TFP would return the values that it has cached.
-    decoded = flow.bijector.forward(tf.identity(latents))
+  exact = full_precision(flow)
+  latents = exact.bijector.inverse(values)
+  # A tensor of its own: TFP would return the values that it has cached.
+  decoded = exact.bijector.forward(tf.identity(latents))
   error = float(tf.reduce_max(tf.abs(decoded - values)))
   return tfp_cinc.quantize(decoded, num_bits).numpy(), error
 

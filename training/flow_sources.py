@@ -17,11 +17,11 @@ import ml_collections
 import numpy as np
 import tensorflow as tf
 
-import tfp_cinc
 from tfp_cinc import latents as latent_space
 from tfp_cinc.saved_model.signatures import flow_signatures
 from training import workdir
 from training.errors import UserError
+from training.flow_with_noise import full_precision
 from training.found import find
 from training.run import Run, load_run
 
@@ -158,18 +158,20 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
 
 def _flow_functions(flow, num_bits):
   """What an exported model computes, of a flow in memory."""
-  table = flow_signatures(flow, num_bits, attributes=[], directions=None)
+  table = flow_signatures(
+    full_precision(flow), num_bits, attributes=[], directions=None
+  )
   return {name: _traced_at_use(table[name]) for name in _SIGNATURES}
 
 
 def _compiled_move(density):
   """`FlowWithNoise.move` in full precision."""
+  exact = full_precision(density)
   spec = tf.TensorSpec([None, *density.event_shape], density.dtype)
 
   @tf.function(input_signature=[spec], autograph=False)
   def move(values):
-    with tfp_cinc.full_precision():
-      return density.move(values)
+    return exact.move(values)
 
   return move
 
@@ -187,16 +189,12 @@ def _exported_move(model):
 def _traced_at_use(signature):
   """A signature as a function that is traced when it is called first."""
 
-  def call(**inputs):
-    with tfp_cinc.full_precision():
-      return signature.function(**inputs)
-
   specs = {
     name: tf.TensorSpec([None if n == 'N' else n for n in shape], dtype, name)
     for name, (dtype, shape) in signature.inputs.items()
   }
   # Without autograph, which would look through the code of the whole flow.
-  function = tf.function(call, autograph=False)
+  function = tf.function(signature.function, autograph=False)
   trace = functools.cache(lambda: function.get_concrete_function(**specs))
   return lambda **inputs: trace()(**inputs)
 

@@ -3,10 +3,11 @@
 import tensorflow as tf
 
 import tfp_cinc
+from tfp_cinc import variational_dequantization
 from tfp_cinc.internal.choices import nearest_name
 from training.errors import UserError
 
-__all__ = ['FlowWithNoise', 'build_density']
+__all__ = ['FlowWithNoise', 'build_density', 'full_precision']
 
 _DEQUANTIZATIONS = ('uniform', 'variational')
 
@@ -26,11 +27,14 @@ class FlowWithNoise(tf.Module):
 
   Attributes:
     flow: p, a `tfd.TransformedDistribution`.
-    noise: q, a `tfp_cinc.VariationalDequantization`.
+    noise: q, a `VariationalDequantization`.
   """
 
   def __init__(
-    self, flow, noise: tfp_cinc.VariationalDequantization, num_bits: int
+    self,
+    flow,
+    noise: variational_dequantization.VariationalDequantization,
+    num_bits: int,
   ):
     """Takes the two.
 
@@ -69,6 +73,35 @@ class FlowWithNoise(tf.Module):
     """
     return self.noise.replace_uniform(values, self._num_bits)
 
+  def with_network_dtype(self, network_dtype) -> 'FlowWithNoise':
+    """The same density with networks that compute in another dtype.
+
+    Args:
+      network_dtype: as in `tfp_cinc.with_network_dtype`, for flow and noise.
+
+    Returns:
+      A `FlowWithNoise` on the same Variables.
+    """
+    flow, noise = (
+      tfp_cinc.with_network_dtype(part, network_dtype)
+      for part in (self.flow, self.noise)
+    )
+    return FlowWithNoise(flow, noise, self._num_bits)
+
+
+def full_precision(density):
+  """The same density with networks that compute in the dtype of their weights.
+
+  Args:
+    density: a flow, or a `FlowWithNoise`.
+
+  Returns:
+    A density of the same kind on the same Variables.
+  """
+  if isinstance(density, FlowWithNoise):
+    return density.with_network_dtype(None)
+  return tfp_cinc.with_network_dtype(density, None)
+
 
 def build_density(config, flow):
   """What is trained by maximum likelihood, and evaluated.
@@ -100,7 +133,7 @@ def build_density(config, flow):
       f'config.train.noise_channels is {train.noise_channels}; it must be at '
       'least 1.'
     )
-  noise = tfp_cinc.trainable_variational_dequantization(
+  noise = variational_dequantization.trainable_variational_dequantization(
     flow.event_shape,
     hidden_channels=train.noise_channels,
     seed=config.seed,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import tensorflow as tf
 import tf_keras
 
-from tfp_cinc.networks.layers import Conv2D
+from tfp_cinc.networks import Conv2D
 
 __all__ = ['Muon', 'network_kernels']
 

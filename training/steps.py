@@ -11,6 +11,7 @@ from tfp_cinc.internal.choices import nearest_name
 from training import flat
 from training.averaging import WeightAverage
 from training.errors import UserError
+from training.flow_with_noise import full_precision
 
 __all__ = [
   'build_flow',
@@ -188,18 +189,18 @@ def make_log_prob(flow, parallel: int = 1):
   """The compiled log-density of images, for evaluation, in full precision.
 
   Args:
-    flow: the distribution.
+    flow: the distribution, or a `FlowWithNoise`.
     parallel: into how many parts to cut the images, see `Workers`.
 
   Returns:
     A function of float [N, H, W, C] that returns [N], in nats.
   """
+  exact = full_precision(flow)
   spec = tf.TensorSpec([None, *flow.event_shape], flow.dtype)
 
   @tf.function(input_signature=[spec], autograph=False)
   def of_part(images):
-    with tfp_cinc.full_precision():
-      return flow.log_prob(images)
+    return exact.log_prob(images)
 
   if parallel == 1:
     return of_part

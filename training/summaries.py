@@ -19,9 +19,9 @@ import tensorflow as tf
 
 import tfp_cinc
 from tfp_cinc import latents
-from tfp_cinc.latents.layers import unique_name, walk
+from tfp_cinc.tree import root, unique_name, walk
 from training import evaluate
-from training.flow_with_noise import FlowWithNoise
+from training.flow_with_noise import FlowWithNoise, full_precision
 from training.pictures import viewable
 
 __all__ = [
@@ -195,7 +195,7 @@ def describe(density, images: tf.Tensor, num_bits: int) -> Description:
   Returns:
     `Description`.
   """
-  flow, images = density, tf.cast(images, density.dtype)
+  density, images = full_precision(density), tf.cast(images, density.dtype)
   size = int(np.prod(images.shape[1:]))
   layers, names = [], []
 
@@ -214,13 +214,12 @@ def describe(density, images: tf.Tensor, num_bits: int) -> Description:
     )
     return y
 
-  with tfp_cinc.full_precision():
-    log_q = 0.0
-    if isinstance(density, FlowWithNoise):
-      flow = density.flow
-      images, log_q = density.move(images)
-    walk(flow.bijector, tf.identity(images), measure, invert=True)
-    _, log_probs = latents.log_prob_by_level(flow, images)
+  flow, log_q = density, 0.0
+  if isinstance(density, FlowWithNoise):
+    flow = density.flow
+    images, log_q = density.move(images)
+  walk(root(flow), tf.identity(images), measure, invert=True)
+  _, log_probs = latents.log_prob_by_level(flow, images)
   bits = latents.bits_per_dim_by_level(
     tf.cast(log_probs, tf.float64), latents.latent_levels(flow), num_bits
   )

@@ -185,8 +185,8 @@ COMPARISONS = {
     'Figure 7 of the CInC draft. Each flow with its own inverse, and with the '
     'inverses of its causal convolutions by a compiled loop over the pixels of '
     'all images on all cores; in float32, but for networks in bfloat16, as the '
-    'default configuration has them; with initial weights, within '
-    '`frozen_weights`.',
+    'default configuration has them; with initial weights, frozen by '
+    '`tfp_cinc.freeze`.',
     tuple(_sampled()),
     Protocol(Conditions(samples=100)),
     ('sampling',),
@@ -202,7 +202,7 @@ COMPARISONS = {
       _variant('Emerging beside the 1x1', flow__layers='one_by_one+emerging'),
       _variant('5x5', 3e-3, flow__kernel_size=5),
       _variant('paddings in turn', flow__padding='in_turn'),
-      _variant("corner 'plu'", flow__corner='plu'),
+      _variant("diagonal block 'plu'", flow__diagonal_block='plu'),
       _variant('quad', flow__coupling='quad'),
       _variant(
         'quad, one network', flow__coupling='quad', flow__network='shared'

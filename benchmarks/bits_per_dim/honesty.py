@@ -17,6 +17,7 @@ from benchmarks.bits_per_dim.layer_errors import layer_errors
 from benchmarks.bits_per_dim.page import table
 from training import evaluate, steps
 from training.export import write_saved_model
+from training.flow_with_noise import full_precision
 from training.run import load_run
 
 __all__ = ['measure', 'section']
@@ -133,12 +134,8 @@ def _noise(run):
   if run.density is run.flow:
     return lambda values: (values, 0.0)
 
-  @tf.function(autograph=False, reduce_retracing=True)
-  def move(values):
-    with tfp_cinc.full_precision():
-      return run.density.move(values)
-
-  return move
+  exact = full_precision(run.density)
+  return tf.function(exact.move, autograph=False, reduce_retracing=True)
 
 
 def _ways(run, double):

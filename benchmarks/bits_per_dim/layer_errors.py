@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-import tfp_cinc
-from tfp_cinc.latents import layers
+from tfp_cinc.tree import root, walk
+from training.flow_with_noise import full_precision
 
 __all__ = ['LayerError', 'layer_errors']
 
@@ -43,11 +43,11 @@ def layer_errors(flow, values: tf.Tensor) -> list[LayerError]:
   Returns:
     A `LayerError` for each layer, in the order from image to latent.
   """
-  found = []
+  found, exact = [], root(full_precision(flow))
 
   def visit(layer, x):
     y = layer.value(x)
-    if not layers.is_move(layer.bijector):
+    if not layer.bijector.only_permutes:
       # A tensor of its own: TFP would return the x that it has cached.
       error = tf.abs(layer.value(tf.identity(y), backwards=True) - x)
       finite = tf.where(tf.math.is_finite(error), error, np.inf)
@@ -57,8 +57,7 @@ def layer_errors(flow, values: tf.Tensor) -> list[LayerError]:
 
   @tf.function(autograph=False)
   def errors(values):
-    with tfp_cinc.full_precision():
-      layers.walk(flow.bijector, values, visit, invert=True)
+    walk(exact, values, visit, invert=True)
     return [numbers for _, *numbers in found]
 
   numbers = errors(values)

@@ -1,7 +1,7 @@
 """How many parameters a layer has, as the poster of CInC Flow lists them."""
 
-import tfp_cinc
 from benchmarks.bits_per_dim.page import table
+from tfp_cinc import bijectors, math
 
 __all__ = ['layer_parameters']
 
@@ -12,31 +12,28 @@ def layer_parameters() -> str:
   """The section on the parameters of a layer, counted of the layers."""
   layers = {
     'CInC 3x3, 9 n^2 - n (n - 1) / 2': (
-      tfp_cinc.trainable_cinc_conv2d,
+      bijectors.trainable_cinc_conv2d,
       {'kernel_size': 3},
     ),
     'autoregressive 3x3 (poster: 5 n^2)': (
-      tfp_cinc.trainable_autoregressive_conv2d,
-      {'kernel_size': 3, 'corner': 'plu'},
+      bijectors.trainable_autoregressive_conv2d,
+      {'kernel_size': 3, 'diagonal_block': 'plu'},
     ),
     'Emerging 3x3 by raster masks (poster: 10 n^2)': (
-      tfp_cinc.trainable_emerging_conv2d,
-      {'kernel_size': 3, 'corner': 'plu', 'mask': 'raster'},
+      bijectors.trainable_emerging_conv2d,
+      {'kernel_size': 3, 'diagonal_block': 'plu', 'mask': 'raster'},
     ),
     'Emerging 3x3 as its paper has it, of two 2x2': (
-      tfp_cinc.trainable_emerging_conv2d,
+      bijectors.trainable_emerging_conv2d,
       {'kernel_size': 3},
     ),
-    '1x1': (tfp_cinc.trainable_one_by_one_conv2d, {}),
-    'shift, then 1x1': (tfp_cinc.trainable_shift_conv2d, {}),
+    '1x1': (bijectors.trainable_one_by_one_conv2d, {}),
+    'shift, then 1x1': (bijectors.trainable_shift_conv2d, {}),
   }
   lines = [
     [
       name,
-      *(
-        f'{tfp_cinc.math.parameter_count(make(size, **options)):,}'
-        for size in _SIZES
-      ),
+      *(f'{math.parameter_count(make(size, **options)):,}' for size in _SIZES),
     ]
     for name, (make, options) in layers.items()
   ]

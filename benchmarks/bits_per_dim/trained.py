@@ -156,8 +156,9 @@ class TrainedByTensorFlow:
     solver = contextlib.nullcontext()
     if self._solver == 'per_pixel':
       solver = per_pixel.solving_per_pixel()
-    sample = tf.function(lambda: self._flow.sample(number), autograph=False)
-    with solver, tfp_cinc.frozen_weights(self._flow):
+    flow = tfp_cinc.freeze(self._flow)
+    sample = tf.function(lambda: flow.sample(number), autograph=False)
+    with solver:
       yield lambda: sample().numpy()
 
 

@@ -383,9 +383,11 @@ def test_pixel_by_pixel_is_the_same_inverse():
   import tfp_cinc
   from benchmarks import per_pixel
 
-  layer = tfp_cinc.trainable_emerging_conv2d(4, 3, seed=0)
+  layer = tfp_cinc.bijectors.trainable_emerging_conv2d(4, 3, seed=0)
   y = tf.random.stateless_normal([2, 6, 5, 4], [0, 0])
   own = layer.inverse(y)
+  frozen = tfp_cinc.freeze(layer, y.shape[1:])
   with per_pixel.solving_per_pixel():
-    loop = layer.inverse(tf.identity(y))
-  np.testing.assert_allclose(loop, own, atol=1e-5)
+    for solved in (layer, frozen):
+      loop = solved.inverse(tf.identity(y))
+      np.testing.assert_allclose(loop, own, atol=1e-5)

@@ -101,11 +101,11 @@ def periodic_matrix(layer, image_size):
 
 
 MATRICES = {
-  tfp_cinc.CInCConv2D: cinc_matrix,
-  tfp_cinc.AutoregressiveConv2D: autoregressive_matrix,
-  tfp_cinc.EmergingConv2D: emerging_matrix,
-  tfp_cinc.OneByOneConv2D: one_by_one_matrix,
-  tfp_cinc.PeriodicConv2D: periodic_matrix,
+  tfp_cinc.bijectors.CInCConv2D: cinc_matrix,
+  tfp_cinc.bijectors.AutoregressiveConv2D: autoregressive_matrix,
+  tfp_cinc.bijectors.EmergingConv2D: emerging_matrix,
+  tfp_cinc.bijectors.OneByOneConv2D: one_by_one_matrix,
+  tfp_cinc.bijectors.PeriodicConv2D: periodic_matrix,
 }
 
 
@@ -160,7 +160,7 @@ def test_any_kernel(
   kernel = rng.normal(size=[kernel_size, kernel_size, channels, channels])
   kernel *= 0.3 / np.sqrt(channels)
   kernel[-1, -1] += rng.permutation(np.diag(rng.choice([-1.0, 1.0], channels)))
-  layer = tfp_cinc.CInCConv2D.from_kernel(
+  layer = tfp_cinc.bijectors.CInCConv2D.from_kernel(
     kernel,
     None if bias is None else np.full(channels, bias),
     padding=padding,
@@ -173,12 +173,12 @@ def test_any_kernel(
 # Name: (factory, its options, channels, image size).
 LAYERS = {
   'cinc-triangular': ('cinc', {'use_bias': True}, 3, (4, 3)),
-  'cinc-unit': ('cinc', {'corner': 'unit', 'dilation': 2}, 2, (5, 4)),
-  'cinc-plu': ('cinc', {'corner': 'plu', 'kernel_size': 2}, 3, (3, 4)),
+  'cinc-unit': ('cinc', {'diagonal_block': 'unit', 'dilation': 2}, 2, (5, 4)),
+  'cinc-plu': ('cinc', {'diagonal_block': 'plu', 'kernel_size': 2}, 3, (3, 4)),
   **{
     f'autoregressive-{padding}': (
       'autoregressive',
-      {'padding': padding, 'corner': 'plu', 'use_bias': True},
+      {'padding': padding, 'diagonal_block': 'plu', 'use_bias': True},
       2,
       (3, 5),
     )
@@ -189,7 +189,7 @@ LAYERS = {
   'emerging-raster': ('emerging', {'mask': 'raster'}, 2, (3, 4)),
   'emerging-k5': (
     'emerging',
-    {'kernel_size': 5, 'padding': 'top_right', 'corner': 'plu'},
+    {'kernel_size': 5, 'padding': 'top_right', 'diagonal_block': 'plu'},
     1,
     (5, 4),
   ),
@@ -202,7 +202,7 @@ LAYERS = {
 @pytest.mark.parametrize('name', LAYERS)
 def test_trainable_layers(name):
   kind, options, channels, image_size = LAYERS[name]
-  factory = getattr(tfp_cinc, f'trainable_{kind}_conv2d')
+  factory = getattr(tfp_cinc.bijectors, f'trainable_{kind}_conv2d')
   layer = factory(channels, **options, seed=1, dtype=tf.float64)
   rng = np.random.default_rng(2)
   for variable in layer.trainable_variables:

@@ -130,10 +130,10 @@ def copy_of(flow, image_shape, levels, depth, initialized=True):
   act_norms, convolutions, couplings, priors = (
     layers_of(flow.bijector, kind)[::-1]
     for kind in (
-      tfp_cinc.ActNorm,
-      tfp_cinc.OneByOneConv2D,
-      tfp_cinc.BlockCoupling,
-      tfp_cinc.SplitPrior,
+      tfp_cinc.bijectors.ActNorm,
+      tfp_cinc.bijectors.OneByOneConv2D,
+      tfp_cinc.bijectors.BlockCoupling,
+      tfp_cinc.bijectors.SplitPrior,
     )
   )
   networks = [

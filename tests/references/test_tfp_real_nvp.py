@@ -25,7 +25,7 @@ TOLERANCE = {tf.float32: 2e-5, tf.float64: 1e-12}
 
 def make_network(inputs, outputs, dtype, seed=1):
   """A network that is not at its zero start."""
-  network = networks.glow_network(
+  network = networks.trainable_glow_network(
     inputs, outputs, hidden_channels=5, seed=seed, dtype=dtype
   )
   rng = np.random.default_rng(seed)
@@ -83,7 +83,7 @@ def _bijector(network):
 def test_affine_coupling(dtype):
   network = make_network(2, 4, dtype)
   check(
-    tfp_cinc.AffineCoupling(network, 'exp', dtype),
+    tfp_cinc.bijectors.AffineCoupling(network, 'exp', dtype),
     tfb.RealNVP(2, shift_and_log_scale_fn=_shift_and_log_scale(network)),
     make_images(4, dtype),
   )
@@ -93,7 +93,7 @@ def test_affine_coupling(dtype):
 def test_affine_coupling_of_sigmoid_scale(dtype):
   network = make_network(2, 4, dtype)
   check(
-    tfp_cinc.AffineCoupling(network, 'sigmoid', dtype),
+    tfp_cinc.bijectors.AffineCoupling(network, 'sigmoid', dtype),
     tfb.RealNVP(2, bijector_fn=_bijector(network)),
     make_images(4, dtype),
   )
@@ -115,7 +115,7 @@ def test_a_network_of_tfp():
     return [tf.reshape(value, x.shape) for value in found]
 
   check(
-    tfp_cinc.AffineCoupling(network, 'exp'),
+    tfp_cinc.bijectors.AffineCoupling(network, 'exp'),
     tfb.RealNVP(3, shift_and_log_scale_fn=of_images),
     make_images(6, tf.float32),
   )
@@ -127,12 +127,12 @@ def test_split_prior(dtype):
   network = make_network(3, 6, dtype)
   x = make_images(6, dtype)
   check(
-    tfp_cinc.SplitPrior(network, dtype),
+    tfp_cinc.bijectors.SplitPrior(network, dtype),
     tfb.RealNVP(3, shift_and_log_scale_fn=_shift_and_log_scale(network)),
     x,
   )
   # As a prior: the density of N(mu(z1), sigma(z1)) at z2.
-  layer = tfp_cinc.SplitPrior(network, dtype)
+  layer = tfp_cinc.bijectors.SplitPrior(network, dtype)
   z1, z2 = tf.split(x, 2, axis=-1)
   minus_mean, minus_log_deviation = tf.split(network(z1), 2, axis=-1)
   prior = tfp.distributions.Normal(-minus_mean, tf.exp(-minus_log_deviation))
@@ -164,7 +164,7 @@ def test_quad_coupling_is_three_couplings_from_the_last_block_on(
       step = tfb.Blockwise([step, tfb.Identity()], sizes)
     steps.append(step)
   check(
-    tfp_cinc.QuadCoupling(parts, scale_function, dtype),
+    tfp_cinc.bijectors.QuadCoupling(parts, scale_function, dtype),
     tfb.Chain(steps),  # a chain applies its last bijector first
     make_images(4 * quarter, dtype),
   )

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import tfp_cinc
 from tfp_cinc import models
+from tfp_cinc.networks import ConditionedNetwork
 
 SHAPE = [4, 4, 2]
 LABELS = tf.one_hot([0, 2, 1], 3)
@@ -32,22 +33,35 @@ def build(memory='store', **options):
 
 def test_density_samples_and_latents_depend_on_the_label():
   flow = build()
-  kwargs = tfp_cinc.condition_on(flow, LABELS)
-  others = tfp_cinc.condition_on(flow, tf.roll(LABELS, 1, axis=0))
-  log_prob = flow.log_prob(IMAGES, bijector_kwargs=kwargs)
-  other = flow.log_prob(tf.identity(IMAGES), bijector_kwargs=others)
-  assert np.all(np.abs(log_prob - other) > 1e-3)
-  alone = tfp_cinc.condition_on(flow, LABELS[1])  # one for all
+  of_labels = tfp_cinc.given(flow, LABELS)
+  log_prob = of_labels.log_prob(IMAGES)
+  others = tfp_cinc.given(flow, tf.roll(LABELS, 1, axis=0))
+  assert np.all(np.abs(log_prob - others.log_prob(IMAGES)) > 1e-3)
+  one_for_all = tfp_cinc.given(flow, LABELS[1])
   np.testing.assert_allclose(
-    flow.log_prob(tf.identity(IMAGES), bijector_kwargs=alone)[1],
-    log_prob[1],
-    rtol=1e-5,
+    one_for_all.log_prob(IMAGES)[1], log_prob[1], rtol=1e-5
   )
-  samples = flow.sample(3, seed=1, bijector_kwargs=kwargs)
+  samples = of_labels.sample(3, seed=1)
   assert samples.shape == [3, *SHAPE]
-  latents = flow.bijector.inverse(tf.identity(samples), **kwargs)
-  again = flow.bijector.forward(tf.identity(latents), **kwargs)
+  latents = of_labels.bijector.inverse(tf.identity(samples))
+  again = of_labels.bijector.forward(tf.identity(latents))
   np.testing.assert_allclose(again, samples, atol=1e-4)
+
+
+def test_keyword_arguments_are_another_way_in():
+  """TFP routes them by the names of the parts."""
+  flow = models.maf(
+    [4], depth=2, hidden_channels=8, condition_channels=3, seed=0
+  )
+  for variable in flow.trainable_variables:
+    variable.assign_add(0.1 * tf.ones_like(variable))
+  x = tf.random.stateless_normal([3, 4], [0, 0])
+  kwargs = {f'maf_{i}': {'conditional_input': LABELS} for i in range(2)}
+  np.testing.assert_allclose(
+    flow.log_prob(x, bijector_kwargs=kwargs),
+    tfp_cinc.given(flow, LABELS).log_prob(tf.identity(x)),
+    rtol=1e-6,
+  )
 
 
 @pytest.mark.parametrize('coupling', ['quad', 'affine'])
@@ -57,15 +71,20 @@ def test_every_coupling_and_prior_is_conditional(coupling):
   kernels = [v for v in flow.trainable_variables if 'kernel' in v.name]
   label = tf.Variable(LABELS)
   with tf.GradientTape() as tape:
-    kwargs = tfp_cinc.condition_on(flow, label)
-    loss = tf.reduce_sum(flow.log_prob(IMAGES, bijector_kwargs=kwargs))
+    of_label = tfp_cinc.given(flow, label)
+    loss = tf.reduce_sum(of_label.log_prob(IMAGES))
   gradients = tape.gradient(loss, [label, *kernels])
   assert all(np.any(gradient) for gradient in gradients)
-  couplings = sum(
-    isinstance(m, tfp_cinc.BlockCoupling) for m in flow.submodules
-  )
-  found = tf.nest.flatten(kwargs)
-  assert len(found) == couplings == 2 * 2 + 1
+  couplings = [
+    bijector
+    for bijector in tfp_cinc.tree.subtree(of_label)
+    if isinstance(bijector, tfp_cinc.bijectors.BlockCoupling)
+  ]
+  assert len(couplings) == 2 * 2 + 1
+  for bijector in couplings:
+    networks = bijector.own_networks()
+    assert all(isinstance(n, ConditionedNetwork) for n in networks)
+  assert not tfp_cinc.conditioning.is_conditional(of_label)
 
 
 def test_gradients_of_a_label_are_the_same_however_memory_is_kept():
@@ -78,8 +97,8 @@ def test_gradients_of_a_label_are_the_same_however_memory_is_kept():
     def gradient(label, flow=flow, images=images):
       with tf.GradientTape() as tape:
         tape.watch(label)
-        kwargs = tfp_cinc.condition_on(flow, label)
-        loss = tf.reduce_sum(flow.log_prob(images, bijector_kwargs=kwargs))
+        of_label = tfp_cinc.given(flow, label)
+        loss = tf.reduce_sum(of_label.log_prob(images))
       return tape.gradient(loss, label)
 
     results.append(gradient(tf.cast(LABELS, tf.float64)))
@@ -101,10 +120,8 @@ def test_a_map_is_a_condition():
     variable.assign_add(0.1 * tf.ones_like(variable))
   small = tf.random.stateless_uniform([3, 4, 4, 1], [1, 0])
   log_probs = [
-    flow.log_prob(
-      tf.identity(IMAGES), bijector_kwargs=tfp_cinc.condition_on(flow, given)
-    )
-    for given in (small, tf.repeat(tf.repeat(small, 2, 1), 2, 2), 2 * small)
+    tfp_cinc.given(flow, condition).log_prob(tf.identity(IMAGES))
+    for condition in (small, tf.repeat(tf.repeat(small, 2, 1), 2, 2), 2 * small)
   ]
   np.testing.assert_allclose(log_probs[1], log_probs[0], rtol=1e-5)
   assert np.all(np.abs(log_probs[2] - log_probs[0]) > 1e-4)
@@ -112,11 +129,11 @@ def test_a_map_is_a_condition():
 
 def test_bad_input():
   flow = models.glow(SHAPE, levels=1, depth=1, hidden_channels=2)
-  assert not tfp_cinc.is_conditional(flow)
+  assert not tfp_cinc.conditioning.is_conditional(flow)
   with pytest.raises(ValueError, match='takes no condition: build it with'):
-    tfp_cinc.condition_on(flow, LABELS)
+    tfp_cinc.given(flow, LABELS)
   flow = build(coupling='affine')
-  assert tfp_cinc.is_conditional(flow)
+  assert tfp_cinc.conditioning.is_conditional(flow)
   with pytest.raises(ValueError, match='condition'):
     flow.log_prob(IMAGES)
   with pytest.raises(ValueError, match='is conditional'):

@@ -78,10 +78,12 @@ def test_fit_initializes_and_learns(trained):
   flow = make_flow()
   for variable, value in zip(flow.variables, first, strict=True):
     variable.assign(value)
-  assert tfp_cinc.is_initialized(flow)
+  assert tfp_cinc.initialization.is_initialized(flow)
   values = tfp_cinc.dequantize(IMAGES, noise=0.5)
   squeezed = tf.nn.space_to_depth(values, 2)
-  (norm,) = [m for m in flow.submodules if isinstance(m, tfp_cinc.ActNorm)]
+  (norm,) = [
+    m for m in flow.submodules if isinstance(m, tfp_cinc.bijectors.ActNorm)
+  ]
   normal = norm.forward(squeezed)
   np.testing.assert_allclose(np.mean(normal, (0, 1, 2)), 0, atol=0.05)
   np.testing.assert_allclose(np.std(normal, (0, 1, 2)), 1, atol=0.05)
@@ -137,7 +139,7 @@ def test_another_fit_goes_on(trained, tmp_path):
     assert not same_weights(loaded, model)
     loaded.load_weights(path)
     assert same_weights(loaded, model)
-    assert tfp_cinc.is_initialized(loaded.flow)
+    assert tfp_cinc.initialization.is_initialized(loaded.flow)
     np.testing.assert_array_equal(
       loaded.predict(IMAGES, verbose=0), model.predict(IMAGES, verbose=0)
     )
@@ -399,7 +401,9 @@ def bad_uses():
 
 def vector_flow():
   base = tfd.Sample(tfd.Normal(0.0, 1.0), 4)
-  return tfd.TransformedDistribution(base, tfp_cinc.trainable_act_norm(4))
+  return tfd.TransformedDistribution(
+    base, tfp_cinc.bijectors.trainable_act_norm(4)
+  )
 
 
 @pytest.mark.parametrize(
@@ -410,7 +414,7 @@ def test_bad_uses_are_told_in_a_sentence(use, told):
   with pytest.raises(ValueError, match=told) as error:
     use(model)
   assert str(error.value).count('\n') == 0
-  assert not tfp_cinc.is_initialized(model.flow)
+  assert not tfp_cinc.initialization.is_initialized(model.flow)
 
 
 def test_saving_the_whole_says_what_is_right(tmp_path):

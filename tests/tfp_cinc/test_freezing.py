@@ -1,4 +1,5 @@
 import collections
+import concurrent.futures
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ def make_flow(**options):
     depth=2,
     hidden_channels=8,
     layers='one_by_one+cinc+emerging+autoregressive+periodic',
-    corner='plu',
+    diagonal_block='plu',
     seed=0,
     **options,
   )
@@ -37,113 +38,101 @@ def operations(function, *args):
   return collections.Counter(node.op for part in nodes for node in part)
 
 
-def test_frozen_weights_give_the_same_without_inverting_matrices():
+def test_a_frozen_flow_is_the_same_without_inverting_matrices():
   flow, solves = make_flow(), ('MatrixTriangularSolve', 'MatrixSolve')
   number = len(flow.variables)
   latents = flow.distribution.sample(3, seed=[0, 0])
   images = flow.bijector.forward(latents)
   log_prob = flow.log_prob(tf.identity(images))
-  thawed = tf.function(lambda z: flow.bijector.forward(z))
-  found = operations(thawed, latents)
+  decode = tf.function(lambda z: flow.bijector.forward(z))
+  found = operations(decode, latents)
   assert all(found[name] for name in solves)
 
-  with tfp_cinc.frozen_weights(flow):
-    decode = tf.function(lambda z: flow.bijector.forward(z))
-    found = operations(decode, latents)
-    assert not any(found[name] for name in (*solves, 'MatrixInverse'))
-    np.testing.assert_allclose(decode(latents), images, atol=3e-5)
-    np.testing.assert_allclose(
-      flow.bijector.forward(tf.identity(latents)), images, atol=3e-5
-    )
-    np.testing.assert_allclose(
-      flow.log_prob(tf.identity(images)), log_prob, rtol=1e-5
-    )
-    assert len(flow.variables) > number
+  frozen = tfp_cinc.freeze(flow)
+  decode = tf.function(lambda z: frozen.bijector.forward(z))
+  found = operations(decode, latents)
+  assert not any(found[name] for name in (*solves, 'MatrixInverse'))
+  np.testing.assert_allclose(decode(latents), images, atol=3e-5)
+  np.testing.assert_allclose(
+    frozen.bijector.forward(tf.identity(latents)), images, atol=3e-5
+  )
+  np.testing.assert_allclose(
+    frozen.log_prob(tf.identity(images)), log_prob, rtol=1e-5
+  )
+  assert not frozen.variables
   assert len(flow.variables) == number
 
 
-def test_weights_are_frozen_again_and_eager_calls_come_between():
+def test_a_frozen_flow_stays_as_it_is_when_weights_change():
   flow = make_flow()
-  latents = flow.distribution.sample(3, seed=[0, 0])
-  images = flow.bijector.forward(tf.identity(latents))
-  log_prob = flow.log_prob(tf.identity(images))
-  for number in (3, 2):
-    with tfp_cinc.frozen_weights(flow):
-      # Traced anew each time, and what it keeps is added to in between.
-      for _ in range(2):
-        decode = tf.function(lambda z: flow.bijector.forward(z))
-        np.testing.assert_allclose(
-          decode(latents[:number]), images[:number], atol=3e-5
-        )
-        np.testing.assert_allclose(
-          flow.log_prob(tf.identity(images)), log_prob, rtol=1e-5
-        )
-
-
-def test_a_part_that_keeps_more_than_its_peers():
-  layers = [tfp_cinc.trainable_cinc_conv2d(2, seed=seed) for seed in range(3)]
-  chain = tfp_cinc.ReversibleChain(layers)
-  base = tfd.Sample(tfd.Normal(0.0, 1.0), [4, 4, 2])
-  flow = tfd.TransformedDistribution(base, tfb.Invert(chain))
-  latents = flow.distribution.sample(2, seed=[0, 0])
-  expected = tf.function(lambda z: chain.inverse(z))(latents)
-  with tfp_cinc.frozen_weights(flow):
-    layers[1].inverse(tf.ones([1, 6, 6, 2]))  # matrices of another size too
-    found = tf.function(lambda z: chain.inverse(z))(latents)
-  np.testing.assert_allclose(found, expected, atol=3e-5)
-
-
-def test_what_is_kept_for_others_is_let_go_too():
-  flow = make_flow()
-  layer = tfp_cinc.trainable_one_by_one_conv2d(2, seed=0)
-  x = tf.random.stateless_normal([1, 2, 2, 2], [0, 0])
-  number = len(layer.variables)
-  with tfp_cinc.frozen_weights(flow):
-    layer.inverse(x)
-    assert len(layer.variables) > number
-    with tfp_cinc.frozen_weights(flow):
-      layer.inverse(tf.identity(x))
-    assert len(layer.variables) > number
-  assert len(layer.variables) == number
-
-
-def test_frozen_weights_are_thawed_after_an_error():
-  flow = make_flow()
-  number = len(flow.variables)
-  with pytest.raises(KeyError), tfp_cinc.frozen_weights(flow):
-    raise KeyError
+  frozen = tfp_cinc.freeze(flow)
+  images = tf.identity(frozen.sample(2, seed=[0, 0]))
+  before = frozen.log_prob(tf.identity(images))
   for variable in flow.trainable_variables:
     variable.assign(0.9 * variable)
-  assert len(flow.variables) == number
-  # What was kept of the weights before is not used.
-  latents = flow.distribution.sample(2, seed=[0, 0])
-  images = tf.identity(flow.bijector.forward(latents))
-  np.testing.assert_allclose(flow.bijector.inverse(images), latents, atol=1e-3)
+  np.testing.assert_array_equal(frozen.log_prob(tf.identity(images)), before)
+  assert np.any(np.abs(flow.log_prob(tf.identity(images)) - before) > 1e-3)
+  again = tfp_cinc.freeze(flow).log_prob(tf.identity(images))
+  np.testing.assert_allclose(again, flow.log_prob(images), rtol=1e-5)
 
 
-def test_images_have_gradients_within_frozen_weights():
+def test_images_have_gradients_in_a_frozen_flow():
   flow = make_flow()
   latents = flow.distribution.sample(2, seed=[0, 0])
 
-  def gradient(latents):
+  def gradient(flow):
+    z = tf.identity(latents)
     with tf.GradientTape() as tape:
-      tape.watch(latents)
-      value = tf.reduce_sum(flow.bijector.forward(latents) ** 2)
-    return tape.gradient(value, latents)
+      tape.watch(z)
+      value = tf.reduce_sum(flow.bijector.forward(z) ** 2)
+    return tape.gradient(value, z)
 
-  expected = gradient(tf.identity(latents))
-  with tfp_cinc.frozen_weights(flow):
-    found = gradient(tf.identity(latents))
-  np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+  np.testing.assert_allclose(
+    gradient(tfp_cinc.freeze(flow)), gradient(flow), rtol=1e-3, atol=1e-4
+  )
 
 
-def test_a_conditional_flow_is_frozen_with_any_condition():
+def test_a_conditional_flow_is_frozen_before_or_after_its_condition():
   flow = make_flow(condition_channels=2)
   condition = tf.constant([[0.0, 1.0]])
-  kwargs = tfp_cinc.condition_on(flow, condition)
   latents = flow.distribution.sample(1, seed=[0, 0])
-  images = flow.bijector.forward(latents, **kwargs)
-  for any_condition in (tf.zeros([2]), tf.zeros([3, 2])):
-    with tfp_cinc.frozen_weights(flow, any_condition):
-      found = flow.bijector.forward(tf.identity(latents), **kwargs)
+  images = tfp_cinc.given(flow, condition).bijector.forward(latents)
+  for frozen in (
+    tfp_cinc.given(tfp_cinc.freeze(flow), condition),
+    tfp_cinc.freeze(tfp_cinc.given(flow, condition)),
+  ):
+    found = frozen.bijector.forward(tf.identity(latents))
     np.testing.assert_allclose(found, images, atol=3e-5)
+
+
+def test_a_layer_is_frozen_for_one_size_of_images():
+  layer = tfp_cinc.bijectors.trainable_cinc_conv2d(2, seed=0)
+  with pytest.raises(ValueError, match='`event_shape` can give it'):
+    tfp_cinc.freeze(layer)
+  frozen = tfp_cinc.freeze(layer, event_shape=[5, 6, 2])
+  y = tf.random.stateless_normal([3, 5, 6, 2], [0, 0])
+  np.testing.assert_allclose(
+    frozen.inverse(tf.identity(y)), layer.inverse(tf.identity(y)), atol=1e-6
+  )
+  assert not frozen.variables
+
+
+@pytest.mark.parametrize('in_graph', [False, True])
+def test_threads_freeze_and_sample_together(in_graph):
+  """Each gets the bits that it would have got alone."""
+  flow = make_flow()
+
+  def sample(number):
+    frozen = tfp_cinc.freeze(flow)
+    draw = lambda seed: frozen.sample(2, seed=seed)  # noqa: E731
+    draw = tf.function(draw, autograph=False) if in_graph else draw
+    found = draw(tf.constant([number, 0]))
+    return found.numpy(), frozen.log_prob(tf.identity(found)).numpy()
+
+  number = 8 if in_graph else 16
+  expected = [sample(i) for i in range(number)]
+  with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    found = list(pool.map(sample, range(number)))
+  for ours, alone in zip(found, expected, strict=True):
+    np.testing.assert_array_equal(ours[0], alone[0])
+    np.testing.assert_array_equal(ours[1], alone[1])

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 import tfp_cinc
-from tfp_cinc.internal import switches
 
 
 def make_flow():
@@ -21,16 +20,18 @@ def images():
 
 def test_outputs_of_the_layers_are_standardized(images):
   flow = make_flow()
-  assert not tfp_cinc.is_initialized(flow)
+  assert not tfp_cinc.initialization.is_initialized(flow)
   tfp_cinc.initialize_from_data(flow, images)
-  assert tfp_cinc.is_initialized(flow)
+  assert tfp_cinc.initialization.is_initialized(flow)
   seen = []
-  x = images
-  for layer in flow.bijector.bijector.bijectors[::-1]:
-    for part in getattr(layer, 'bijectors', [layer])[::-1]:
-      x = part.forward(x)
-      if isinstance(part, tfp_cinc.ActNorm):
-        seen.append(x)
+
+  def collect(layer, x):
+    y = layer.bijector.forward(x)
+    if isinstance(layer.bijector, tfp_cinc.bijectors.ActNorm):
+      seen.append(y)
+    return y
+
+  tfp_cinc.tree.walk(tfp_cinc.tree.root(flow), images, collect, invert=True)
   assert len(seen) == 2
   for output in seen:
     np.testing.assert_allclose(np.mean(output, (0, 1, 2)), 0, atol=1e-4)
@@ -41,7 +42,7 @@ def test_neither_sampling_nor_log_prob_initializes(images):
   flow = make_flow()
   flow.log_prob(images)
   flow.sample(2)
-  assert not tfp_cinc.is_initialized(flow)
+  assert not tfp_cinc.initialization.is_initialized(flow)
 
 
 def test_images_that_were_seen_before_initialize_too(images):
@@ -49,24 +50,23 @@ def test_images_that_were_seen_before_initialize_too(images):
   flow = make_flow()
   latents = flow.bijector.inverse(images)
   tfp_cinc.initialize_from_data(flow, images)
-  assert tfp_cinc.is_initialized(flow)
+  assert tfp_cinc.initialization.is_initialized(flow)
   del latents
 
 
 def test_a_constant_channel_is_no_nan():
-  layer = tfp_cinc.trainable_act_norm(2)
+  layer = tfp_cinc.bijectors.trainable_act_norm(2)
   x = tf.concat([tf.ones([8, 2, 2, 1]), tf.random.normal([8, 2, 2, 1])], -1)
-  with switches.initializing.on():
-    y = layer.forward(x)
+  layer.initialize(x)
+  y = layer.forward(x)
   assert np.all(np.isfinite(y))
   np.testing.assert_allclose(y[..., 0], 0, atol=1e-3)
   assert np.exp(layer.log_scale[0]) <= 1000.1
 
 
 def test_given_parameters_are_left_alone():
-  layer = tfp_cinc.ActNorm(log_scale=[1.0], shift=[2.0])
-  with switches.initializing.on():
-    layer.forward(tf.random.normal([4, 2, 2, 1]))
+  layer = tfp_cinc.bijectors.ActNorm(log_scale=[1.0], shift=[2.0])
+  layer.initialize(tf.random.normal([4, 2, 2, 1]))
   assert float(layer.log_scale[0]) == 1.0
 
 
@@ -85,4 +85,4 @@ def test_bad_images(bad, message):
   flow = make_flow()
   with pytest.raises(ValueError, match=message):
     tfp_cinc.initialize_from_data(flow, bad)
-  assert not tfp_cinc.is_initialized(flow)
+  assert not tfp_cinc.initialization.is_initialized(flow)

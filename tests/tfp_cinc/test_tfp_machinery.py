@@ -31,7 +31,7 @@ def curved_map():
     [2, 2, 1], levels=1, depth=2, hidden_channels=8, seed=0
   )
   for i, variable in enumerate(flow.trainable_variables):
-    noise = tf.random.stateless_normal(variable.shape, [0, i])
+    noise = tf.random.stateless_normal(variable.shape, [7, i])
     variable.assign_add(0.3 * noise)
   return tfb.Chain(
     [tfb.Reshape([4], [2, 2, 1]), flow.bijector, tfb.Reshape([2, 2, 1], [4])]
@@ -57,8 +57,8 @@ def test_a_surrogate_posterior_of_layers_is_the_posterior():
 
   layers = tfb.Chain(
     [
-      tfp_cinc.trainable_act_norm(2),
-      tfp_cinc.trainable_one_by_one_conv2d(2, seed=0),
+      tfp_cinc.bijectors.trainable_act_norm(2),
+      tfp_cinc.bijectors.trainable_one_by_one_conv2d(2, seed=0),
     ]
   )
   surrogate = tfd.TransformedDistribution(
@@ -204,11 +204,13 @@ def test_the_default_space_of_a_joint_distribution_is_the_flows_latents():
 @pytest.mark.parametrize(
   'layer',
   [
-    tfp_cinc.trainable_cinc_conv2d(2, 2, corner='plu'),
-    tfp_cinc.trainable_one_by_one_conv2d(2),
-    tfp_cinc.trainable_periodic_conv2d(2),
-    tfp_cinc.trainable_act_norm(2),
-    tfp_cinc.ReversibleChain([tfp_cinc.trainable_one_by_one_conv2d(2)]),
+    tfp_cinc.bijectors.trainable_cinc_conv2d(2, 2, diagonal_block='plu'),
+    tfp_cinc.bijectors.trainable_one_by_one_conv2d(2),
+    tfp_cinc.bijectors.trainable_periodic_conv2d(2),
+    tfp_cinc.bijectors.trainable_act_norm(2),
+    tfp_cinc.bijectors.Chain(
+      [tfp_cinc.bijectors.trainable_one_by_one_conv2d(2)]
+    ),
   ],
   ids=lambda layer: layer.name,
 )
@@ -254,7 +256,7 @@ def test_a_map_that_is_not_affine_has_no_mean():
     flow.mean()
 
 
-def test_full_precision_takes_nothing_from_before():
+def test_another_dtype_of_the_networks_takes_nothing_from_tfps_cache():
   flow = models.glow(
     [4, 4, 2], levels=1, depth=2, hidden_channels=8, network_dtype='bfloat16'
   )
@@ -263,8 +265,8 @@ def test_full_precision_takes_nothing_from_before():
     variable.assign_add(0.1 * noise)
   images = flow.sample(2, seed=[0, 0])
   before = flow.log_prob(images)
-  with tfp_cinc.full_precision():
-    found = flow.log_prob(images)
-    expected = flow.log_prob(tf.identity(images))
+  exact = tfp_cinc.with_network_dtype(flow, None)
+  found = exact.log_prob(images)
+  expected = exact.log_prob(tf.identity(images))
   np.testing.assert_array_equal(found, expected)
   assert np.any(np.not_equal(found, before))

@@ -15,8 +15,10 @@ SMOOTH = PIXELS // 64 + 100
 
 
 def build(shape=SHAPE, **options):
-  return tfp_cinc.trainable_variational_dequantization(
-    shape, hidden_channels=8, seed=0, **options
+  return (
+    tfp_cinc.variational_dequantization.trainable_variational_dequantization(
+      shape, hidden_channels=8, seed=0, **options
+    )
   )
 
 
@@ -138,7 +140,7 @@ def test_bad_input():
   with pytest.raises(ValueError, match="`network` is 'glowing'"):
     build(network='glowing')
   with pytest.raises(ValueError, match='`networks` is empty'):
-    tfp_cinc.VariationalDequantization([])
+    tfp_cinc.variational_dequantization.VariationalDequantization([])
   with pytest.raises(ValueError, match='takes uint8 pixels'):
     build().dequantize(tf.zeros([2, *SHAPE]))
   with pytest.raises(ValueError, match='this noise is for 3 channels'):

@@ -164,8 +164,9 @@ class Big:
       for value in self.values:
         value.assign(tf.fill(value.shape, float(step)))
       self.checkpoints.save(step, metric_of(step))
-      # This one is being written; the one before it is whole.
-      print(self.checkpoints.saved_step or 0, flush=True)
+      # This one is being written; the one before it is whole. In one piece: a
+      # kill must not part the number from the end of its line.
+      print(f'{self.checkpoints.saved_step or 0}\n', end='', flush=True)
 
 
 @contextlib.contextmanager

@@ -107,6 +107,25 @@ def test_of_another_shape(tmp_path):
     restored(tmp_path)
 
 
+def test_of_a_version_that_kept_weights_elsewhere(tmp_path):
+  """The same weights at other places within the flow."""
+  old, new = tf.Module(), tf.Module()
+  old.inner, new.outer = tf.Module(), tf.Module()
+  old.inner.kernel = new.outer.kernel = tf.Variable([1.0, 2.0])
+  writer = Checkpoints(tmp_path, 3, flow=old)
+  writer.save(1)
+  writer.wait()
+  kernel = new.outer.kernel = tf.Variable([0.0, 0.0])
+  with pytest.raises(UserError) as raised:
+    Checkpoints(tmp_path, 3, flow=new).restore()
+  path = tmp_path / 'step_000000001'
+  assert str(raised.value) == (
+    f'{path} is of another flow or another version of this code: some of the '
+    'weights that this code has are not in it.'
+  )
+  np.testing.assert_array_equal(kernel, [0.0, 0.0])
+
+
 def test_from_before_there_was_another_object(tmp_path):
   Counted(tmp_path).save(1)
   new = Checkpoints(

@@ -31,3 +31,10 @@ def test_docs_have_the_table_of_the_papers_experiments(script):
   assert all(f'| `{name}` |' in table for name in papers)
   page = (ROOT / 'docs' / 'configs.md').read_text()
   assert table in page, 'run `python docs/write_model_table.py`'
+
+
+def test_the_page_lists_the_words_of_flows(script):
+  page = (ROOT / 'docs' / 'first_flow.md').read_text()
+  assert script['word_table']() in page, (
+    'run `python docs/write_model_table.py`'
+  )

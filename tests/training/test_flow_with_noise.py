@@ -13,6 +13,9 @@ import tensorflow as tf
 import tfp_cinc
 from tests.training import tiny
 from tfp_cinc.saved_model.signatures import fixed_noise
+from tfp_cinc.variational_dequantization import (
+  trainable_variational_dequantization,
+)
 from training import evaluate, measure, steps, summaries
 from training.distributed import Workers
 from training.errors import UserError
@@ -68,7 +71,7 @@ def bits(density, images):
 
 
 def noise_away_from_its_start(dtype=tf.float32):
-  noise = tfp_cinc.trainable_variational_dequantization(
+  noise = trainable_variational_dequantization(
     SHAPE, hidden_channels=8, seed=0, dtype=dtype
   )
   rng = np.random.default_rng(1)

@@ -22,6 +22,7 @@ from benchmarks.bits_per_dim.layer_errors import layer_errors
 from benchmarks.bits_per_dim.training_command import training_command
 from tests import broken
 from tests.training import tiny
+from tfp_cinc import bijectors, tree
 from training import evaluate, steps, workdir
 from training.distributed import Workers
 from training.errors import UserError
@@ -124,14 +125,16 @@ def true_taps():
 def test_true_weights_cost_a_gaussians_entropy(gaussian):
   run = load_run(str(gaussian))
   flow = steps.build_flow(run.config, [SIDE, SIDE, 1])
-  (layer,) = (m for m in flow.submodules if isinstance(m, tfp_cinc.CInCConv2D))
-  (norm,) = (m for m in flow.submodules if isinstance(m, tfp_cinc.ActNorm))
+  (layer,), (norm,) = (
+    [layer for layer in tree.subtree(flow) if isinstance(layer, kind)]
+    for kind in (bijectors.CInCConv2D, bijectors.ActNorm)
+  )
   kernel = true_taps()
   layer.parameters['taps'].assign(kernel.reshape([4, 4, 4])[:-1])
-  corner = layer.parameters['corner']
-  corner.lower.assign(kernel[1, 1][np.tril_indices(4, -1)])
+  block = layer.diagonal_block
+  block.lower.assign(kernel[1, 1][np.tril_indices(4, -1)])
   norm.parameters['log_scale'].assign(np.full(4, -np.log(SIGMA)))
-  np.testing.assert_allclose(corner.dense(), kernel[1, 1], atol=1e-6)
+  np.testing.assert_allclose(block.dense(), kernel[1, 1], atol=1e-6)
   bits = evaluate.bits_per_dim(
     steps.make_log_prob(flow),
     run.dataset.test_images,

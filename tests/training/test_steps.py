@@ -191,6 +191,8 @@ def test_unequal_shares_make_the_step_of_one_worker(tmp_path):
     ({'name': 'glo'}, "did you mean 'glow'"),
     ({'name': 'nice'}, "which the flow 'nice' does not"),
     ({'levels': 3}, r'config.flow: `image_shape` \[4, 4, 1\]'),
+    # As runs of an older version of this code have it.
+    ({'corner': 'plu'}, r"config.flow has \['corner'\], which the flow 'cinc'"),
     ({'network_dtype': 'bf16'}, "config.flow: `network_dtype` is 'bf16'"),
   ],
 )

@@ -71,15 +71,15 @@ def test_the_parts_add_up_to_the_whole(model, options):
 
 def test_a_level_is_its_latents_and_its_layers():
   """Against the two halves of a flow of two levels, put together by hand."""
-  squeeze = tfp_cinc.Squeeze()
+  squeeze = tfp_cinc.bijectors.Squeeze()
   scales = [tfb.Scale(2.0, name='first'), tfb.Scale(3.0, name='second')]
-  inner = tfp_cinc.ReversibleChain(
+  inner = tfp_cinc.bijectors.Chain(
     [tfb.Invert(squeeze), scales[1], squeeze], name='level_1'
   )
-  outer = tfp_cinc.ReversibleChain(
+  outer = tfp_cinc.bijectors.Chain(
     [
       tfb.Invert(squeeze),
-      tfp_cinc.LeadingChannels(inner, 4),
+      tfp_cinc.bijectors.LeadingChannels(inner, 4),
       scales[0],
       squeeze,
     ],

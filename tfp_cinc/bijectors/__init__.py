@@ -1,18 +1,21 @@
-"""Bijectors of images, each native to TensorFlow Probability.
+"""Bijectors of images and vectors, each native to TensorFlow Probability.
 
 The forward direction of each is the layer as its paper writes it, from image to
 latent.
 """
 
 from tfp_cinc.bijectors.act_norm import ActNorm, trainable_act_norm
+from tfp_cinc.bijectors.adapted import Adapted, as_flow_bijector
 from tfp_cinc.bijectors.autoregressive_conv2d import (
   AutoregressiveConv2D,
   trainable_autoregressive_conv2d,
 )
+from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.bijectors.block_coupling import BlockCoupling
-from tfp_cinc.bijectors.channel_shift import (
-  ChannelShift,
-  trainable_channel_shift,
+from tfp_cinc.bijectors.chain import Chain
+from tfp_cinc.bijectors.channel_affine import (
+  ChannelAffine,
+  trainable_channel_affine,
 )
 from tfp_cinc.bijectors.cinc_conv2d import CInCConv2D, trainable_cinc_conv2d
 from tfp_cinc.bijectors.continuous_flow import (
@@ -25,11 +28,23 @@ from tfp_cinc.bijectors.coupling import (
   QuadCoupling,
   SplitPrior,
 )
+from tfp_cinc.bijectors.coupling_functions import (
+  Additive,
+  Affine,
+  CouplingFunction,
+  LogisticMixture,
+  Spline,
+)
 from tfp_cinc.bijectors.emerging_conv2d import (
   EmergingConv2D,
   trainable_emerging_conv2d,
 )
+from tfp_cinc.bijectors.inverse import Inverse
 from tfp_cinc.bijectors.leading_channels import LeadingChannels
+from tfp_cinc.bijectors.masked_autoregressive import (
+  MaskedAutoregressive,
+  trainable_masked_autoregressive,
+)
 from tfp_cinc.bijectors.masked_coupling import (
   CheckerboardCoupling,
   MaskedCoupling,
@@ -38,7 +53,6 @@ from tfp_cinc.bijectors.one_by_one_conv2d import (
   OneByOneConv2D,
   trainable_one_by_one_conv2d,
 )
-from tfp_cinc.bijectors.one_pass import OnePassBijector
 from tfp_cinc.bijectors.periodic_conv2d import (
   PeriodicConv2D,
   trainable_periodic_conv2d,
@@ -55,28 +69,33 @@ from tfp_cinc.bijectors.residual_flow import (
   ResidualFlow,
   trainable_residual_flow,
 )
-from tfp_cinc.bijectors.reversible_chain import ReversibleChain
-from tfp_cinc.bijectors.shift_conv2d import (
-  ShiftConv2D,
-  trainable_shift_conv2d,
-)
+from tfp_cinc.bijectors.shift_conv2d import ShiftConv2D, trainable_shift_conv2d
 from tfp_cinc.bijectors.squeeze import Squeeze
+from tfp_cinc.bijectors.squeezed import Squeezed
 
 __all__ = [
   'ActNorm',
+  'Adapted',
+  'Additive',
   'AdditiveCoupling',
+  'Affine',
   'AffineCoupling',
   'AutoregressiveConv2D',
   'BlockCoupling',
   'CInCConv2D',
-  'ChannelShift',
+  'Chain',
+  'ChannelAffine',
   'CheckerboardCoupling',
   'ContinuousFlow',
+  'CouplingFunction',
   'EmergingConv2D',
+  'FlowBijector',
+  'Inverse',
   'LeadingChannels',
+  'LogisticMixture',
+  'MaskedAutoregressive',
   'MaskedCoupling',
   'OneByOneConv2D',
-  'OnePassBijector',
   'PeriodicConv2D',
   'Planar',
   'QuadCoupling',
@@ -84,18 +103,21 @@ __all__ = [
   'Reshaped',
   'ResidualFlow',
   'ReverseChannels',
-  'ReversibleChain',
   'ShiftConv2D',
   'ShuffleChannels',
+  'Spline',
   'SplitPrior',
   'Squeeze',
+  'Squeezed',
+  'as_flow_bijector',
   'random_shuffle_channels',
   'trainable_act_norm',
   'trainable_autoregressive_conv2d',
-  'trainable_channel_shift',
+  'trainable_channel_affine',
   'trainable_cinc_conv2d',
   'trainable_continuous_flow',
   'trainable_emerging_conv2d',
+  'trainable_masked_autoregressive',
   'trainable_one_by_one_conv2d',
   'trainable_periodic_conv2d',
   'trainable_planar',

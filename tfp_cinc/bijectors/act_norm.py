@@ -2,19 +2,21 @@
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.channel_shift import ChannelShift, identity_variables
-from tfp_cinc.internal import switches
+from tfp_cinc.bijectors.channel_affine import (
+  ChannelAffine,
+  identity_variables,
+)
 from tfp_cinc.internal.shapes import check_channels
 
 __all__ = ['ActNorm', 'trainable_act_norm']
 
-# Below it a channel counts as constant: uniform dequantization noise of 8-bit
-# data has standard deviation 1.1e-3.
+# A channel with a smaller standard deviation counts as constant. Uniform
+# dequantization noise of 8-bit data has standard deviation 1.1e-3.
 _LEAST_STANDARD_DEVIATION = 1e-3
 
 
-class ActNorm(ChannelShift):
-  """A scale and a shift per channel, set from data before training.
+class ActNorm(ChannelAffine):
+  """A scale and a shift per channel that are set from data before training.
 
   ```
   forward(x) = x * exp(log_scale) + shift
@@ -22,17 +24,23 @@ class ActNorm(ChannelShift):
   forward_log_det_jacobian(x) = sum_c log_scale[c]   (times H * W for an image)
   ```
 
-  `tfp_cinc.initialize_from_data(flow, images)` sets its Variables so that each
-  channel of the layer's output has mean 0 and standard deviation 1 on those
-  images. Nothing else does: no first batch, and no call to `sample`.
+  `x` is [..., C]. Both directions cost H * W * C for an image.
 
-  Glow (Kingma and Dhariwal 2018), section 3.1.
+  `tfp_cinc.initialize_from_data(flow, images)` sets the Variables so that each
+  channel of the layer's output has mean 0 and standard deviation 1 on those
+  images. Nothing else initializes them, neither the first batch nor a call to
+  `sample`.
 
   #### Example
 
   >>> layer = trainable_act_norm(channels=3)
   >>> layer.forward(tf.zeros([2, 8, 8, 3])).shape
   TensorShape([2, 8, 8, 3])
+
+  #### References
+
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), section
+  3.1.
   """
 
   def __init__(
@@ -46,12 +54,16 @@ class ActNorm(ChannelShift):
     """Creates the layer.
 
     Args:
-      log_scale: floating `Tensor` or `Variable` [C].
-      shift: floating `Tensor` or `Variable` [C].
-      initialized: bool or bool `Variable` []: whether the two hold what they
-        should. False needs three Variables, which `initialize_from_data` sets.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      log_scale: Floating `Tensor` or `Variable` [C].
+      shift: Floating `Tensor` or `Variable` [C].
+      initialized: Bool or bool `Variable` [], whether `log_scale` and `shift`
+        have been set. If False, all three must be Variables, so that
+        `initialize_from_data` can set them.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
+
+    Raises:
+      ValueError: If `log_scale` and `shift` are not vectors of the same length.
     """
     parameters = dict(locals())
     self._initialized = initialized
@@ -59,18 +71,24 @@ class ActNorm(ChannelShift):
 
   @property
   def initialized(self) -> tf.Tensor:
-    """Whether `log_scale` and `shift` hold what they should, a bool."""
+    """A bool, whether `log_scale` and `shift` have been set."""
     return self._initialized
 
-  def _forward(self, x):
-    if switches.initializing.is_on:
-      check_channels(self.name, x, self.num_channels)
-      self._initialize(x)
-    return super()._forward(x)
+  def initialize(self, x) -> None:
+    """Sets the Variables so that `forward(x)` has mean 0 and deviation 1.
 
-  def _initialize(self, x):
+    It does nothing if `initialized` is not a Variable, because the parameters
+    are then given and not trained.
+
+    Args:
+      x: `Tensor` [..., C] with concrete values.
+
+    Raises:
+      ValueError: If `x` has another number of channels.
+    """
+    check_channels(self.name, x, self.num_channels)
     if not isinstance(self._initialized, tf.Variable):
-      return  # its parameters are given, not trained
+      return
     mean, variance = tf.nn.moments(x, axes=range(x.shape.rank - 1))
     deviation = tf.maximum(tf.sqrt(variance), _LEAST_STANDARD_DEVIATION)
     self._log_scale.assign(-tf.math.log(deviation))
@@ -84,15 +102,15 @@ def trainable_act_norm(
   dtype=tf.float32,
   name: str = 'act_norm',
 ) -> ActNorm:
-  """An `ActNorm` of new Variables: the identity, and not yet initialized.
+  """Returns an `ActNorm` of new Variables: the identity, not yet initialized.
 
   Args:
-    channels: C.
-    dtype: floating dtype.
-    name: name of the layer.
+    channels: Number of channels, C.
+    dtype: Floating dtype.
+    name: Name of the layer.
 
   Returns:
-    `ActNorm`.
+    `ActNorm` with 2 C parameters.
   """
   with tf.name_scope(name):
     return ActNorm(

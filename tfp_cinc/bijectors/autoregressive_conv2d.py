@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfp_cinc.bijectors.causal_conv2d import CausalConv2D, causal_variables
-from tfp_cinc.math.plu import PLUMatrix
+from tfp_cinc.matrices import InvertibleMatrix
 
 __all__ = ['AutoregressiveConv2D', 'trainable_autoregressive_conv2d']
 
@@ -11,22 +11,19 @@ __all__ = ['AutoregressiveConv2D', 'trainable_autoregressive_conv2d']
 class AutoregressiveConv2D(CausalConv2D):
   """A k x k convolution without the taps that come later in raster order.
 
-  Each pixel sees itself, what is left of it in its row, and the (k - 1) / 2
-  rows above it, (k - 1) / 2 columns to both sides. Its matrix is block lower
-  triangular with the pixel's own C x C block, the corner, along the diagonal.
+  With 'top_left' padding each pixel sees itself, the (k - 1) / 2 pixels to its
+  left, and the (k - 1) / 2 rows above it, up to (k - 1) / 2 columns to either
+  side. The matrix of the convolution is block lower triangular. Each block on
+  its diagonal is the C x C matrix of the pixel itself, at the kernel's centre.
 
   ```
   forward(x) = conv2d(x, masked kernel) + bias
   inverse(y) = causal_conv2d_solve(y - bias, kernel, lookahead=(k - 1) / 2)
-  forward_log_det_jacobian(x) = H * W * log|det corner|
+  forward_log_det_jacobian(x) = H * W * log|det diagonal_block|
   ```
 
-  `x` is [..., H, W, C]. Forward costs H * W * (k^2 + 1) / 2 * C^2; the inverse
-  is exact and costs two or three times a forward pass.
-
-  Kingma et al. 2016 (Improved Variational Inference with Inverse Autoregressive
-  Flow), section 4; the middle row of the CInC Flow poster, with (k^2 + 1) / 2 *
-  C^2 parameters for `corner='plu'`.
+  `x` is [..., H, W, C]. Forward costs H * W * (k^2 + 1) / 2 * C^2. The inverse
+  is exact and costs two or three times as much.
 
   #### Example
 
@@ -35,43 +32,56 @@ class AutoregressiveConv2D(CausalConv2D):
   >>> y = layer.forward(x)
   >>> bool(tf.reduce_max(abs(layer.inverse(tf.identity(y)) - x)) < 1e-5)
   True
+
+  #### References
+
+  Kingma et al. 2016, [Improved Variational Inference with Inverse
+  Autoregressive Flow](https://arxiv.org/abs/1606.04934), section 4; Nagar,
+  Dufraisse and Varma 2021, [CInC Flow](https://arxiv.org/abs/2107.01358), the
+  middle row of the poster, which has the (k^2 + 1) / 2 * C^2 parameters of
+  `diagonal_block='plu'`.
   """
 
   def __init__(
     self,
     taps,
-    corner: PLUMatrix,
+    diagonal_block: InvertibleMatrix,
     bias=None,
     *,
     padding: str = 'top_left',
     solve_dtype=None,
+    solve_matrices=None,
     validate_args: bool = False,
     name: str = 'autoregressive_conv2d',
   ):
     """Creates the layer.
 
     Args:
-      taps: floating `Tensor` or `Variable` [(k*k - 1) / 2, C, C]: the kernel's
-        blocks before its centre in raster order, from input to output channels.
-      corner: the `PLUMatrix` [C, C] of the centre.
-      bias: floating `Tensor` or `Variable` [C], or None.
-      padding: where raster order starts: 'top_left', 'top_right',
-        'bottom_left' or 'bottom_right'.
-      solve_dtype: as in `CInCConv2D`.
-      validate_args: as in `CInCConv2D`.
-      name: name of the layer.
+      taps: Floating `Tensor` or `Variable` [(k*k - 1) / 2, C, C], the blocks of
+        the kernel before its centre, in raster order, from input to output
+        channels.
+      diagonal_block: The `InvertibleMatrix` [C, C] at the centre of the kernel.
+      bias: Floating `Tensor` or `Variable` [C], or None.
+      padding: The padded sides of the image, where raster order starts:
+        'top_left', 'top_right', 'bottom_left' or 'bottom_right'.
+      solve_dtype: As in `CInCConv2D`.
+      solve_matrices: As in `CInCConv2D`.
+      validate_args: As in `CInCConv2D`.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if a shape or `padding` is not as above.
+      ValueError: If a shape does not match those above, or `padding` is
+        unknown.
     """
     parameters = dict(locals())
     super().__init__(
       taps,
-      corner,
+      diagonal_block,
       bias,
       padding,
       1,
       solve_dtype,
+      solve_matrices,
       validate_args,
       name,
       parameters=parameters,
@@ -84,8 +94,9 @@ class AutoregressiveConv2D(CausalConv2D):
       if size % 2 and size * size == 2 * taps_shape[0] + 1:
         return [(size + 1) // 2, size], (size - 1) // 2
     raise ValueError(
-      f'`taps` has shape {taps_shape}; with a corner of {channels} channels it '
-      f'must be [(k*k - 1) / 2, {channels}, {channels}] for an odd k.'
+      f'`taps` has shape {taps_shape}; with a diagonal block of {channels} '
+      f'channels it must be [(k*k - 1) / 2, {channels}, {channels}] for an odd '
+      'k.'
     )
 
 
@@ -94,41 +105,43 @@ def trainable_autoregressive_conv2d(
   kernel_size: int = 3,
   *,
   padding: str = 'top_left',
-  corner: str = 'triangular',
+  diagonal_block: str = 'triangular',
   use_bias: bool = False,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'autoregressive_conv2d',
 ) -> AutoregressiveConv2D:
-  """An `AutoregressiveConv2D` of new Variables, close to the identity.
+  """Returns an `AutoregressiveConv2D` of new Variables close to the identity.
 
   Args:
-    channels: C.
-    kernel_size: k, odd.
-    padding: as in `AutoregressiveConv2D`.
-    corner: how the centre is held, see `trainable_cinc_conv2d`.
-    use_bias: whether to have a bias.
-    seed: of the initial kernel; None draws another one each time.
-    dtype: floating dtype.
-    name: name of the layer.
+    channels: Number of channels, C.
+    kernel_size: Rows and columns of the kernel, k, an odd integer.
+    padding: As in `AutoregressiveConv2D`.
+    diagonal_block: Form of the matrix at the centre of the kernel, see
+      `trainable_cinc_conv2d`.
+    use_bias: Whether to have a bias.
+    seed: Seed of the initial kernel. None draws a new one.
+    dtype: Floating dtype.
+    name: Name of the layer.
 
   Returns:
     `AutoregressiveConv2D`.
 
   Raises:
-    ValueError: if `channels` or `kernel_size` is less than 1, `kernel_size`
-      even, or `corner` or `padding` unknown.
+    ValueError: If `channels` or `kernel_size` is less than 1, `kernel_size` is
+      even, or `diagonal_block` or `padding` is unknown.
   """
   if kernel_size % 2 == 0:
     raise ValueError(
-      f'`kernel_size` is {kernel_size}; a kernel with a centre has an odd one.'
+      f'`kernel_size` is {kernel_size}; it must be odd, so that the kernel has '
+      'a centre.'
     )
   with tf.name_scope(name):
     variables = causal_variables(
       channels,
       kernel_size,
       (kernel_size**2 - 1) // 2,
-      corner=corner,
+      diagonal_block=diagonal_block,
       use_bias=use_bias,
       seed=seed,
       dtype=dtype,

@@ -1,32 +1,28 @@
-"""The coupling that all others are cases of."""
+"""The coupling of which all others are cases."""
 
+import copy
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from tfp_cinc.bijectors.base import FlowBijector, sum_event_dims
 from tfp_cinc.bijectors.coupling_functions import (
-  COUPLING_FUNCTIONS,
-  SCALE_FUNCTIONS,
+  CouplingFunction,
+  as_coupling_function,
 )
-from tfp_cinc.bijectors.one_pass import (
-  OnePassBijector,
-  gradients,
-  recording,
-)
-from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.networks.shared_network import SharedNetwork
+from tfp_cinc.internal import tfp_compat
 
-__all__ = ['BlockCoupling', 'Network']
+__all__ = ['BlockCoupling', 'Network', 'OpaqueNetwork', 'SeparateNetworks']
 
 Network = Callable[..., tf.Tensor]
 
 
-class BlockCoupling(OnePassBijector):
-  """Changes each block of channels by what comes before it.
+class BlockCoupling(FlowBijector):
+  """Changes each block of channels as a function of the blocks before it.
 
-  The channels are cut into n equal blocks x_1 ... x_n. The first one stays. An
-  increasing function g changes each number of the others; its parameters p_j
-  are a network of x_1 ... x_{j-1}:
+  The channels are split into n equal blocks x_1 ... x_n. The first one stays.
+  An increasing function g changes each number of the others; a network computes
+  its parameters p_j from x_1 ... x_{j-1}:
 
   ```
   forward:  y_1 = x_1,  y_j = g(x_j; p_j)
@@ -34,29 +30,31 @@ class BlockCoupling(OnePassBijector):
   forward_log_det_jacobian(x) = sum_{j, h, w, c} log g'(x_j; p_j)
   ```
 
-  g by name is
-
-  - 'additive': x + f;
-  - 'affine': (x + f) * s, where the network returns f and h side by side and
-    the scale s is exp(h), sigmoid(h + 2) or exp(tanh(h));
-  - 'logistic_mixture': the same of logit(F(x)), where F is the CDF of a mixture
-    of logistics (Flow++, Ho et al. 2019). Its inverse is a search;
-  - 'spline': a monotone rational-quadratic spline (Durkan et al. 2019).
-
-  Networks run n - 1 times in either direction; the inverse runs them in the
+  The networks run n - 1 times in either direction; the inverse runs them in the
   same order, each on blocks that are already solved. A `SharedNetwork` in their
-  place runs once, in the inverse a group at a time.
+  place runs once, and in the inverse one group at a time.
 
-  CInC Flow (Nagar, Dufraisse and Varma 2021), section 3.3, for any n. The
-  inverse in the paper's published code starts from the last block, which does
-  not invert.
+  #### Example
+
+  >>> from tfp_cinc.networks import trainable_glow_network
+  >>> layer = BlockCoupling(
+  ...   [trainable_glow_network(2, 2, hidden_channels=16)], 'additive'
+  ... )
+  >>> layer.forward(tf.zeros([5, 8, 8, 4])).shape
+  TensorShape([5, 8, 8, 4])
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC Flow](
+  https://arxiv.org/abs/2107.01358), section 3.3, for any n. The inverse in the
+  paper's published code starts from the last block, which does not invert.
   """
 
   def __init__(
     self,
-    networks: Sequence[Network] | SharedNetwork,
-    function: str = 'affine',
-    scale_function: str = 'sigmoid',
+    networks: Sequence[Network] | Network,
+    function: str | CouplingFunction = 'affine',
+    scale_function: str | Callable | None = None,
     dtype=tf.float32,
     validate_args: bool = False,
     name: str = 'block_coupling',
@@ -66,36 +64,33 @@ class BlockCoupling(OnePassBijector):
 
     Args:
       networks: n - 1 callables; number j takes [..., H, W, j*C/n] and returns
-        [..., H, W, P*C/n]: the P parameters of each number, the first one of
-        all channels first. P is 1 for 'additive', 2 for 'affine' (shift, then
-        scale), 3 m + 2 for 'logistic_mixture' with m components (shift, scale,
-        weights, means, scales) and 3 m - 1 for 'spline' with m bins (widths,
-        heights, slopes). In their place, not in a list, a `SharedNetwork`
-        of n - 1 groups, from [..., H, W, (n-1)*C/n] to
-        [..., H, W, (n-1)*P*C/n]. Keyword arguments of the bijector's methods
-        go to each of them: `condition=` for those of `tfp_cinc.networks`.
-      function: g.
-      scale_function: 'sigmoid' (the published code's), 'exp' (the papers') or
-        'tanh' (RealNVP's), where g has a scale.
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
-      parameters: for subclasses, their constructor's arguments.
+        [..., H, W, P*C/n], the P parameters of each number, the first one of
+        all channels first; `CouplingFunction.num_parameters` tells P. Instead
+        of a list, a `SharedNetwork` of n - 1 groups, from [..., H, W,
+        (n-1)*C/n] to [..., H, W, (n-1)*P*C/n]. Keyword arguments of the
+        bijector's methods are passed on to each network: `condition=` for those
+        of `tfp_cinc.networks`.
+      function: g, a `CouplingFunction` or a word for one: 'additive', 'affine',
+        'logistic_mixture' or 'spline'.
+      scale_function: If `function` is a word of a function with a scale, that
+        scale function, as in `Affine`: 'sigmoid' (the published code's, the
+        default), 'exp' (the papers'), 'tanh' (RealNVP's), or a callable.
+      dtype: Dtype of the images.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
+      parameters: For subclasses, the arguments of their constructor.
 
     Raises:
-      ValueError: if there is no network, or a word is unknown.
+      ValueError: If there is no network, or a word is unknown.
     """
     parameters = dict(locals()) if parameters is None else parameters
     with tf.name_scope(name) as name:
-      check_choice('function', function, COUPLING_FUNCTIONS)
-      check_choice('scale_function', scale_function, SCALE_FUNCTIONS)
-      if not networks:
+      self._function = as_coupling_function(function, scale_function)
+      if not hasattr(networks, 'read_blocks'):
+        networks = SeparateNetworks(networks)
+      self._networks = networks
+      if not self._networks.groups:
         raise ValueError('`networks` is empty; n blocks need n - 1 networks.')
-      self._is_shared = isinstance(networks, SharedNetwork)
-      self._networks = [networks] if self._is_shared else list(networks)
-      self._function_name = function
-      self._function = COUPLING_FUNCTIONS[function](scale_function)
-      self._scale_function = scale_function
       super().__init__(
         forward_min_event_ndims=3,
         dtype=dtype,
@@ -105,19 +100,77 @@ class BlockCoupling(OnePassBijector):
       )
 
   @property
-  def networks(self) -> list[Network]:
-    """The networks, that of the second block first; or the one they share."""
-    return list(self._networks)
+  def networks(self):
+    """The networks, that of the second block first; or the shared one."""
+    return self._networks
 
   @property
-  def function(self) -> str:
-    """The name of g."""
-    return self._function_name
+  def function(self) -> CouplingFunction:
+    """The function g."""
+    return self._function
 
   @property
-  def scale_function(self) -> str:
-    """The name of the scale function."""
-    return self._scale_function
+  def scale_function(self) -> str | Callable | None:
+    """The scale function of g, None if it has none."""
+    return getattr(self._function, 'scale_function', None)
+
+  def own_networks(self) -> tuple:
+    """As in `FlowBijector`."""
+    if isinstance(self._networks, SeparateNetworks):
+      return tuple(self._networks)
+    return (self._networks,)
+
+  def captured_variables(self) -> list[tf.Variable]:
+    """As in `FlowBijector`."""
+    return [
+      variable
+      for network in self.own_networks()
+      if isinstance(network, OpaqueNetwork)
+      for variable in tfp_compat.module_variables(network.function)
+    ]
+
+  def freeze(self, event_shape) -> 'BlockCoupling':
+    """As in `FlowBijector`; networks that are not composite are copied."""
+
+    def frozen(network):
+      if not isinstance(network, OpaqueNetwork):
+        return network
+      with tf.init_scope():
+        return copy.deepcopy(network.function)
+
+    coupling = self
+    if self.captured_variables():
+      coupling = self.map_networks(frozen)
+    return super(BlockCoupling, coupling).freeze(event_shape)
+
+  def map_networks(self, function: Callable) -> 'BlockCoupling':
+    """As in `FlowBijector`."""
+    networks = [*map(function, self.own_networks())]
+    is_list = isinstance(self._networks, SeparateNetworks)
+    return self.copy(networks=networks if is_list else networks[0])
+
+  def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
+    """As in `FlowBijector`, but each network runs only once."""
+    places = self.sources(kwargs)
+    with tf.GradientTape() as tape:
+      tape.watch([y, *places])
+
+      def change(block, parameters):
+        x = tf.stop_gradient(self._function.inverse(block, parameters)[0])
+        tape.watch(x)
+        return x, *self._function.forward(x, parameters)
+
+      x, again, log_det = self._walk(y, change, kwargs)
+      again = self._join(again)
+      log_det = sum_event_dims(log_det, y, 3, event_ndims)
+      log_det = tf.broadcast_to(log_det, tf.shape(dlog_det))
+    dx, *found = tape.gradient(
+      [again, log_det],
+      [x, *places],
+      output_gradients=[dy, dlog_det],
+      unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    return self._join(x), self._join(dx), found
 
   def _forward_and_log_det(self, x, **kwargs):
     def change(block, parameters):
@@ -134,29 +187,15 @@ class BlockCoupling(OnePassBijector):
     _, x, log_det = self._walk(y, change, kwargs)
     return self._join(x), -log_det
 
-  def _pull_back(self, y, dy, dlog_det, kwargs):
-    """Runs each network once, for the inverse and the gradient together."""
-    with recording(self, y, kwargs) as tape:
-
-      def change(block, parameters):
-        x = tf.stop_gradient(self._function.inverse(block, parameters)[0])
-        tape.watch(x)
-        return x, *self._function.forward(x, parameters)
-
-      x, again, log_det = self._walk(y, change, kwargs)
-      again = self._join(again)
-    dx, found = gradients(tape, again, log_det, x, dy, dlog_det, self, kwargs)
-    return self._join(x), self._join(dx), found
-
   def _walk(self, inputs, change, kwargs, is_image=False):
     """Goes through the blocks, each network reading the images before it.
 
     Args:
-      inputs: [..., H, W, C], of either side.
-      change: from (block, its parameters) to (image block, output block,
+      inputs: [..., H, W, C], on either side.
+      change: From (block, its parameters) to (image block, output block,
         log g').
-      kwargs: conditions of the networks.
-      is_image: whether the inputs are the image, all of which is known then.
+      kwargs: Conditions of the networks.
+      is_image: Whether the inputs are the image, all of which is known then.
 
     Returns:
       (image blocks, output blocks, the log-det of forward).
@@ -164,10 +203,10 @@ class BlockCoupling(OnePassBijector):
     first, *blocks = self._split(inputs)
     images, outputs, log_det = [first], [first], tf.zeros([], inputs.dtype)
     known = [first, *blocks[:-1]] if is_image else None
-    parameters_after = self._reader(known, kwargs)
+    parameters_after = self._networks.read_blocks(known, **kwargs)
     for block in blocks:
       parameters = parameters_after(images[-1])
-      self._check_parameters(parameters, block)
+      parameters = self._function.checked(parameters, block, self.name)
       image, output, log_slope = change(block, parameters)
       images.append(image)
       outputs.append(output)
@@ -176,26 +215,9 @@ class BlockCoupling(OnePassBijector):
         log_det += tf.reduce_sum(log_slope, axis=[-3, -2, -1])
     return images, outputs, log_det
 
-  def _reader(self, known, kwargs):
-    """A function from each image block in turn to the next one's parameters.
-
-    Args:
-      known: all image blocks that it will be called with, or None.
-      kwargs: conditions of the networks.
-    """
-    if not self._is_shared:
-      return _read_separately(self._networks, kwargs)
-    [network] = self._networks
-    if known is None:
-      return network.one_by_one(**kwargs)
-    parameters = network(tf.concat(known, -1), **kwargs)
-    parameters = iter(tf.split(parameters, network.groups, axis=-1))
-    return lambda block: next(parameters)
-
   def _split(self, inputs):
-    """The blocks, each of which is an image."""
-    networks, channels = self._networks, inputs.shape[-1]
-    count = 1 + (networks[0].groups if self._is_shared else len(networks))
+    """Returns the blocks, each of which is an image."""
+    channels, count = inputs.shape[-1], 1 + self._networks.groups
     if channels % count:
       raise ValueError(
         f'{self.name}: {channels} channels are not divisible into {count} equal'
@@ -208,34 +230,96 @@ class BlockCoupling(OnePassBijector):
     return tf.concat(blocks, -1)
 
   def _of_changed(self, log_slope):
-    """The log-slopes of what a block changes; a mask leaves out the rest."""
+    """Returns the log-slopes of changed numbers; a mask zeroes the others."""
     return log_slope
 
-  def _check_parameters(self, parameters, block):
-    shape, channels = parameters.shape, block.shape[-1]
-    if shape[:-1].is_compatible_with(block.shape[:-1]) and not (
-      shape[-1] % channels
-    ):
-      count = shape[-1] // channels
-      allowed = map(self._function.num_parameters, range(1, count + 1))
-      if count in allowed:
-        return
-    least = [self._function.num_parameters(n) for n in (1, 2)]
-    of = f'{least[0]}' + (f', {least[1]}, ...' if len({*least}) > 1 else '')
-    raise ValueError(
-      f'{self.name}: a network returned the shape {shape} for a block of shape '
-      f'{block.shape}; {self._function_name!r} needs {of} numbers for each of '
-      f'its {channels} channels.'
-    )
+
+class OpaqueNetwork(tfp_compat.CompositeModule):
+  """A callable that is no composite tensor, such as a Keras model, as one.
+
+  It is equal only to itself: couplings with such networks do not share a trace.
+  If a flow with such a network is an argument of a `tf.function`, the callable
+  reads its own Variables there, to which the tape outside has gradients and a
+  tape inside has none. Its attributes are those of the callable too.
+  """
+
+  def __init__(
+    self, function: Callable, captured=None, name: str = 'opaque_network'
+  ):
+    """Stores the callable.
+
+    Args:
+      function: The callable.
+      captured: The Variables that it reads, None for `function.variables`. They
+        count as tensors of the network, so that everybody finds them; values
+        in their place have no effect.
+      name: Name of the module.
+    """
+    super().__init__(name=name)
+    self._function, self._captured = function, captured
+
+  @property
+  def function(self) -> Callable:
+    """The callable."""
+    return self._function
+
+  @property
+  def captured(self) -> list:
+    """The Variables that the callable reads, or what is in their place."""
+    if self._captured is not None:
+      return self._captured
+    return tfp_compat.module_variables(self._function)
+
+  def __call__(self, *arguments, **options):
+    """Calls the function."""
+    return self._function(*arguments, **options)
+
+  def __getattr__(self, name: str):
+    if name.startswith('_'):
+      raise AttributeError(name)
+    return getattr(self._function, name)
 
 
-def _read_separately(networks, kwargs):
-  """The function that `_reader` returns, of a network for each block."""
-  rest, known = iter(networks), []
+class SeparateNetworks(tfp_compat.CompositeModule):
+  """A list of networks, one for each block but the first, as one network.
 
-  def read(block):
-    known.append(block)
-    before = block if len(known) == 1 else tf.concat(known, -1)
-    return next(rest)(before, **kwargs)
+  A coupling of n + 1 blocks reads its networks by the protocol of
+  `SharedNetwork`: `groups`, n, and `read_blocks(known, **conditions)`. This
+  class gives it to n networks. Its length and its items are theirs.
+  """
 
-  return read
+  def __init__(self, networks: Sequence, name: str = 'separate_networks'):
+    """Stores the networks.
+
+    Args:
+      networks: n callables; number j takes the blocks x_1 ... x_j side by side.
+      name: Name of the module.
+    """
+    super().__init__(name=name)
+    self._networks = [
+      network if tfp_compat.is_composite(network) else OpaqueNetwork(network)
+      for network in networks
+    ]
+
+  def __len__(self) -> int:
+    return len(self._networks)
+
+  def __getitem__(self, index: int) -> Network:
+    return self._networks[index]
+
+  @property
+  def groups(self) -> int:
+    """n, the number of networks."""
+    return len(self._networks)
+
+  def read_blocks(self, known=None, **conditions) -> Callable:
+    """Returns a function from each block to the parameters of the next one."""
+    del known
+    networks, blocks = iter(self), []
+
+    def read(block):
+      blocks.append(block)
+      before = block if len(blocks) == 1 else tf.concat(blocks, -1)
+      return next(networks)(before, **conditions)
+
+    return read

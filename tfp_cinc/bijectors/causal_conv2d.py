@@ -1,19 +1,18 @@
-"""What the convolutions that are causal in raster order share."""
+"""The base class of convolutions that are causal in raster order."""
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector, num_pixels
-from tfp_cinc.internal import switches, tfp_compat
+from tfp_cinc.bijectors.base import ConstantJacobianBijector, num_pixels
+from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.internal.derived import derived
 from tfp_cinc.internal.shapes import check_bias
 from tfp_cinc.math import causal_conv
-from tfp_cinc.math.plu import PLUMatrix
+from tfp_cinc.matrices import InvertibleMatrix, PLUMatrix, trainable_plu_matrix
 
-__all__ = ['CORNERS', 'CausalConv2D', 'causal_variables']
+__all__ = ['DIAGONAL_BLOCKS', 'CausalConv2D', 'causal_variables']
 
-CORNERS = ('triangular', 'unit', 'plu')
+DIAGONAL_BLOCKS = ('triangular', 'unit', 'plu')
 
 
 class CausalConv2D(ConstantJacobianBijector):
@@ -22,22 +21,23 @@ class CausalConv2D(ConstantJacobianBijector):
   ```
   forward(x) = causal_conv2d(x, kernel) + bias
   inverse(y) = causal_conv2d_solve(y - bias, kernel)
-  forward_log_det_jacobian(x) = H * W * log|det corner|
+  forward_log_det_jacobian(x) = H * W * log|det diagonal_block|
   ```
 
-  Its matrix is block triangular with the pixel's own C x C block, the corner,
-  all along the diagonal. A subclass says by `_geometry` which pixels its kernel
-  sees.
+  `x` is [..., H, W, C]. The matrix of the convolution is block triangular. Each
+  block on its diagonal is the C x C matrix of the pixel itself. A subclass
+  defines which pixels its kernel reads, by `_geometry`.
   """
 
   def __init__(
     self,
     taps,
-    corner: PLUMatrix,
+    diagonal_block: InvertibleMatrix,
     bias,
     padding: str,
     dilation: int,
     solve_dtype,
+    solve_matrices,
     validate_args: bool,
     name: str,
     parameters: dict,
@@ -45,39 +45,44 @@ class CausalConv2D(ConstantJacobianBijector):
     """Creates the layer.
 
     Args:
-      taps: floating `Tensor` or `Variable` [n, C, C]: the kernel's blocks in
-        raster order up to the corner, from input to output channels.
-      corner: the `PLUMatrix` [C, C] of the pixel itself.
-      bias: floating `Tensor` or `Variable` [C], or None.
-      padding: the padded corner of the image.
-      dilation: the distance in pixels between two taps, at least 1.
-      solve_dtype: dtype of the inverse's solve, or None for the layer's.
-      validate_args: whether to check inputs and to refine inverses.
-      name: name of the layer.
-      parameters: the subclass's constructor's arguments.
+      taps: Floating `Tensor` or `Variable` [n, C, C], the blocks of the kernel
+        before that of the pixel itself, in raster order, from input to output
+        channels.
+      diagonal_block: The matrix [C, C] of the pixel itself.
+      bias: Floating `Tensor` or `Variable` [C], or None.
+      padding: The padded sides of the image.
+      dilation: Distance in pixels between two taps, at least 1.
+      solve_dtype: Dtype of the solve of the inverse. None is the layer's dtype.
+      solve_matrices: `Tensor`, the result of `causal_conv2d_solve_matrices` for
+        the images of a frozen layer; or None.
+      validate_args: Whether to check inputs and to refine inverses.
+      name: Name of the layer.
+      parameters: The arguments of the subclass's constructor.
 
     Raises:
-      ValueError: if a shape, `padding` or `dilation` is not as above.
+      ValueError: If a shape, `padding` or `dilation` is invalid.
     """
     with tf.name_scope(name) as name:
       check_choice('padding', padding, causal_conv.PADDINGS)
       if dilation < 1:
         raise ValueError(f'`dilation` is {dilation}; it must be at least 1.')
       dtype = tfp_compat.common_dtype(
-        [taps, corner.dtype, bias], dtype_hint=tf.float32
+        [taps, diagonal_block.dtype, bias], dtype_hint=tf.float32
       )
       convert = tfp_compat.convert_nonref_to_tensor
       self._taps = convert(taps, dtype=dtype, name='taps')
-      self._corner = corner
+      self._diagonal_block = diagonal_block
       self._bias = convert(bias, dtype=dtype, name='bias')
-      check_bias(self._bias, corner.size)
+      check_bias(self._bias, diagonal_block.size)
       self._padding = padding
       self._dilation = dilation
       self._solve_dtype = (
         None if solve_dtype is None else tf.as_dtype(solve_dtype)
       )
-      shape, self._lookahead = self._geometry(self._taps.shape, corner.size)
-      self._kernel_shape = [*shape, corner.size, corner.size]
+      self._solve_matrices = convert(solve_matrices)
+      channels = diagonal_block.size
+      shape, self._lookahead = self._geometry(self._taps.shape, channels)
+      self._kernel_shape = [*shape, channels, channels]
       super().__init__(
         forward_min_event_ndims=3,
         dtype=dtype,
@@ -95,57 +100,62 @@ class CausalConv2D(ConstantJacobianBijector):
 
   @staticmethod
   def _geometry(taps_shape, channels):
-    """([rows, columns] of the kernel, lookahead) for this shape of taps."""
+    """Returns ([rows, columns] of the kernel, lookahead) for a taps shape."""
     raise NotImplementedError
 
   @property
   def kernel(self) -> tf.Tensor:
     """The kernel [rows, columns, C, C] of `tfp_cinc.math.causal_conv2d`."""
-    blocks = [self._taps, self._corner.dense()[tf.newaxis]]
+    blocks = [self._taps, self._diagonal_block.dense()[tf.newaxis]]
+    blocks = tf.concat(blocks, axis=0)
     if self._lookahead:
-      after = [self._lookahead, *self._kernel_shape[2:]]
-      blocks.append(tf.zeros(after, self.dtype))
-    return tf.reshape(tf.concat(blocks, axis=0), self._kernel_shape)
+      return causal_conv.raster_kernel(blocks, self._kernel_shape)
+    return tf.reshape(blocks, self._kernel_shape)
 
   @property
-  def corner(self) -> PLUMatrix:
-    """The block of the pixel itself in its factors."""
-    return self._corner
+  def diagonal_block(self) -> InvertibleMatrix:
+    """The matrix of the pixel itself."""
+    return self._diagonal_block
 
   @property
   def bias(self) -> tf.Tensor | None:
-    """What is added to each channel, [C], or None."""
+    """The bias of each channel, [C], or None."""
     return self._bias
 
   @property
   def padding(self) -> str:
-    """The padded corner of the image."""
+    """The padded sides of the image."""
     return self._padding
 
   @property
   def dilation(self) -> int:
-    """The distance in pixels between two taps."""
+    """Distance in pixels between two taps."""
     return self._dilation
 
   def _forward(self, x):
     y = causal_conv.causal_conv2d(x, self.kernel, **self._options())
     return y if self.bias is None else y + self.bias
 
-  def _inverse(self, y):
-    size, matrices = y.shape[-3:-1], None
-    if switches.frozen.is_on:
-      matrices = derived(
-        self,
-        f'solve_matrices_{size[0]}_{size[1]}',
-        lambda: causal_conv.causal_conv2d_solve_matrices(
-          self.kernel, size, **self._solve_options()
-        ),
+  def freeze(self, event_shape) -> 'CausalConv2D':
+    """Does as in `FlowBijector`, and stores the matrices of the solve."""
+    constants = {
+      'taps': tf.convert_to_tensor(self._taps),
+      'diagonal_block': self._diagonal_block.freeze(),
+      'bias': None if self._bias is None else tf.convert_to_tensor(self._bias),
+    }
+    size = tuple(event_shape[-3:-1])
+    if None not in size:
+      constants['solve_matrices'] = causal_conv.causal_conv2d_solve_matrices(
+        self.kernel, size, **self._solve_options()
       )
+    return self.copy(**constants)
+
+  def _inverse(self, y):
     return causal_conv.causal_conv2d_solve(
       y if self.bias is None else y - self.bias,
       self.kernel,
       **self._solve_options(),
-      matrices=matrices,
+      matrices=self._solve_matrices,
       max_backward_error=(
         16 * float(np.finfo(self.dtype.as_numpy_dtype).eps)
         if self.validate_args
@@ -156,7 +166,7 @@ class CausalConv2D(ConstantJacobianBijector):
   def _solve_options(self):
     return {
       **self._options(),
-      'corner_inverse': self.corner.inverse(),
+      'diagonal_inverse': self._diagonal_block.inverse(),
       'solve_dtype': self._solve_dtype,
     }
 
@@ -168,7 +178,7 @@ class CausalConv2D(ConstantJacobianBijector):
     }
 
   def _forward_log_det_jacobian(self, x):
-    return num_pixels(x) * self.corner.log_abs_det()
+    return num_pixels(x) * self._diagonal_block.log_abs_det()
 
 
 def causal_variables(
@@ -176,30 +186,30 @@ def causal_variables(
   kernel_size: int,
   num_taps: int,
   *,
-  corner: str,
+  diagonal_block: str,
   use_bias: bool,
   seed: int | None,
   dtype,
 ) -> dict:
-  """New Variables for a layer that starts close to the identity.
+  """Returns new Variables for a layer that starts close to the identity.
 
   Args:
-    channels: C.
-    kernel_size: k.
-    num_taps: how many blocks the kernel has beside the corner.
-    corner: 'triangular', 'unit' or 'plu', see `trainable_cinc_conv2d`.
-    use_bias: whether to have a bias.
-    seed: of the initial kernel; None draws another one each time.
-    dtype: floating dtype.
+    channels: Number of channels, C.
+    kernel_size: Rows and columns of the kernel, k.
+    num_taps: Number of blocks of the kernel besides that of the pixel itself.
+    diagonal_block: 'triangular', 'unit' or 'plu', see `trainable_cinc_conv2d`.
+    use_bias: Whether to have a bias.
+    seed: Seed of the initial kernel. None draws a new one.
+    dtype: Floating dtype.
 
   Returns:
-    A dict of `taps`, `corner` and `bias`.
+    A dict of `taps`, `diagonal_block` and `bias`.
 
   Raises:
-    ValueError: if `channels` or `kernel_size` is less than 1, or `corner`
-      unknown.
+    ValueError: If `channels` or `kernel_size` is less than 1, or
+      `diagonal_block` is unknown.
   """
-  check_choice('corner', corner, CORNERS)
+  check_choice('diagonal_block', diagonal_block, DIAGONAL_BLOCKS)
   if channels < 1 or kernel_size < 1:
     raise ValueError(
       f'`channels` is {channels} and `kernel_size` {kernel_size}; both must be '
@@ -208,22 +218,24 @@ def causal_variables(
   dtype = tf.as_dtype(dtype)
   rng = np.random.default_rng(seed)
   taps = rng.normal(size=[num_taps, channels, channels])
-  # A small spread keeps the inverse, whose impulse response is a power series
-  # in the taps, well conditioned.
+  # The impulse response of the inverse is a power series in the taps. Small
+  # taps keep it well conditioned.
   taps *= 0.05 / (kernel_size * np.sqrt(channels))
-  if corner == 'plu':
-    matrix = PLUMatrix.random_rotation(channels, seed, dtype)
-  else:
-    matrix = PLUMatrix(
-      lower=tf.zeros([channels * (channels - 1) // 2], dtype),
-      log_scale=None if corner == 'unit' else tf.zeros([channels], dtype),
-    )
 
   def variable(value, name):
     return tf.Variable(tf.cast(value, dtype), name=name)
 
+  if diagonal_block == 'plu':
+    matrix = trainable_plu_matrix(channels, seed=seed, dtype=dtype)
+  else:
+    matrix = PLUMatrix(
+      lower=variable(tf.zeros([channels * (channels - 1) // 2]), 'lower'),
+      log_scale=None
+      if diagonal_block == 'unit'
+      else variable(tf.zeros([channels]), 'log_scale'),
+    )
   return {
     'taps': variable(taps, 'taps'),
-    'corner': matrix.trainable(),
+    'diagonal_block': matrix,
     'bias': variable(tf.zeros([channels]), 'bias') if use_bias else None,
   }

@@ -1,22 +1,23 @@
-"""The characterizable invertible convolution of CInC Flow."""
+"""The Characterizable Invertible Convolution of CInC Flow."""
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.bijectors.causal_conv2d import CausalConv2D, causal_variables
-from tfp_cinc.math.plu import PLUMatrix
+from tfp_cinc.math.causal_conv import check_kernel
+from tfp_cinc.matrices import InvertibleMatrix, PLUMatrix
 
 __all__ = ['CInCConv2D', 'trainable_cinc_conv2d']
 
 
 class CInCConv2D(CausalConv2D):
-  """A k x k convolution that is invertible whatever its parameters.
+  """A k x k convolution that is invertible for all values of its parameters.
 
-  The image is zero-padded by (k - 1) * dilation on two adjacent sides, so that
-  the convolution's matrix is block triangular with the kernel's corner block
-  `kernel[k-1, k-1]` all along its diagonal: it is invertible if and only if
-  this C x C block is (Theorem 2). The block is held as factors that cannot
-  become singular.
+  The image is zero-padded by (k - 1) * dilation on two adjacent sides. The
+  matrix of the convolution is then block triangular, and each block on its
+  diagonal is the C x C matrix `kernel[k-1, k-1]`. The convolution is invertible
+  if and only if this diagonal block is (Theorem 2). It is stored as factors
+  that cannot become singular.
 
   ```
   forward(x) = causal_conv2d(x, kernel) + bias
@@ -24,10 +25,8 @@ class CInCConv2D(CausalConv2D):
   forward_log_det_jacobian(x) = H * W * log|det kernel[k-1, k-1]|
   ```
 
-  `x` is [..., H, W, C]. Forward costs H * W * k^2 * C^2; the inverse is exact,
-  has no loop over pixels and costs about twice a forward pass.
-
-  CInC Flow (Nagar, Dufraisse and Varma 2021), sections 3.2.1 and 3.2.2.
+  `x` is [..., H, W, C]. Forward costs H * W * k^2 * C^2. The inverse is exact,
+  has no loop over pixels and costs about twice as much.
 
   #### Example
 
@@ -36,49 +35,60 @@ class CInCConv2D(CausalConv2D):
   >>> y = layer.forward(x)
   >>> bool(tf.reduce_max(abs(layer.inverse(tf.identity(y)) - x)) < 1e-5)
   True
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC Flow](
+  https://arxiv.org/abs/2107.01358), sections 3.2.1 and 3.2.2.
   """
 
   def __init__(
     self,
     taps,
-    corner: PLUMatrix,
+    diagonal_block: InvertibleMatrix,
     bias=None,
     *,
     padding: str = 'top_left',
     dilation: int = 1,
     solve_dtype=None,
+    solve_matrices=None,
     validate_args: bool = False,
     name: str = 'cinc_conv2d',
   ):
     """Creates the layer.
 
     Args:
-      taps: floating `Tensor` or `Variable` [k*k - 1, C, C]: the kernel's blocks
-        in raster order, without the last, from input to output channels.
-      corner: the `PLUMatrix` [C, C] of the last block, kernel[k-1, k-1].
-      bias: floating `Tensor` or `Variable` [C], or None.
-      padding: the padded corner of the image: 'top_left' (the paper's),
-        'top_right', 'bottom_left' or 'bottom_right'. The last three are the
-        first one between flipped images.
-      dilation: the distance in pixels between two taps, at least 1.
-      solve_dtype: dtype of the inverse's solve where it is not the layer's:
-        `tf.float64` for kernels that amplify rounding.
-      validate_args: whether to check that inputs are finite, and to refine an
+      taps: Floating `Tensor` or `Variable` [k*k - 1, C, C], the blocks of the
+        kernel but the last, in raster order, from input to output channels.
+      diagonal_block: The `InvertibleMatrix` [C, C] that is the last block,
+        kernel[k-1, k-1].
+      bias: Floating `Tensor` or `Variable` [C], or None.
+      padding: The padded sides of the image: 'top_left' (the paper's),
+        'top_right', 'bottom_left' or 'bottom_right'. The last three equal the
+        first one on flipped images.
+      dilation: Distance in pixels between two taps, at least 1.
+      solve_dtype: Dtype of the solve of the inverse, such as `tf.float64` for
+        kernels that amplify rounding errors. None is the layer's dtype.
+      solve_matrices: `Tensor`, the precomputed matrices of the solve for images
+        of one size, as `tfp_cinc.freeze` sets them. None computes them at each
+        call.
+      validate_args: Whether to check that inputs are finite, and to refine an
         inverse whose backward error is more than 16 machine epsilons, see
         `tfp_cinc.math.causal_conv2d_solve`.
-      name: name of the layer.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if a shape, `padding` or `dilation` is not as above.
+      ValueError: If a shape, `padding` or `dilation` is invalid.
     """
     parameters = dict(locals())
     super().__init__(
       taps,
-      corner,
+      diagonal_block,
       bias,
       padding,
       dilation,
       solve_dtype,
+      solve_matrices,
       validate_args,
       name,
       parameters=parameters,
@@ -91,8 +101,8 @@ class CInCConv2D(CausalConv2D):
       if size * size == taps_shape[0] + 1:
         return [size, size], 0
     raise ValueError(
-      f'`taps` has shape {taps_shape}; with a corner of {channels} channels it '
-      f'must be [k*k - 1, {channels}, {channels}].'
+      f'`taps` has shape {taps_shape}; with a diagonal block of {channels} '
+      f'channels it must be [k*k - 1, {channels}, {channels}].'
     )
 
   @classmethod
@@ -105,37 +115,28 @@ class CInCConv2D(CausalConv2D):
     dilation: int = 1,
     name: str = 'cinc_conv2d',
   ) -> 'CInCConv2D':
-    """The layer of a concrete kernel.
+    """Returns the layer of a concrete kernel.
 
     Args:
-      kernel: array [k, k, C, C] (rows, columns, input and output channels).
-      bias: array [C], or None.
-      padding: as in the constructor.
-      dilation: as in the constructor.
-      name: name of the layer.
+      kernel: Array [k, k, C, C] (rows, columns, input and output channels).
+      bias: Array [C], or None.
+      padding: As in the constructor.
+      dilation: As in the constructor.
+      name: Name of the layer.
 
     Returns:
       `CInCConv2D` of constants.
 
     Raises:
-      ValueError: if the shape is another, or if kernel[k-1, k-1] is singular:
-        by Theorem 2 no inverse exists then.
+      ValueError: If the kernel has another shape, or if kernel[k-1, k-1] is
+        singular. By Theorem 2 the convolution then has no inverse.
     """
     kernel = np.asarray(kernel)
     if kernel.dtype not in (np.float32, np.float64):
       kernel = kernel.astype(np.float32)
-    if kernel.ndim != 4 or len({*kernel.shape[:2]} | {0}) != 2:
-      raise ValueError(
-        f'`kernel` has shape {kernel.shape}; it must be [k, k, C, C], k >= 1.'
-      )
-    if kernel.shape[2] != kernel.shape[3]:
-      raise ValueError(
-        f'`kernel` has shape {kernel.shape}: {kernel.shape[2]} input and '
-        f'{kernel.shape[3]} output channels; an invertible convolution has as '
-        'many of both.'
-      )
+    check_kernel(kernel)
     try:
-      corner = PLUMatrix.from_matrix(kernel[-1, -1])
+      block = PLUMatrix.from_matrix(kernel[-1, -1])
     except ValueError as error:
       raise ValueError(
         'this kernel has no inverse: by Theorem 2 of CInC Flow a causal '
@@ -143,9 +144,7 @@ class CInCConv2D(CausalConv2D):
         f'and {error}'
       ) from None
     taps = kernel.reshape([-1, *kernel.shape[2:]])[:-1]
-    return cls(
-      taps, corner, bias, padding=padding, dilation=dilation, name=name
-    )
+    return cls(taps, block, bias, padding=padding, dilation=dilation, name=name)
 
 
 def trainable_cinc_conv2d(
@@ -154,42 +153,43 @@ def trainable_cinc_conv2d(
   *,
   padding: str = 'top_left',
   dilation: int = 1,
-  corner: str = 'triangular',
+  diagonal_block: str = 'triangular',
   use_bias: bool = False,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'cinc_conv2d',
 ) -> CInCConv2D:
-  """A `CInCConv2D` of new Variables that starts close to the identity.
+  """Returns a `CInCConv2D` of new Variables that starts close to the identity.
 
   Args:
-    channels: C.
-    kernel_size: k, any integer from 1 on.
-    padding: as in `CInCConv2D`.
-    dilation: as in `CInCConv2D`.
-    corner: how the corner block is held. 'triangular': lower triangular with
-      the diagonal exp(log_scale), which makes the 9 C^2 - C (C - 1) / 2
-      parameters of the paper's poster for k = 3; 'unit': with the diagonal 1,
-      for a log-det of 0; 'plu': any invertible matrix (Theorem 2) of a fixed
-      permutation and signs, started as a random rotation.
-    use_bias: whether to have a bias.
-    seed: of the initial kernel; None draws another one each time.
-    dtype: floating dtype.
-    name: name of the layer.
+    channels: Number of channels, C.
+    kernel_size: Rows and columns of the kernel, k, at least 1.
+    padding: As in `CInCConv2D`.
+    dilation: As in `CInCConv2D`.
+    diagonal_block: Form of the kernel's last block. 'triangular': lower
+      triangular with the diagonal exp(log_scale); for k = 3 the layer then has
+      the 9 C^2 - C (C - 1) / 2 parameters of the paper's poster. 'unit': lower
+      triangular with a diagonal of ones, for a log-det of 0. 'plu': any
+      invertible matrix (Theorem 2) with a fixed permutation and fixed signs,
+      initialized as a random rotation.
+    use_bias: Whether to have a bias.
+    seed: Seed of the initial kernel. None draws a new one.
+    dtype: Floating dtype.
+    name: Name of the layer.
 
   Returns:
     `CInCConv2D`.
 
   Raises:
-    ValueError: if `channels` or `kernel_size` is less than 1, or `corner` or
-      `padding` unknown.
+    ValueError: If `channels` or `kernel_size` is less than 1, or
+      `diagonal_block` or `padding` is unknown.
   """
   with tf.name_scope(name):
     variables = causal_variables(
       channels,
       kernel_size,
       kernel_size**2 - 1,
-      corner=corner,
+      diagonal_block=diagonal_block,
       use_bias=use_bias,
       seed=seed,
       dtype=dtype,

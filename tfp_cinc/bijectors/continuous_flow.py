@@ -3,45 +3,47 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_channels
 from tfp_cinc.math.dense_jacobian import rademacher_probes
-from tfp_cinc.networks.velocity_network import VelocityNetwork
+from tfp_cinc.networks.velocity_network import (
+  VelocityNetwork,
+  trainable_velocity_network,
+)
 
 __all__ = ['ContinuousFlow', 'trainable_continuous_flow']
 
 TRACES = ('exact', 'hutchinson')
 
 
-class ContinuousFlow(OnePassBijector):
-  """The way from time 0 to time 1 along a differential equation.
+class ContinuousFlow(FlowBijector):
+  """The solution of a differential equation from time 0 to time 1.
 
   ```
-  forward(x) = x(1)  of  dx/dt = f(t, x), x(0) = x
-  inverse(y) = x(0)  of the same with x(1) = y
+  forward(x) = x(1),  the solution of dx/dt = f(t, x) with x(0) = x
+  inverse(y) = x(0),  the solution of the same equation with x(1) = y
   forward_log_det_jacobian(x) = the integral over t of tr(df/dx)(t, x(t))
   ```
 
-  `x` is [..., D]. Values and log-det are found together by
-  `tfp.math.ode.DormandPrince`, each to about `tolerance`. Gradients are those
-  of the adjoint method, solved to the same tolerance; their memory does not
-  grow with the number of steps. There are first derivatives only.
+  `x` is [..., D]. `tfp.math.ode.DormandPrince` computes values and log-dets
+  together, each to about `tolerance`. The adjoint method computes the gradients
+  to the same tolerance. Its memory does not grow with the number of steps. Only
+  first derivatives are available.
 
-  `trace='exact'` takes the trace in closed form from the weights: with one
-  hidden layer of h numbers that costs D * h a step and h an event, with more of
-  them h^2 an event and layer. `trace='hutchinson'` takes v . (df/dx) v for
-  `num_probes` vectors v of random signs that are kept for the whole way; its
-  mean over them is the trace. A `probe_seed` fixes them and with them the
-  error; with `probe_seed=None` each call draws new ones.
+  `trace='exact'` computes the trace in closed form from the weights. With one
+  hidden layer of h units this costs D * h per step and h per event. With more
+  hidden layers it costs h^2 per event and layer.
 
-  It is `tfb.FFJORD` for vectors of any batch shape, with two traps less: the
-  parameters go into the solver as arguments, so that there are gradients where
-  a Variable is read as a tensor, and the trace needs no automatic derivative in
-  the solver's loop.
+  `trace='hutchinson'` takes the mean of v . (df/dx) v over `num_probes` vectors
+  v of random signs, which stay the same from time 0 to time 1. Its expected
+  value is the trace. A `probe_seed` fixes the vectors and therefore the error.
+  With `probe_seed=None` each call draws new vectors.
 
-  Grathwohl et al. 2019 (FFJORD), sections 2 and 3.1; Chen et al. 2018
-  (Neural Ordinary Differential Equations), sections 2 and 4.
+  The layer is like `tfb.FFJORD` for vectors of any batch shape, but avoids two
+  of its pitfalls. The solver takes the parameters as arguments, so that they
+  have gradients even if a Variable is read as a tensor. The trace needs no
+  automatic differentiation in the solver's loop.
 
   #### Example
 
@@ -50,6 +52,12 @@ class ContinuousFlow(OnePassBijector):
   >>> y = layer.forward(x)
   >>> bool(tf.reduce_max(abs(layer.inverse(tf.identity(y)) - x)) < 1e-3)
   True
+
+  #### References
+
+  Grathwohl et al. 2019, [FFJORD](https://arxiv.org/abs/1810.01367), sections 2
+  and 3.1; Chen et al. 2018, [Neural Ordinary Differential Equations](
+  https://arxiv.org/abs/1806.07366), sections 2 and 4.
   """
 
   def __init__(
@@ -67,19 +75,19 @@ class ContinuousFlow(OnePassBijector):
     """Creates the layer.
 
     Args:
-      network: f.
+      network: The network f.
       trace: 'exact' or 'hutchinson', as above.
-      num_probes: of Hutchinson's estimate, at least 1.
-      probe_seed: of the probes, as above.
-      tolerance: of the error of a step, relative and absolute.
-      max_num_steps: how many steps to take at most; a call that needs more
-        raises `tf.errors.InvalidArgumentError`, one that has met a NaN too.
-        Compiled by XLA there is no limit, and a NaN never ends.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      num_probes: Number of probes of Hutchinson's estimate, at least 1.
+      probe_seed: Seed of the probes, as above.
+      tolerance: Tolerance of the error of a step, relative and absolute.
+      max_num_steps: Largest number of steps. A call that needs more, or that
+        meets a NaN, raises `tf.errors.InvalidArgumentError`. Under XLA there is
+        no limit, and a call that meets a NaN does not end.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if an argument is not as above.
+      ValueError: If an argument has an invalid value.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
@@ -114,7 +122,7 @@ class ContinuousFlow(OnePassBijector):
 
   @property
   def trace(self) -> str:
-    """How the trace of the Jacobian is found."""
+    """The method that computes the trace of the Jacobian."""
     return self._trace_method
 
   def _forward_and_log_det(self, x):
@@ -124,12 +132,12 @@ class ContinuousFlow(OnePassBijector):
     return self._solve(y, invert=True)
 
   def _solve(self, x, invert):
-    """The end of the way from x, and the log-det of the way."""
+    """Returns the other end of the trajectory from x, and its log-det."""
     check_channels(self.name, x, self._network.size)
     trace = self._make_trace(x)
 
     def derivative(time, state, parameters):
-      # The solver goes forward in time only: the way back is the way of -f.
+      # The solver only goes forward in time; -f reverses the trajectory.
       time, sign = (1 - time, -1) if invert else (time, 1)
       velocity, jacobian = self._network.evaluate(time, state[0], parameters)
       return sign * velocity, sign * trace(jacobian)
@@ -140,7 +148,8 @@ class ContinuousFlow(OnePassBijector):
       first_step_size=0.05,
       max_num_steps=self._max_num_steps,
     )
-    # Of what a function closes over the solver has no gradient.
+    # The solver has no gradients with respect to captured tensors. Parameters
+    # are therefore passed as constants.
     results = solver.solve(
       derivative,
       initial_time=0.0,
@@ -152,7 +161,7 @@ class ContinuousFlow(OnePassBijector):
     return tf.ensure_shape(end[0], x.shape), log_det[0]
 
   def _make_trace(self, x):
-    """The function from a `DenseJacobian` to its trace, or an estimate."""
+    """Returns the function from a `DenseJacobian` to its trace or estimate."""
     if self._trace_method == 'exact':
       return lambda jacobian: jacobian.trace()
     probes = rademacher_probes(x, self._num_probes, self._probe_seed)
@@ -169,24 +178,24 @@ def trainable_continuous_flow(
   name: str = 'continuous_flow',
   **options,
 ) -> ContinuousFlow:
-  """A `ContinuousFlow` of new Variables that starts close to the identity.
+  """Returns a `ContinuousFlow` of new Variables close to the identity.
 
   Args:
-    size: D.
-    hidden_channels: size of the network's hidden layers.
-    num_layers: number of its hidden layers, at least 1.
-    seed: of the initial weights; None draws others each time.
-    dtype: floating dtype.
-    name: name of the layer.
-    **options: `trace` and what follows it in `ContinuousFlow`.
+    size: Number of elements of a vector, D.
+    hidden_channels: Number of units of each hidden layer of the network.
+    num_layers: Number of hidden layers of the network, at least 1.
+    seed: Seed of the initial weights. None draws a new one.
+    dtype: Floating dtype.
+    name: Name of the layer.
+    **options: Further arguments of `ContinuousFlow`, from `trace` on.
 
   Returns:
     `ContinuousFlow`.
 
   Raises:
-    ValueError: if an argument is not as above.
+    ValueError: If an argument has an invalid value.
   """
-  network = VelocityNetwork.trainable(
+  network = trainable_velocity_network(
     size,
     hidden_channels,
     num_layers,

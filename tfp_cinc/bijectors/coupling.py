@@ -1,6 +1,6 @@
-"""Couplings of channels by name, and the prior of a split."""
+"""Couplings of two halves and of four quarters, and the prior of a split."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -14,19 +14,43 @@ __all__ = [
 ]
 
 
-class AdditiveCoupling(BlockCoupling):
-  """`BlockCoupling` of two halves that shifts the second one.
+class OneNetworkCoupling(BlockCoupling):
+  """A `BlockCoupling` of two halves whose one network is an argument."""
 
-  It keeps volumes: its log-det is 0.
+  @property
+  def network(self) -> Network:
+    """The network."""
+    return self.networks[0]
 
-  NICE (Dinh, Krueger and Bengio 2015), section 3.2.
+  def map_networks(self, function: Callable) -> BlockCoupling:
+    """Does as in `FlowBijector`."""
+    return self.copy(network=function(self.network))
+
+
+class AdditiveCoupling(OneNetworkCoupling):
+  """A `BlockCoupling` of two halves that shifts the second one.
+
+  ```
+  forward:  y_1 = x_1,  y_2 = x_2 + network(x_1)
+  inverse:  x_1 = y_1,  x_2 = y_2 - network(y_1)
+  forward_log_det_jacobian(x) = 0
+  ```
+
+  Both directions cost one call of the network.
 
   #### Example
 
-  >>> from tfp_cinc.networks import glow_network
-  >>> layer = AdditiveCoupling(glow_network(2, 2, hidden_channels=16, seed=1))
+  >>> from tfp_cinc.networks import trainable_glow_network
+  >>> layer = AdditiveCoupling(
+  ...   trainable_glow_network(2, 2, hidden_channels=16, seed=1)
+  ... )
   >>> layer.forward(tf.zeros([5, 8, 8, 4])).shape
   TensorShape([5, 8, 8, 4])
+
+  #### References
+
+  Dinh, Krueger and Bengio 2015, [NICE](https://arxiv.org/abs/1410.8516),
+  section 3.2.
   """
 
   def __init__(
@@ -39,16 +63,16 @@ class AdditiveCoupling(BlockCoupling):
     """Creates the layer.
 
     Args:
-      network: from [..., H, W, C/2] to the shift [..., H, W, C/2].
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      network: Network from [..., H, W, C/2] to the shift [..., H, W, C/2].
+      dtype: Dtype of the images.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
     """
     parameters = dict(locals())
     super().__init__(
       [network],
       'additive',
-      'exp',
+      None,
       dtype,
       validate_args,
       name,
@@ -56,24 +80,32 @@ class AdditiveCoupling(BlockCoupling):
     )
 
 
-class AffineCoupling(BlockCoupling):
-  """`BlockCoupling` of two halves, with one network.
+class AffineCoupling(OneNetworkCoupling):
+  """A `BlockCoupling` of two halves that scales and shifts the second one.
 
-  RealNVP (Dinh et al. 2017), section 3.2; Glow (Kingma and Dhariwal 2018),
-  section 3.3.
+  Its formula is that of `BlockCoupling` for n = 2 and the function `Affine`.
+  Both directions cost one call of the network.
 
   #### Example
 
-  >>> from tfp_cinc.networks import glow_network
-  >>> layer = AffineCoupling(glow_network(2, 4, hidden_channels=16, seed=1))
+  >>> from tfp_cinc.networks import trainable_glow_network
+  >>> layer = AffineCoupling(
+  ...   trainable_glow_network(2, 4, hidden_channels=16, seed=1)
+  ... )
   >>> layer.forward(tf.zeros([5, 8, 8, 4])).shape
   TensorShape([5, 8, 8, 4])
+
+  #### References
+
+  Dinh, Sohl-Dickstein and Bengio 2017, [RealNVP](
+  https://arxiv.org/abs/1605.08803), section 3.2; Kingma and Dhariwal 2018,
+  [Glow](https://arxiv.org/abs/1807.03039), section 3.3.
   """
 
   def __init__(
     self,
     network: Network,
-    scale_function: str = 'sigmoid',
+    scale_function: str | Callable = 'sigmoid',
     dtype=tf.float32,
     validate_args: bool = False,
     name: str = 'affine_coupling',
@@ -81,11 +113,15 @@ class AffineCoupling(BlockCoupling):
     """Creates the layer.
 
     Args:
-      network: from [..., H, W, C/2] to [..., H, W, C], shift then scale.
-      scale_function: as in `BlockCoupling`.
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      network: Network from [..., H, W, C/2] to the shift and the scale
+        [..., H, W, C], the shift first.
+      scale_function: As in `BlockCoupling`.
+      dtype: Dtype of the images.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
+
+    Raises:
+      ValueError: If `scale_function` is an unknown word.
     """
     parameters = dict(locals())
     super().__init__(
@@ -100,24 +136,30 @@ class AffineCoupling(BlockCoupling):
 
 
 class QuadCoupling(BlockCoupling):
-  """`BlockCoupling` of four quarters, with three networks.
+  """A `BlockCoupling` of four quarters, with three networks.
 
-  CInC Flow (Nagar, Dufraisse and Varma 2021), section 3.3 and figure 5.
+  Its formula is that of `BlockCoupling` for n = 4 and the function `Affine`.
+  Both directions cost one call of each network.
 
   #### Example
 
-  >>> from tfp_cinc.networks import glow_network
+  >>> from tfp_cinc.networks import trainable_glow_network
   >>> layer = QuadCoupling(
-  ...   [glow_network(j, 2, hidden_channels=16, seed=j) for j in (1, 2, 3)]
+  ...   [trainable_glow_network(j, 2, hidden_channels=16) for j in (1, 2, 3)]
   ... )
   >>> layer.forward(tf.zeros([5, 8, 8, 4])).shape
   TensorShape([5, 8, 8, 4])
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC Flow](
+  https://arxiv.org/abs/2107.01358), section 3.3 and figure 5.
   """
 
   def __init__(
     self,
     networks: Sequence[Network],
-    scale_function: str = 'sigmoid',
+    scale_function: str | Callable = 'sigmoid',
     dtype=tf.float32,
     validate_args: bool = False,
     name: str = 'quad_coupling',
@@ -125,14 +167,15 @@ class QuadCoupling(BlockCoupling):
     """Creates the layer.
 
     Args:
-      networks: three, as in `BlockCoupling`.
-      scale_function: as in `BlockCoupling`.
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      networks: Three networks, as in `BlockCoupling`.
+      scale_function: As in `BlockCoupling`.
+      dtype: Dtype of the images.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if there are not three networks.
+      ValueError: If there are not three networks, or `scale_function` is an
+        unknown word.
     """
     parameters = dict(locals())
     if len(networks) != 3:
@@ -150,28 +193,31 @@ class QuadCoupling(BlockCoupling):
     )
 
 
-class SplitPrior(BlockCoupling):
+class SplitPrior(OneNetworkCoupling):
   """The learned prior of the half of the channels that leaves the flow.
 
-  Glow's multi-scale split gives the second half z2 the density
-  N(mu(z1), sigma(z1)^2). That is N(0, 1) behind the affine coupling
+  In Glow's multi-scale split, the second half z2 has the density
+  N(mu(z1), sigma(z1)^2). This is the same as N(0, 1) after the affine coupling
 
   ```
   forward(z1, z2) = z1, (z2 - mu(z1)) / sigma(z1)
   ```
 
-  with `network(z1)` = (-mu, -log sigma). As a bijector it leaves one N(0, I)
-  over all latents, and drops nothing.
-
-  Glow (Kingma and Dhariwal 2018), section 3.6 and its code; RealNVP (Dinh et
-  al. 2017), section 3.6, for the split.
+  with `network(z1)` = (-mu, -log sigma). As a bijector, the layer drops no
+  channels, and the prior of all latents is N(0, I).
 
   #### Example
 
-  >>> from tfp_cinc.networks import zero_conv_network
-  >>> layer = SplitPrior(zero_conv_network(2, 4))
+  >>> from tfp_cinc.networks import trainable_zero_conv_network
+  >>> layer = SplitPrior(trainable_zero_conv_network(2, 4))
   >>> layer.forward(tf.ones([5, 8, 8, 4])).shape
   TensorShape([5, 8, 8, 4])
+
+  #### References
+
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), section
+  3.6 and its code; Dinh, Sohl-Dickstein and Bengio 2017, [RealNVP](
+  https://arxiv.org/abs/1605.08803), section 3.6, for the split.
   """
 
   def __init__(
@@ -184,10 +230,11 @@ class SplitPrior(BlockCoupling):
     """Creates the layer.
 
     Args:
-      network: from [..., H, W, C/2] to [..., H, W, C], -mu then -log sigma.
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      network: Network from [..., H, W, C/2] to -mu and -log sigma
+        [..., H, W, C], -mu first.
+      dtype: Dtype of the images.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
     """
     parameters = dict(locals())
     super().__init__(

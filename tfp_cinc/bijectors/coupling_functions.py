@@ -1,96 +1,246 @@
 """What a coupling does to each number, as a function of its parameters.
 
-Each is an increasing function of x whose parameters a network computes. It has
-
-- `num_parameters(n)`: how many numbers a network makes for each x, where n is
-  the number of mixture components or bins;
-- `forward(x, parameters)` -> (y, log dy/dx), and
-- `inverse(y, parameters)` -> (x, log dy/dx at x),
-
-with x [..., c] and parameters [..., P * c], the first parameter of all c before
-the second one. n follows from P. Where log dy/dx is 0 everywhere it is None.
 With parameters of 0, as networks start, each function is close to the identity.
 """
 
-import math
+from collections.abc import Callable
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.math.roots import increasing_root
+from tfp_cinc.math.softplus import SOFTPLUS_INVERSE_OF_1
 
-__all__ = ['COUPLING_FUNCTIONS', 'SCALE_FUNCTIONS']
+__all__ = [
+  'COUPLING_FUNCTIONS',
+  'SCALE_FUNCTIONS',
+  'Additive',
+  'Affine',
+  'CouplingFunction',
+  'LogisticMixture',
+  'Spline',
+  'as_coupling_function',
+]
+
+
+def _identity(h):
+  """h"""
+  return h
+
+
+def _log_sigmoid_of_2_more(h):
+  """log sigmoid(h + 2)"""
+  return tf.math.log_sigmoid(h + 2.0)
+
 
 # From a network's output to the logarithm of the scale.
 SCALE_FUNCTIONS = {
-  'sigmoid': lambda h: tf.math.log_sigmoid(h + 2.0),
-  'exp': lambda h: h,
+  'sigmoid': _log_sigmoid_of_2_more,
+  'exp': _identity,
   'tanh': tf.tanh,
 }
 
 
-class Additive:
-  """y = x + shift (NICE, Dinh et al. 2015, eq. 10)."""
+class CouplingFunction(tfp_compat.CompositeModule):
+  """An increasing function of each number, whose parameters a network computes.
 
-  def __init__(self, scale_function):
-    del scale_function  # there is no scale
+  Subclasses implement `num_parameters`, `forward` and `inverse`. Their own
+  arguments, if any, follow the rules of a composite tensor: each is stored
+  under its name, with or without a leading underscore.
+  """
 
-  @staticmethod
-  def num_parameters(n):
+  def __init__(self, name: str = 'coupling_function'):
+    super().__init__(name=name)
+
+  def num_parameters(self, n: int) -> int:
+    """Returns the number of parameters of each number of the input.
+
+    Args:
+      n: Number of mixture components or bins, for functions that have them; a
+        flow has 8.
+    """
+    raise self._missing('num_parameters')
+
+  def checked(self, parameters, x, layer: str) -> tf.Tensor:
+    """Returns parameters after checking their shape.
+
+    Args:
+      parameters: `Tensor`, what a network returned for x.
+      x: `Tensor` [..., c].
+      layer: Name of the coupling, for the message.
+
+    Raises:
+      ValueError: If it is not [..., P * c] for a P that the function takes.
+    """
+    shape, channels = parameters.shape, x.shape[-1]
+    count = (shape[-1] or 0) // channels
+    if (
+      shape[:-1].is_compatible_with(x.shape[:-1])
+      and shape[-1] == count * channels
+      and count in map(self.num_parameters, range(1, count + 1))
+    ):
+      return parameters
+    least = [self.num_parameters(n) for n in (1, 2)]
+    of = f'{least[0]}' + (f', {least[1]}, ...' if len({*least}) > 1 else '')
+    raise ValueError(
+      f'{layer}: a network returned the shape {shape} for a block of shape '
+      f'{x.shape}; {type(self).__name__} needs {of} numbers for each of its '
+      f'{channels} channels.'
+    )
+
+  def forward(self, x, parameters) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Returns y and log dy/dx.
+
+    Args:
+      x: `Tensor` [..., c].
+      parameters: `Tensor` [..., P * c], the first parameter of all c numbers
+        before the second one. P determines n.
+
+    Returns:
+      Two tensors [..., c]; None for log dy/dx if it is 0 everywhere.
+    """
+    raise self._missing('forward')
+
+  def inverse(self, y, parameters) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Returns x and log dy/dx at x, as `forward` takes and returns them."""
+    raise self._missing('inverse')
+
+  def _missing(self, method):
+    return NotImplementedError(
+      f'{type(self).__name__} must define the method `{method}`.'
+    )
+
+
+class Additive(CouplingFunction):
+  """y = x + shift.
+
+  #### References
+
+  Dinh, Krueger and Bengio 2015, [NICE](https://arxiv.org/abs/1410.8516), eq.
+  10.
+  """
+
+  def num_parameters(self, n):
+    """Returns 1: the shift."""
     del n
     return 1
 
-  def forward(self, x, shift):
-    return x + shift, None
+  def forward(self, x, parameters):
+    """As in `CouplingFunction`."""
+    return x + parameters, None
 
-  def inverse(self, y, shift):
-    return y - shift, None
+  def inverse(self, y, parameters):
+    """As in `CouplingFunction`."""
+    return y - parameters, None
 
 
-class Affine:
-  """y = (x + shift) * scale (RealNVP, Dinh et al. 2017, eq. 8; Glow)."""
+class Affine(CouplingFunction):
+  """y = (x + shift) * scale.
 
-  def __init__(self, scale_function):
-    self._log_scale = SCALE_FUNCTIONS[scale_function]
+  #### References
 
-  @staticmethod
-  def num_parameters(n):
+  Dinh, Sohl-Dickstein and Bengio 2017, [RealNVP](
+  https://arxiv.org/abs/1605.08803), eq. 8; Kingma and Dhariwal 2018, [Glow](
+  https://arxiv.org/abs/1807.03039), table 1.
+  """
+
+  def __init__(
+    self, scale_function: str | Callable = 'sigmoid', name: str = 'affine'
+  ):
+    """Stores the scale function.
+
+    Args:
+      scale_function: From the network's output h to the logarithm of the scale:
+        a function of a `Tensor`, or a word for one: 'sigmoid', log sigmoid(h +
+        2) (the published code's); 'exp', h (the papers'); 'tanh', tanh(h)
+        (RealNVP's).
+      name: Name of the module.
+
+    Raises:
+      ValueError: If the word is unknown.
+    """
+    super().__init__(name=name)
+    if not callable(scale_function):
+      check_choice('scale_function', scale_function, SCALE_FUNCTIONS)
+    self._scale_function = scale_function
+
+  @property
+  def scale_function(self) -> str | Callable:
+    """The scale function, as it was given."""
+    return self._scale_function
+
+  def num_parameters(self, n):
+    """Returns 2: shift and scale."""
     del n
     return 2
 
   def forward(self, x, parameters):
-    shift, scale = tf.split(parameters, 2, axis=-1)
-    log_scale = self._log_scale(scale)
+    """As in `CouplingFunction`."""
+    shift, log_scale = self._split(parameters)
     return (x + shift) * tf.exp(log_scale), log_scale
 
   def inverse(self, y, parameters):
-    shift, scale = tf.split(parameters, 2, axis=-1)
-    log_scale = self._log_scale(scale)
+    """As in `CouplingFunction`."""
+    shift, log_scale = self._split(parameters)
     return y * tf.exp(-log_scale) - shift, log_scale
 
+  def _split(self, parameters):
+    shift, scale = tf.split(parameters, 2, axis=-1)
+    function = self._scale_function
+    if not callable(function):
+      function = SCALE_FUNCTIONS[function]
+    return shift, function(scale)
 
-class LogisticMixture:
+
+class LogisticMixture(CouplingFunction):
   """y = (logit(F(x)) + shift) * scale, F the CDF of a mixture of n logistics.
 
-  Flow++ (Ho et al. 2019), eqs 4 and 5. F has weights softmax(.), means and
-  scales exp(.) of the network's making. Its inverse is a bracketed search: the
+  The network computes the weights of the components (by softmax), their means
+  and the logarithms of their scales. The inverse is a bracketed search: the
   mixture's quantile lies between the least and the largest of its components'.
+
+  #### References
+
+  Ho et al. 2019, [Flow++](https://arxiv.org/abs/1902.00275), eqs 4 and 5.
   """
 
-  def __init__(self, scale_function):
+  def __init__(
+    self,
+    scale_function: str | Callable = 'sigmoid',
+    name: str = 'logistic_mixture',
+  ):
+    """Stores the scale function.
+
+    Args:
+      scale_function: As in `Affine`.
+      name: Name of the module.
+
+    Raises:
+      ValueError: If the word is unknown.
+    """
+    super().__init__(name=name)
     self._affine = Affine(scale_function)
 
-  @staticmethod
-  def num_parameters(n):
+  @property
+  def scale_function(self) -> str | Callable:
+    """The scale function, as it was given."""
+    return self._affine.scale_function
+
+  def num_parameters(self, n):
+    """Returns 2 + 3 n: shift, scale, and three for each component."""
     return 2 + 3 * n
 
   def forward(self, x, parameters):
+    """As in `CouplingFunction`."""
     affine, mixture = self._split(x, parameters)
     logit, log_slope = _mixture_logit(x, *mixture)
     y, log_scale = self._affine.forward(logit, affine)
     return y, log_slope + log_scale
 
   def inverse(self, y, parameters):
+    """As in `CouplingFunction`."""
     affine, mixture = self._split(y, parameters)
     logit, log_scale = self._affine.inverse(y, affine)
     _, means, log_scales = mixture
@@ -124,29 +274,32 @@ class LogisticMixture:
     return affine, (tf.nn.log_softmax(logits, axis=-2), means, log_scales)
 
 
-class Spline:
-  """Monotone rational-quadratic splines of n bins on [-5, 5].
+class Spline(CouplingFunction):
+  """A monotone rational-quadratic spline of n bins on [-5, 5].
 
-  Neural Spline Flows (Durkan et al. 2019), section 3.1, by
-  `tfb.RationalQuadraticSpline`: widths and heights of the bins and the slopes
-  between them are of the network's making. Outside it is the identity.
+  The network computes widths and heights of the bins and the slopes between
+  them for `tfb.RationalQuadraticSpline`. Outside of [-5, 5] it is the identity.
+
+  #### References
+
+  Durkan et al. 2019, [Neural Spline Flows](https://arxiv.org/abs/1906.04032),
+  section 3.1.
   """
 
   _BOUND = 5.0
   _LEAST = 1e-3  # width and height of a bin as a part of all; slope
 
-  def __init__(self, scale_function):
-    del scale_function  # a spline has its own
-
-  @staticmethod
-  def num_parameters(n):
+  def num_parameters(self, n):
+    """Returns 3 n - 1: n widths, n heights and n - 1 slopes."""
     return 3 * n - 1
 
   def forward(self, x, parameters):
+    """As in `CouplingFunction`."""
     spline = self._spline(x, parameters)
     return spline.forward(x), spline.forward_log_det_jacobian(x)
 
   def inverse(self, y, parameters):
+    """As in `CouplingFunction`."""
     spline = self._spline(y, parameters)
     return spline.inverse(y), -spline.inverse_log_det_jacobian(y)
 
@@ -166,19 +319,47 @@ class Spline:
       share = share * (1.0 - count * self._LEAST) + self._LEAST
       return 2.0 * self._BOUND * share
 
-    unit = math.log(math.e - 1.0)  # softplus(unit) = 1
-    slopes = tf.nn.softplus(slopes + unit) * (1.0 - self._LEAST) + self._LEAST
+    slopes = tf.nn.softplus(slopes + SOFTPLUS_INVERSE_OF_1)
+    slopes = slopes * (1.0 - self._LEAST) + self._LEAST
     return tfp.bijectors.RationalQuadraticSpline(
       sizes(widths), sizes(heights), slopes, range_min=-self._BOUND
     )
 
 
+# From a word to the class; those with a scale take `scale_function`.
 COUPLING_FUNCTIONS = {
   'additive': Additive,
   'affine': Affine,
   'logistic_mixture': LogisticMixture,
   'spline': Spline,
 }
+
+
+def as_coupling_function(
+  function: str | CouplingFunction, scale_function: str | Callable | None
+) -> CouplingFunction:
+  """Returns the coupling function that a word stands for.
+
+  Args:
+    function: A word of `COUPLING_FUNCTIONS`, or the function itself.
+    scale_function: For a word with a scale, as in `Affine`; None for its
+      default.
+
+  Raises:
+    ValueError: If a word is unknown, or `function` is neither.
+  """
+  if isinstance(function, str):
+    check_choice('function', function, COUPLING_FUNCTIONS)
+    kind = COUPLING_FUNCTIONS[function]
+    if scale_function is not None and hasattr(kind, 'scale_function'):
+      return kind(scale_function)
+    return kind()
+  if not hasattr(function, 'num_parameters'):
+    raise ValueError(
+      f'`function` is {function!r}; it must be a `CouplingFunction` or one of '
+      f'{list(COUPLING_FUNCTIONS)}.'
+    )
+  return function
 
 
 def _by_parameter(parameters, channels):

@@ -1,15 +1,15 @@
 """The emerging convolution."""
 
-import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.bijectors.autoregressive_conv2d import (
   trainable_autoregressive_conv2d,
 )
 from tfp_cinc.bijectors.causal_conv2d import CausalConv2D
+from tfp_cinc.bijectors.chain import Chain
 from tfp_cinc.bijectors.cinc_conv2d import trainable_cinc_conv2d
-from tfp_cinc.bijectors.reversible_chain import ReversibleChain
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.math.causal_conv import OPPOSITE
 
 __all__ = ['EmergingConv2D', 'trainable_emerging_conv2d']
@@ -17,22 +17,21 @@ __all__ = ['EmergingConv2D', 'trainable_emerging_conv2d']
 MASKS = ('square', 'raster')
 
 
-class EmergingConv2D(ReversibleChain):
-  """Two causal convolutions of opposite padding, one after the other.
+class EmergingConv2D(Chain):
+  """Two causal convolutions with opposite padding, one after the other.
 
-  Each sees one side of a pixel; together they see all around it.
+  The first one sees the pixels on one side of a pixel, the second one those on
+  the other side. Together they see all pixels around it.
 
   ```
   forward(x) = second.forward(first.forward(x))
   forward_log_det_jacobian(x)
-    = H * W * (log|det first.corner| + log|det second.corner|)
+    = first.forward_log_det_jacobian(x) + second.forward_log_det_jacobian(x)
   ```
 
-  Both directions cost what those of the two cost. The paper has a 1x1
-  convolution before them: see `models.emerging`.
-
-  Hoogeboom, van den Berg and Welling 2019 (Emerging Convolutions for Generative
-  Normalizing Flows), section 3.
+  `x` is [..., H, W, C]. Each direction costs the sum of the costs of the two
+  convolutions. In the paper a 1x1 convolution comes before them, see
+  `models.emerging`.
 
   #### Example
 
@@ -41,6 +40,11 @@ class EmergingConv2D(ReversibleChain):
   >>> y = layer.forward(x)
   >>> bool(tf.reduce_max(abs(layer.inverse(tf.identity(y)) - x)) < 1e-5)
   True
+
+  #### References
+
+  Hoogeboom, van den Berg and Welling 2019, [Emerging Convolutions for
+  Generative Normalizing Flows](https://arxiv.org/abs/1901.11137), section 3.
   """
 
   def __init__(
@@ -53,23 +57,39 @@ class EmergingConv2D(ReversibleChain):
     """Creates the layer.
 
     Args:
-      first: a `CInCConv2D` or `AutoregressiveConv2D`, applied first.
-      second: another one, of the opposite padding.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      first: A `CInCConv2D` or `AutoregressiveConv2D`, applied first.
+      second: Another one, with the opposite padding.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if the two paddings are not opposite.
+      ValueError: If the two paddings are not opposite.
     """
     parameters = dict(locals())
     if second.padding != OPPOSITE[first.padding]:
       raise ValueError(
         f'`first` has the padding {first.padding!r} and `second` '
-        f'{second.padding!r}; that must be {OPPOSITE[first.padding]!r}.'
+        f'{second.padding!r}; `second` must have the opposite padding, '
+        f'{OPPOSITE[first.padding]!r}.'
       )
     super().__init__(
       [second, first], 'store', validate_args, name, parameters=parameters
     )
+
+  @property
+  def first(self) -> CausalConv2D:
+    """The convolution that is applied first."""
+    return self.bijectors[1]
+
+  @property
+  def second(self) -> CausalConv2D:
+    """The convolution that is applied second."""
+    return self.bijectors[0]
+
+  def with_parts(self, parts) -> 'EmergingConv2D':
+    """Returns this layer with two other convolutions."""
+    second, first = parts
+    return self.copy(first=first, second=second)
 
 
 def trainable_emerging_conv2d(
@@ -78,34 +98,36 @@ def trainable_emerging_conv2d(
   *,
   mask: str = 'square',
   padding: str = 'top_left',
-  corner: str = 'triangular',
+  diagonal_block: str = 'triangular',
   use_bias: bool = False,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'emerging_conv2d',
 ) -> EmergingConv2D:
-  """An `EmergingConv2D` of new Variables that starts close to the identity.
+  """Returns an `EmergingConv2D` of new Variables close to the identity.
 
   Args:
-    channels: C.
-    kernel_size: k of the square that the two see together, odd.
-    mask: of each of the two. 'square': all of a (k+1)/2 x (k+1)/2 kernel, as in
-      the paper's experiments; 'raster': the half of a k x k kernel that comes
-      before its centre, which makes the 10 C^2 parameters of the CInC Flow
-      poster for k = 3 and `corner='plu'`, and a square of 2k - 1.
-    padding: of the first convolution, see `CInCConv2D`.
-    corner: how the corners are held, see `trainable_cinc_conv2d`.
-    use_bias: whether the second convolution has a bias.
-    seed: of the initial kernels; None draws others each time.
-    dtype: floating dtype.
-    name: name of the layer.
+    channels: Number of channels, C.
+    kernel_size: Side k of the square that the two convolutions see together, an
+      odd integer.
+    mask: Mask of each convolution. 'square': a (k+1)/2 x (k+1)/2 kernel without
+      a mask, as in the paper's experiments. 'raster': the half of a k x k
+      kernel up to its centre in raster order. The two then see a square of side
+      2k - 1, and for k = 3 and `diagonal_block='plu'` the layer has the 10 C^2
+      parameters of the CInC Flow poster.
+    padding: Padded sides of the first convolution, see `CInCConv2D`.
+    diagonal_block: As in `trainable_cinc_conv2d`, for both convolutions.
+    use_bias: Whether the second convolution has a bias.
+    seed: Seed of the initial kernels. None draws a new one.
+    dtype: Floating dtype.
+    name: Name of the layer.
 
   Returns:
     `EmergingConv2D`.
 
   Raises:
-    ValueError: if `channels` or `kernel_size` is less than 1, `kernel_size`
-      even, or a word unknown.
+    ValueError: If `channels` or `kernel_size` is less than 1, `kernel_size` is
+      even, or `mask`, `padding` or `diagonal_block` is unknown.
   """
   check_choice('mask', mask, MASKS)
   check_choice('padding', padding, OPPOSITE)
@@ -115,21 +137,23 @@ def trainable_emerging_conv2d(
     make, size = trainable_cinc_conv2d, (kernel_size + 1) // 2
   else:
     make, size = trainable_autoregressive_conv2d, kernel_size
-  seeds = np.random.SeedSequence(seed).generate_state(2)
   with tf.name_scope(name):
     first, second = (
       make(
         channels,
         size,
         padding=side,
-        corner=corner,
+        diagonal_block=diagonal_block,
         use_bias=use_bias and number == 'second',
-        seed=int(draw),
+        seed=draw,
         dtype=dtype,
         name=f'{number}_conv2d',
       )
       for number, side, draw in zip(
-        ('first', 'second'), (padding, OPPOSITE[padding]), seeds, strict=True
+        ('first', 'second'),
+        (padding, OPPOSITE[padding]),
+        split_seed(seed, 2),
+        strict=True,
       )
     )
   return EmergingConv2D(first, second, name=name)

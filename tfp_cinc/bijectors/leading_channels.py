@@ -1,20 +1,19 @@
 """A bijector on some of the channels."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.bijectors.one_pass import (
-  OnePassBijector,
-  pull_back,
-  value_and_log_det,
-)
+from tfp_cinc.bijectors.adapted import as_flow_bijector
+from tfp_cinc.bijectors.base import FlowBijector
 
 __all__ = ['LeadingChannels']
 
 tfb = tfp.bijectors
 
 
-class LeadingChannels(OnePassBijector):
+class LeadingChannels(FlowBijector):
   """Applies a bijector to the first channels and leaves the others as they are.
 
   ```
@@ -23,14 +22,18 @@ class LeadingChannels(OnePassBijector):
   ```
 
   It makes a multi-scale flow one bijector: the channels that are factored out
-  at a level pass by the levels after it (RealNVP, Dinh et al. 2017, section
-  3.6 and eqs 14-16).
+  at a level bypass the levels after it.
 
   #### Example
 
   >>> layer = LeadingChannels(tfb.Scale(2.0), num_channels=2)
   >>> layer.forward(tf.ones([1, 1, 4])).numpy().ravel().tolist()
   [2.0, 2.0, 1.0, 1.0]
+
+  #### References
+
+  Dinh, Sohl-Dickstein and Bengio 2017, [RealNVP](
+  https://arxiv.org/abs/1605.08803), section 3.6 and eqs 14-16.
   """
 
   def __init__(
@@ -43,49 +46,60 @@ class LeadingChannels(OnePassBijector):
     """Creates the layer.
 
     Args:
-      bijector: a bijector of events [H, W, num_channels] (or of less) that
-        keeps their shape.
-      num_channels: n, how many channels it acts on.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      bijector: A bijector of events [H, W, num_channels] (or of lower rank)
+        that keeps their shape. Keyword arguments of methods are passed on to
+        it.
+      num_channels: n, the number of channels that it acts on.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
-      self._bijector = bijector
+      self._bijector = as_flow_bijector(bijector)
       self._num_channels = num_channels
       super().__init__(
         forward_min_event_ndims=3,
-        is_constant_jacobian=bijector.is_constant_jacobian,
-        dtype=bijector.dtype,
+        is_constant_jacobian=self._bijector.is_constant_jacobian,
+        dtype=self._bijector.dtype,
         validate_args=validate_args,
         parameters=parameters,
         name=name,
       )
 
   @property
-  def bijector(self) -> tfb.Bijector:
+  def bijector(self) -> FlowBijector:
     """The bijector of the first channels."""
     return self._bijector
 
   @property
   def num_channels(self) -> int:
-    """How many channels the bijector acts on."""
+    """Number of channels that the bijector acts on."""
     return self._num_channels
 
-  def _forward_and_log_det(self, x, **kwargs):
-    return self._transform(x, False, **kwargs)
+  def parts(self) -> tuple[FlowBijector]:
+    """Returns the bijector of the first channels."""
+    return (self._bijector,)
 
-  def _inverse_and_log_det(self, y, **kwargs):
-    return self._transform(y, True, **kwargs)
+  def with_parts(self, parts) -> 'LeadingChannels':
+    """Returns the same with another bijector."""
+    [bijector] = parts
+    return self.copy(bijector=bijector)
 
-  def _transform(self, x, invert, **kwargs):
+  def route(self, x, run: Callable, invert: bool, kwargs: dict):
+    """Takes the first channels of x through the bijector."""
     first, rest = self._split(x)
-    y, log_det = value_and_log_det(self._bijector, first, invert, **kwargs)
-    return tf.concat([y, rest], -1), log_det
+    return tf.concat([run(0, first, invert, kwargs), rest], -1)
 
-  def _pull_back(self, y, dy, dlog_det, kwargs):
+  def sources(self, kwargs: dict) -> list:
+    """As in `FlowBijector`: those of the bijector."""
+    return self._bijector.sources(kwargs)
+
+  def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
+    """As in `FlowBijector`, by that of the bijector."""
     (first, rest), (dfirst, drest) = self._split(y), self._split(dy)
-    x, dx, found = pull_back(self._bijector, first, dfirst, dlog_det, kwargs)
+    x, dx, found = self._bijector.pull_back(
+      first, dfirst, dlog_det, event_ndims or 3, **kwargs
+    )
     return tf.concat([x, rest], -1), tf.concat([dx, drest], -1), found
 
   def _split(self, x):

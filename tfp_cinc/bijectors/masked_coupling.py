@@ -1,19 +1,23 @@
-"""Couplings by masks: checkerboards and channels."""
+"""Couplings with masks: checkerboards and channels."""
+
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from tfp_cinc.bijectors.block_coupling import BlockCoupling, Network
+from tfp_cinc.bijectors.block_coupling import Network
+from tfp_cinc.bijectors.coupling import OneNetworkCoupling
+from tfp_cinc.bijectors.coupling_functions import CouplingFunction
 from tfp_cinc.internal.choices import check_choice
 
 __all__ = ['CheckerboardCoupling', 'MaskedCoupling']
 
 MASKS = ('checkerboard', 'channels')
-KEPT = ('even', 'odd')
+KEPT = ('first', 'second')
 
 
-class MaskedCoupling(BlockCoupling):
-  """Changes the numbers outside a mask by those within.
+class MaskedCoupling(OneNetworkCoupling):
+  """Changes the numbers outside a mask as a function of those inside it.
 
   ```
   forward:  y = b * x + (1 - b) * g(x; network(b * x))
@@ -21,28 +25,31 @@ class MaskedCoupling(BlockCoupling):
   forward_log_det_jacobian(x) = sum_{h, w, c} (1 - b) * log g'(x; .)
   ```
 
-  with a mask b of 0 and 1 and an increasing function g by name, as in
-  `BlockCoupling`. The network sees an image of full size with zeros outside of
-  the mask: its convolutions are masked.
-
-  RealNVP (Dinh et al. 2017), section 3.4, eq. 9 and figure 3.
+  b is a mask of 0 and 1, and g is an increasing function as in `BlockCoupling`.
+  `x` is [..., H, W, C]. The network sees an image of full size with zeros
+  outside the mask. Both directions cost one call of the network.
 
   #### Example
 
-  >>> from tfp_cinc.networks import glow_network
-  >>> network = glow_network(4, 8, hidden_channels=16, seed=1)
-  >>> layer = MaskedCoupling(network, mask='channels', kept='odd')
+  >>> from tfp_cinc.networks import trainable_glow_network
+  >>> network = trainable_glow_network(4, 8, hidden_channels=16, seed=1)
+  >>> layer = MaskedCoupling(network, mask='channels', kept='second')
   >>> layer.forward(tf.zeros([5, 8, 8, 4])).shape
   TensorShape([5, 8, 8, 4])
+
+  #### References
+
+  Dinh, Sohl-Dickstein and Bengio 2017, [RealNVP](
+  https://arxiv.org/abs/1605.08803), section 3.4, eq. 9 and figure 3.
   """
 
   def __init__(
     self,
     network: Network,
     mask: str = 'checkerboard',
-    kept: str = 'even',
-    function: str = 'affine',
-    scale_function: str = 'sigmoid',
+    kept: str = 'first',
+    function: str | CouplingFunction = 'affine',
+    scale_function: str | Callable | None = None,
     dtype=tf.float32,
     validate_args: bool = False,
     name: str = 'masked_coupling',
@@ -51,20 +58,23 @@ class MaskedCoupling(BlockCoupling):
     """Creates the layer.
 
     Args:
-      network: from [..., H, W, C] to [..., H, W, P*C], see `BlockCoupling`.
-      mask: 'checkerboard': pixels by row + column; 'channels': by halves of the
-        channels.
-      kept: which of them the layer leaves as they are: 'even' (the top left
-        pixel, the first half) or 'odd'.
-      function: g: 'affine', 'additive', 'logistic_mixture' or 'spline'.
-      scale_function: as in `BlockCoupling`.
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
-      parameters: for subclasses, their constructor's arguments.
+      network: Network from [..., H, W, C] to [..., H, W, P*C], see
+        `BlockCoupling`.
+      mask: 'checkerboard' divides the pixels by the parity of row + column;
+        'channels' divides the channels into halves.
+      kept: The numbers that the layer does not change. 'first': the pixels with
+        an even row + column, or the first half of the channels; 'second': the
+        others.
+      function: The function g, as in `BlockCoupling`.
+      scale_function: As in `BlockCoupling`.
+      dtype: Dtype of the images.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
+      parameters: For subclasses, the arguments of their constructor.
 
     Raises:
-      ValueError: if a word is unknown.
+      ValueError: If `mask`, `kept`, `function` or `scale_function` is an
+        unknown word.
     """
     parameters = dict(locals()) if parameters is None else parameters
     check_choice('mask', mask, MASKS)
@@ -87,7 +97,7 @@ class MaskedCoupling(BlockCoupling):
 
   @property
   def kept(self) -> str:
-    """Which half the layer leaves as it is."""
+    """The half that the layer does not change."""
     return self._kept
 
   def _split(self, inputs):
@@ -103,7 +113,7 @@ class MaskedCoupling(BlockCoupling):
     return tf.where(self._changes(log_slope), log_slope, zero)
 
   def _changes(self, images):
-    """Where the layer changes images of this shape, 1 - b as bools."""
+    """Returns 1 - b as bools, for images of this shape."""
     height, width, channels = images.shape[-3:]
     if None in (height, width, channels):
       raise ValueError(
@@ -111,30 +121,35 @@ class MaskedCoupling(BlockCoupling):
         'H, W and C.'
       )
     if self._mask_name == 'channels':
-      is_odd = np.arange(channels) >= channels // 2
+      is_second = np.arange(channels) >= channels // 2
     else:
-      is_odd = np.indices([height, width, 1]).sum(axis=0) % 2 == 1
-    return is_odd if self._kept == 'even' else ~is_odd
+      is_second = np.indices([height, width, 1]).sum(axis=0) % 2 == 1
+    return is_second if self._kept == 'first' else ~is_second
 
 
 class CheckerboardCoupling(MaskedCoupling):
-  """`MaskedCoupling` by a checkerboard of pixels.
+  """A `MaskedCoupling` by a checkerboard of pixels.
 
   #### Example
 
-  >>> from tfp_cinc.networks import residual_network
-  >>> network = residual_network(3, 6, hidden_channels=16, seed=1)
-  >>> layer = CheckerboardCoupling(network, kept='odd')
+  >>> from tfp_cinc.networks import trainable_residual_network
+  >>> network = trainable_residual_network(3, 6, hidden_channels=16, seed=1)
+  >>> layer = CheckerboardCoupling(network, kept='second')
   >>> layer.forward(tf.zeros([5, 8, 8, 3])).shape
   TensorShape([5, 8, 8, 3])
+
+  #### References
+
+  Dinh, Sohl-Dickstein and Bengio 2017, [RealNVP](
+  https://arxiv.org/abs/1605.08803), section 3.4 and figure 3.
   """
 
   def __init__(
     self,
     network: Network,
-    kept: str = 'even',
-    function: str = 'affine',
-    scale_function: str = 'sigmoid',
+    kept: str = 'first',
+    function: str | CouplingFunction = 'affine',
+    scale_function: str | Callable | None = None,
     dtype=tf.float32,
     validate_args: bool = False,
     name: str = 'checkerboard_coupling',
@@ -142,16 +157,16 @@ class CheckerboardCoupling(MaskedCoupling):
     """Creates the layer.
 
     Args:
-      network: as in `MaskedCoupling`, like all that follow.
-      kept: 'even' or 'odd' pixels.
-      function: g.
-      scale_function: of g.
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      network: As in `MaskedCoupling`.
+      kept: 'first' or 'second', as in `MaskedCoupling`.
+      function: The function g, as in `BlockCoupling`.
+      scale_function: As in `BlockCoupling`.
+      dtype: Dtype of the images.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if a word is unknown.
+      ValueError: If `kept`, `function` or `scale_function` is an unknown word.
     """
     parameters = dict(locals())
     super().__init__(

@@ -1,19 +1,13 @@
-"""Invertible 1x1 convolution."""
+"""The invertible 1x1 convolution."""
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
+from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_channels
-from tfp_cinc.math.dense_matrix import DenseMatrix
-from tfp_cinc.math.invertible_matrix import InvertibleMatrix
-from tfp_cinc.math.plu import PLUMatrix
-from tfp_cinc.math.qr_matrix import QRMatrix
+from tfp_cinc.matrices import MATRICES, InvertibleMatrix
 
-__all__ = ['PARAMETRIZATIONS', 'OneByOneConv2D', 'trainable_one_by_one_conv2d']
-
-# How the matrix of a trainable layer is held.
-PARAMETRIZATIONS = {'plu': PLUMatrix, 'dense': DenseMatrix, 'qr': QRMatrix}
+__all__ = ['OneByOneConv2D', 'trainable_one_by_one_conv2d']
 
 
 class OneByOneConv2D(ConstantJacobianBijector):
@@ -25,13 +19,10 @@ class OneByOneConv2D(ConstantJacobianBijector):
   forward_log_det_jacobian(x) = log|det A|   (times H * W for an image)
   ```
 
-  Both directions cost H * W * C^2. As a `PLUMatrix` or a `QRMatrix` A stays
-  invertible while it is trained and its log-det costs C; as a `DenseMatrix` it
-  may become singular and its log-det costs C^3.
-
-  Glow (Kingma and Dhariwal 2018), section 3.2, for the plain matrix and its LU
-  decomposition; Hoogeboom et al. 2019 (Emerging Convolutions for Generative
-  Normalizing Flows) for QR.
+  `x` is [..., C]. Both directions cost H * W * C^2 for an image. If A is a
+  `PLUMatrix` or a `QRMatrix`, it stays invertible during training and its
+  log-det costs C. If A is a `DenseMatrix`, it may become singular and its
+  log-det costs C^3.
 
   #### Example
 
@@ -39,6 +30,13 @@ class OneByOneConv2D(ConstantJacobianBijector):
   >>> x = tf.random.normal([2, 8, 8, 4])
   >>> layer.forward(x).shape
   TensorShape([2, 8, 8, 4])
+
+  #### References
+
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), section
+  3.2, for the plain matrix and its LU decomposition; Hoogeboom, van den Berg
+  and Welling 2019, [Emerging Convolutions for Generative Normalizing Flows](
+  https://arxiv.org/abs/1901.11137), for QR.
   """
 
   def __init__(
@@ -50,10 +48,10 @@ class OneByOneConv2D(ConstantJacobianBijector):
     """Creates the layer.
 
     Args:
-      matrix: A, [C, C] from input to output channels: a `PLUMatrix`, a
-        `QRMatrix` or a `DenseMatrix`.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      matrix: The `InvertibleMatrix` A, [C, C], from input to output channels;
+        see `tfp_cinc.matrices`.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
@@ -68,25 +66,29 @@ class OneByOneConv2D(ConstantJacobianBijector):
 
   @property
   def matrix(self) -> InvertibleMatrix:
-    """The matrix A, as it is held."""
+    """The matrix A."""
     return self._matrix
 
+  def freeze(self, event_shape) -> 'OneByOneConv2D':
+    """Does as in `FlowBijector`, and stores the inverse of the matrix."""
+    del event_shape
+    return self.copy(matrix=self._matrix.freeze())
+
   def _forward(self, x):
-    check_channels(self.name, x, self.matrix.size)
-    return _matmul(x, self.matrix.dense())
+    return self._product(x, self._matrix.dense())
 
   def _inverse(self, y):
-    check_channels(self.name, y, self.matrix.size)
-    return _matmul(y, self.matrix.inverse())
+    return self._product(y, self._matrix.inverse())
 
   def _forward_log_det_jacobian(self, x):
-    return self.matrix.log_abs_det()
+    return self._matrix.log_abs_det()
 
-
-def _matmul(x, matrix):
-  """The product of all the C-vectors of x with a matrix, as one product."""
-  flat = tf.reshape(x, [-1, matrix.shape[0]]) @ matrix
-  return tf.ensure_shape(tf.reshape(flat, tf.shape(x)), x.shape)
+  def _product(self, x, matrix):
+    """Returns the product of all C-vectors of x with a matrix."""
+    if x.shape[-1] != self._matrix.size:
+      check_channels(self.name, x, self._matrix.size)
+    flat = tf.reshape(x, [-1, matrix.shape[0]]) @ matrix
+    return tf.ensure_shape(tf.reshape(flat, tf.shape(x)), x.shape)
 
 
 def trainable_one_by_one_conv2d(
@@ -97,29 +99,29 @@ def trainable_one_by_one_conv2d(
   dtype=tf.float32,
   name: str = 'one_by_one_conv2d',
 ) -> OneByOneConv2D:
-  """A `OneByOneConv2D` of new Variables that starts as a random rotation.
+  """Returns a `OneByOneConv2D` of new Variables that starts as a rotation.
 
   Args:
-    channels: C.
-    parametrization: how the matrix is held. 'plu': as factors of a fixed
-      permutation and fixed signs, C^2 parameters (Glow's); 'qr': as a product
-      of reflections and a triangle of fixed signs, 3 C^2 / 2 + C / 2 parameters
-      (Emerging Convolutions'); 'dense': by its entries, C^2 parameters.
-    seed: of the rotation, which is the same for all parametrizations; None
-      draws another one each time.
-    dtype: floating dtype.
-    name: name of the layer.
+    channels: Number of channels, C.
+    parametrization: Parametrization of the matrix. 'plu': factors with a fixed
+      permutation and fixed signs, C^2 parameters, as in Glow. 'qr': a product
+      of reflections and a triangle with fixed signs, 3 C^2 / 2 + C / 2
+      parameters, as in Emerging Convolutions. 'dense': the entries, C^2
+      parameters.
+    seed: Seed of the random rotation, which is the same for all
+      parametrizations. None draws a new one.
+    dtype: Floating dtype.
+    name: Name of the layer.
 
   Returns:
     `OneByOneConv2D`.
 
   Raises:
-    ValueError: if `channels` is less than 1, or `parametrization` unknown.
+    ValueError: If `channels` is less than 1, or `parametrization` is unknown.
   """
-  check_choice('parametrization', parametrization, PARAMETRIZATIONS)
+  check_choice('parametrization', parametrization, MATRICES)
   if channels < 1:
     raise ValueError(f'`channels` is {channels}; it must be at least 1.')
-  kind = PARAMETRIZATIONS[parametrization]
-  matrix = kind.random_rotation(channels, seed, dtype)
   with tf.name_scope(name):
-    return OneByOneConv2D(matrix.trainable(), name=name)
+    matrix = MATRICES[parametrization](channels, seed=seed, dtype=dtype)
+    return OneByOneConv2D(matrix, name=name)

@@ -3,9 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
-from tfp_cinc.internal import switches, tfp_compat
-from tfp_cinc.internal.derived import derived
+from tfp_cinc.bijectors.base import ConstantJacobianBijector
+from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_bias
 from tfp_cinc.math import periodic_conv
 
@@ -21,18 +20,15 @@ class PeriodicConv2D(ConstantJacobianBijector):
   forward_log_det_jacobian(x) = sum_{u, v} log|det M[u, v]|
   ```
 
-  M[u, v] is the C x C matrix that the Fourier transform of the kernel has at
-  each of the H * W frequencies of an [H, W] image. `x` is [..., H, W, C] with
-  static H and W. Forward costs H * W * k^2 * C^2; the inverse is exact, by the
-  FFT; it and the log-det also cost H * W * C^3, whatever the number of images.
+  M[u, v] is the C x C matrix of the kernel's Fourier transform at each of the
+  H * W frequencies of an [H, W] image. `x` is [..., H, W, C] with static H and
+  W. Forward costs H * W * k^2 * C^2. The inverse is exact and uses the FFT. The
+  inverse and the log-det also cost H * W * C^3, for any number of images.
 
-  Unlike that of `CInCConv2D`, the kernel is free in all its k^2 C^2 entries.
-  There are kernels that are singular at a frequency, such as a blur, and
-  nothing keeps training away from them; `validate_args` finds them. XLA
-  compiles `forward` alone: it has no LU factors of complex matrices.
-
-  Emerging Convolutions (Hoogeboom, van den Berg and Welling 2019), section
-  "Invertible Periodic Convolutions".
+  Unlike in `CInCConv2D`, all k^2 C^2 entries of the kernel are free. Some
+  kernels, such as a blur, are singular at a frequency, and training may reach
+  them. `validate_args` detects them. XLA compiles only `forward`, because it
+  has no LU factorization of complex matrices.
 
   #### Example
 
@@ -41,6 +37,12 @@ class PeriodicConv2D(ConstantJacobianBijector):
   >>> y = layer.forward(x)
   >>> bool(tf.reduce_max(abs(layer.inverse(tf.identity(y)) - x)) < 1e-5)
   True
+
+  #### References
+
+  Hoogeboom, van den Berg and Welling 2019, [Emerging Convolutions for
+  Generative Normalizing Flows](https://arxiv.org/abs/1901.11137), section
+  "Invertible Periodic Convolutions".
   """
 
   def __init__(
@@ -48,25 +50,29 @@ class PeriodicConv2D(ConstantJacobianBijector):
     kernel,
     bias=None,
     *,
+    solve_matrices=None,
     validate_args: bool = False,
     name: str = 'periodic_conv2d',
   ):
     """Creates the layer.
 
     Args:
-      kernel: floating `Tensor` or `Variable` [k, k, C, C]: rows, columns, input
-        and output channels. Its tap `kernel[(k-1) // 2, (k-1) // 2]` is that of
+      kernel: Floating `Tensor` or `Variable` [k, k, C, C]: rows, columns, input
+        and output channels. The tap `kernel[(k-1) // 2, (k-1) // 2]` is that of
         the pixel itself.
-      bias: floating `Tensor` or `Variable` [C], or None.
-      validate_args: whether to check that inputs are finite and that the kernel
-        is not singular, to its dtype's precision, at any frequency of the
-        images: that the least singular value of all M[u, v] is more than
-        k^2 * C machine epsilons times the largest. It costs their singular
+      bias: Floating `Tensor` or `Variable` [C], or None.
+      solve_matrices: `Tensor`, the precomputed matrices of the solve for images
+        of one size, as `tfp_cinc.freeze` sets them. None computes them at each
+        call.
+      validate_args: Whether to check that inputs are finite and that the kernel
+        is not singular at any frequency of the images, to the precision of its
+        dtype. The least singular value of all M[u, v] must be more than k^2 * C
+        machine epsilons times the largest one. The check computes the singular
         values at each call.
-      name: name of the layer.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if a shape is not as above.
+      ValueError: If a shape does not match those above.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
@@ -74,7 +80,8 @@ class PeriodicConv2D(ConstantJacobianBijector):
       convert = tfp_compat.convert_nonref_to_tensor
       self._kernel = convert(kernel, dtype=dtype, name='kernel')
       self._bias = convert(bias, dtype=dtype, name='bias')
-      periodic_conv.check_kernel(self._kernel)
+      self._solve_matrices = convert(solve_matrices)
+      periodic_conv.check_periodic_kernel(self._kernel)
       check_bias(self._bias, self._kernel.shape[-1])
       super().__init__(
         forward_min_event_ndims=3,
@@ -98,23 +105,31 @@ class PeriodicConv2D(ConstantJacobianBijector):
 
   @property
   def bias(self) -> tf.Tensor | None:
-    """What is added to each channel, [C], or None."""
+    """The bias of each channel, [C], or None."""
     return self._bias
 
   def _forward(self, x):
     y = periodic_conv.periodic_conv2d(x, self._regular_kernel(x))
     return y if self.bias is None else y + self.bias
 
-  def _inverse(self, y):
-    kernel, size, matrices = self._regular_kernel(y), y.shape[-3:-1], None
-    if switches.frozen.is_on:
-      matrices = derived(
-        self,
-        f'solve_matrices_{size[0]}_{size[1]}',
-        lambda: periodic_conv.periodic_conv2d_solve_matrices(kernel, size),
+  def freeze(self, event_shape) -> 'PeriodicConv2D':
+    """Does as in `FlowBijector`, and stores the matrices of the solve."""
+    kernel, size = tf.convert_to_tensor(self._kernel), tuple(event_shape[-3:-1])
+    constants = {
+      'kernel': kernel,
+      'bias': None if self._bias is None else tf.convert_to_tensor(self._bias),
+    }
+    if None not in size:
+      constants['solve_matrices'] = (
+        periodic_conv.periodic_conv2d_solve_matrices(kernel, size)
       )
+    return self.copy(**constants)
+
+  def _inverse(self, y):
     return periodic_conv.periodic_conv2d_solve(
-      y if self.bias is None else y - self.bias, kernel, matrices
+      y if self.bias is None else y - self.bias,
+      self._regular_kernel(y),
+      self._solve_matrices,
     )
 
   def _forward_log_det_jacobian(self, x):
@@ -123,7 +138,7 @@ class PeriodicConv2D(ConstantJacobianBijector):
     )
 
   def _regular_kernel(self, images):
-    """The kernel, with `validate_args` once it is known not to be singular."""
+    """Returns the kernel, with `validate_args` after checking its spectrum."""
     periodic_conv.check_shapes(images, self.kernel)
     if not self.validate_args:
       return self.kernel
@@ -135,8 +150,8 @@ class PeriodicConv2D(ConstantJacobianBijector):
     limit = terms * np.finfo(self.dtype.as_numpy_dtype).eps
     message = tf.strings.format(
       f'{self.name}: the kernel is singular at frequency (u, v) = {{}} of '
-      f'images of size {tuple(size)}: there a singular value is {{}} times the '
-      f'largest, and it must be more than {limit:.3g} times.',
+      f'images of size {tuple(size)}: the least singular value is {{}} times '
+      f'the largest; it must be more than {limit:.3g} times.',
       [frequency, ratio],
     )
     regular = tf.debugging.Assert(ratio > limit, [message])
@@ -153,21 +168,21 @@ def trainable_periodic_conv2d(
   dtype=tf.float32,
   name: str = 'periodic_conv2d',
 ) -> PeriodicConv2D:
-  """A `PeriodicConv2D` of new Variables that starts close to the identity.
+  """Returns a `PeriodicConv2D` of new Variables close to the identity.
 
   Args:
-    channels: C.
-    kernel_size: k, any integer from 1 on.
-    use_bias: whether to have a bias.
-    seed: of the initial kernel; None draws another one each time.
-    dtype: floating dtype.
-    name: name of the layer.
+    channels: Number of channels, C.
+    kernel_size: Rows and columns of the kernel, k, at least 1.
+    use_bias: Whether to have a bias.
+    seed: Seed of the initial kernel. None draws a new one.
+    dtype: Floating dtype.
+    name: Name of the layer.
 
   Returns:
     `PeriodicConv2D` with k^2 C^2 parameters, and C more with a bias.
 
   Raises:
-    ValueError: if `channels` or `kernel_size` is less than 1.
+    ValueError: If `channels` or `kernel_size` is less than 1.
   """
   if channels < 1 or kernel_size < 1:
     raise ValueError(
@@ -176,7 +191,7 @@ def trainable_periodic_conv2d(
     )
   rng = np.random.default_rng(seed)
   kernel = rng.normal(size=[kernel_size, kernel_size, channels, channels])
-  # A small spread keeps every frequency's matrix close to the identity.
+  # Small entries keep the matrix of every frequency close to the identity.
   kernel *= 0.05 / (kernel_size * np.sqrt(channels))
   centre = (kernel_size - 1) // 2
   kernel[centre, centre] += np.eye(channels)

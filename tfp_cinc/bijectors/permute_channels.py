@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
+from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels
 
@@ -14,32 +14,39 @@ class ReverseChannels(ConstantJacobianBijector):
   """Reverses the order of the channels.
 
   ```
-  forward(x)[..., c] = x[..., C - 1 - c] = inverse(x)[..., c]
+  forward(x)[..., c] = x[..., C - 1 - c]
+  inverse(y)[..., c] = y[..., C - 1 - c]
   forward_log_det_jacobian(x) = 0
   ```
 
-  Between two couplings it exchanges the part that stays and the part that is
-  changed: NICE (Dinh et al. 2015), section 3.2; RealNVP (Dinh et al. 2017),
-  section 3.5; Glow (Kingma and Dhariwal 2018), section 3.2.
+  `x` is [..., C]. Between two couplings, the layer exchanges the half that is
+  kept and the half that is changed.
 
   #### Example
 
   >>> ReverseChannels().forward([[[1.0, 2.0, 3.0]]]).numpy().ravel().tolist()
   [3.0, 2.0, 1.0]
+
+  #### References
+
+  Dinh, Krueger and Bengio 2015, [NICE](https://arxiv.org/abs/1410.8516),
+  section 3.2; Dinh, Sohl-Dickstein and Bengio 2017, [RealNVP](
+  https://arxiv.org/abs/1605.08803), section 3.5; Kingma and Dhariwal 2018,
+  [Glow](https://arxiv.org/abs/1807.03039), section 3.2.
   """
 
   def __init__(
     self,
-    dtype=tf.float32,
+    dtype=None,
     validate_args: bool = False,
     name: str = 'reverse_channels',
   ):
     """Creates the layer.
 
     Args:
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      dtype: Dtype of the images. None accepts any.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
@@ -51,6 +58,11 @@ class ReverseChannels(ConstantJacobianBijector):
         name=name,
       )
 
+  @property
+  def only_permutes(self) -> bool:
+    """True: the layer moves numbers and changes none."""
+    return True
+
   def _forward(self, x):
     return tf.reverse(x, axis=[-1])
 
@@ -58,7 +70,7 @@ class ReverseChannels(ConstantJacobianBijector):
     return tf.reverse(y, axis=[-1])
 
   def _forward_log_det_jacobian(self, x):
-    return tf.zeros([], self.dtype)
+    return tf.zeros([], x.dtype)
 
 
 class ShuffleChannels(ConstantJacobianBijector):
@@ -70,35 +82,40 @@ class ShuffleChannels(ConstantJacobianBijector):
   forward_log_det_jacobian(x) = 0
   ```
 
-  Glow (Kingma and Dhariwal 2018), section 3.2: what its 1x1 convolution
-  generalizes.
+  `x` is [..., C]. A 1x1 convolution generalizes this layer.
 
   #### Example
 
   >>> layer = ShuffleChannels([2, 0, 1])
   >>> layer.forward([[[1.0, 2.0, 3.0]]]).numpy().ravel().tolist()
   [3.0, 1.0, 2.0]
+
+  #### References
+
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), section
+  3.2.
   """
 
   def __init__(
     self,
     permutation,
-    dtype=tf.float32,
+    dtype=None,
     validate_args: bool = False,
     name: str = 'shuffle_channels',
   ):
     """Creates the layer.
 
     Args:
-      permutation: int32 `Tensor` or `Variable` [C] of 0 ... C - 1, each once.
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite, and that a
-        `permutation` that is a `Variable` still is one.
-      name: name of the layer.
+      permutation: Int32 `Tensor` or `Variable` [C] with each of 0 ... C - 1
+        once.
+      dtype: Dtype of the images. None accepts any.
+      validate_args: Whether to check that inputs are finite, and that a
+        `Variable` as `permutation` still contains a permutation.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if `permutation` is not a vector, or not a permutation where
-        its values are known.
+      ValueError: If `permutation` is not a vector, or if its values are known
+        and are not a permutation.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
@@ -116,8 +133,13 @@ class ShuffleChannels(ConstantJacobianBijector):
 
   @property
   def permutation(self) -> tf.Tensor:
-    """From each output channel to the input channel that it is, [C]."""
+    """The input channel of each output channel, [C]."""
     return self._permutation
+
+  @property
+  def only_permutes(self) -> bool:
+    """True: the layer moves numbers and changes none."""
+    return True
 
   def _forward(self, x):
     check_channels(self.name, x, self.permutation.shape[-1])
@@ -128,7 +150,7 @@ class ShuffleChannels(ConstantJacobianBijector):
     return tf.gather(y, tf.math.invert_permutation(self.permutation), axis=-1)
 
   def _forward_log_det_jacobian(self, x):
-    return tf.zeros([], self.dtype)
+    return tf.zeros([], x.dtype)
 
   def _parameter_control_dependencies(self, is_init):
     if is_init or not self.validate_args:
@@ -149,7 +171,7 @@ def _check_permutation(permutation):
       f'`permutation` has shape {shape}; it must be [C], C >= 1.'
     )
   if isinstance(permutation, tf.Variable):
-    return  # its value is for `validate_args`
+    return  # `validate_args` checks its value
   values = tf.get_static_value(permutation)
   if values is not None and sorted(values) != list(range(len(values))):
     raise ValueError(
@@ -162,25 +184,25 @@ def random_shuffle_channels(
   channels: int,
   *,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype=None,
   name: str = 'shuffle_channels',
 ) -> ShuffleChannels:
-  """A `ShuffleChannels` whose permutation is drawn uniformly.
+  """Returns a `ShuffleChannels` with a random permutation.
 
-  The permutation is a Variable that is not trainable, so that checkpoints hold
-  it.
+  The permutation is drawn uniformly. It is a Variable that is not trainable, so
+  that checkpoints contain it.
 
   Args:
-    channels: C.
-    seed: of the permutation; None draws another one each time.
-    dtype: dtype of the images.
-    name: name of the layer.
+    channels: Number of channels, C.
+    seed: Seed of the permutation. None draws a new one.
+    dtype: Dtype of the images. None accepts any.
+    name: Name of the layer.
 
   Returns:
     `ShuffleChannels`.
 
   Raises:
-    ValueError: if `channels` is less than 1.
+    ValueError: If `channels` is less than 1.
   """
   if channels < 1:
     raise ValueError(f'`channels` is {channels}; it must be at least 1.')

@@ -5,19 +5,17 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels
 from tfp_cinc.math.roots import increasing_root
+from tfp_cinc.math.softplus import SOFTPLUS_INVERSE_OF_1
 
 __all__ = ['Planar', 'trainable_planar']
 
-# softplus(_IDENTITY) = 1: w.u at which the layer is the identity along w.
-_IDENTITY = math.log(math.e - 1)
 
-
-class Planar(OnePassBijector):
-  """Moves vectors along one direction, by a function of one projection.
+class Planar(FlowBijector):
+  """Moves vectors along one direction, as a function of one projection.
 
   With a = w.x + b, where w is `weight`, u `direction` and b `bias`,
 
@@ -27,17 +25,14 @@ class Planar(OnePassBijector):
   inverse(y) = y - v * tanh(a),  a the root of a + w.v * tanh(a) = w.y + b
   ```
 
-  `x` is [..., D]. Whatever the parameters are, w.v = softplus(w.u) - 1 > -1,
-  which is what makes the layer invertible: the left side of the equation for a
-  has the slope 1 + w.v * (1 - tanh(a)^2) > 0. As |tanh| < 1 its root lies in
-  [w.y + b - |w.v|, w.y + b + |w.v|]; it is found there by Chandrupatla's method
-  and a Newton step, whose derivative is the root's by the implicit function
+  `x` is [..., D]. Both directions cost D.
+
+  The layer is invertible for all values of the parameters, because
+  w.v = softplus(w.u) - 1 > -1. The left side of the equation for a therefore
+  has the slope 1 + w.v * (1 - tanh(a)^2) > 0. Because |tanh| < 1, its root lies
+  in [w.y + b - |w.v|, w.y + b + |w.v|]. Chandrupatla's method finds the root
+  there. A Newton step then gives it the derivative of the implicit function
   theorem. First derivatives of the inverse are exact, higher ones are not.
-
-  Either direction costs D.
-
-  Rezende and Mohamed 2015 (Variational Inference with Normalizing Flows), eqs
-  10-12 and appendix A.1.
 
   #### Example
 
@@ -46,6 +41,11 @@ class Planar(OnePassBijector):
   >>> y = layer.forward(x)
   >>> bool(tf.reduce_max(abs(layer.inverse(tf.identity(y)) - x)) < 1e-5)
   True
+
+  #### References
+
+  Rezende and Mohamed 2015, [Variational Inference with Normalizing Flows](
+  https://arxiv.org/abs/1505.05770), eqs 10-12 and appendix A.1.
   """
 
   def __init__(
@@ -59,14 +59,14 @@ class Planar(OnePassBijector):
     """Creates the layer.
 
     Args:
-      weight: w, floating `Tensor` or `Variable` [D]. At 0, v is u.
-      direction: u, floating `Tensor` or `Variable` [D].
-      bias: b, floating `Tensor` or `Variable` [].
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      weight: Floating `Tensor` or `Variable` w [D]. If it is 0, v is u.
+      direction: Floating `Tensor` or `Variable` u [D].
+      bias: Floating `Tensor` or `Variable` b [].
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if a shape is not as above.
+      ValueError: If a shape does not match those above.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
@@ -113,7 +113,7 @@ class Planar(OnePassBijector):
 
   @property
   def direction(self) -> tf.Tensor:
-    """The direction u before it is made one that can be inverted, [D]."""
+    """The direction u [D], from which the invertible direction v follows."""
     return self._direction
 
   @property
@@ -134,13 +134,13 @@ class Planar(OnePassBijector):
     return x, -tf.math.log(_derivative(projection, slope))
 
   def _terms(self, x):
-    """(w, v, 1 + w.v)."""
+    """Returns (w, v, 1 + w.v)."""
     weight = tf.convert_to_tensor(self.weight)
     check_channels(self.name, x, weight.shape[-1])
     product = tf.reduce_sum(weight * self.direction)
     squared = tf.reduce_sum(weight**2)
     one = tf.ones_like(squared)
-    # Above 0 whatever rounding does.
+    # Keeps the slope above 0 in spite of rounding.
     tiny = np.finfo(product.dtype.as_numpy_dtype).tiny
     slope = tf.where(squared > 0, tf.math.softplus(product) + tiny, one)
     change = tf.math.divide_no_nan(slope - 1 - product, squared)
@@ -148,13 +148,16 @@ class Planar(OnePassBijector):
 
 
 def _derivative(projection, slope):
-  """That of a + w.v * tanh(a) with slope = 1 + w.v, a sum of positives."""
+  """Returns the derivative of a + w.v * tanh(a), as a sum of positive terms.
+
+  `slope` is 1 + w.v.
+  """
   squared = tf.tanh(projection) ** 2
   return squared + slope * (1 - squared)
 
 
 def _solve(value, slope):
-  """The root a of a + w.v * tanh(a) = value, for all elements of a tensor."""
+  """Returns the root a of a + w.v * tanh(a) = value, elementwise."""
 
   def value_and_slope(a, value, slope):
     error = a + (slope - 1) * tf.tanh(a) - value
@@ -173,25 +176,25 @@ def trainable_planar(
   dtype=tf.float32,
   name: str = 'planar',
 ) -> Planar:
-  """A `Planar` of new Variables that starts close to the identity.
+  """Returns a `Planar` of new Variables that starts close to the identity.
 
   Args:
-    size: D.
-    seed: of the initial weight and direction; None draws others each time.
-    dtype: floating dtype.
-    name: name of the layer.
+    size: Number of elements of a vector, D.
+    seed: Seed of the initial weight and direction. None draws a new one.
+    dtype: Floating dtype.
+    name: Name of the layer.
 
   Returns:
     `Planar` with 2 D + 1 parameters.
 
   Raises:
-    ValueError: if `size` is less than 1.
+    ValueError: If `size` is less than 1.
   """
   if size < 1:
     raise ValueError(f'`size` is {size}; it must be at least 1.')
   rng = np.random.default_rng(seed)
   weight = rng.normal(size=[size]) / math.sqrt(size)
-  direction = _IDENTITY * weight / np.sum(weight**2)
+  direction = SOFTPLUS_INVERSE_OF_1 * weight / np.sum(weight**2)
   direction += 0.01 * rng.normal(size=[size])
   with tf.name_scope(name):
     return Planar(

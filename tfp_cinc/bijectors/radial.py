@@ -1,21 +1,17 @@
 """The radial flow."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.math.softplus import SOFTPLUS_INVERSE_OF_1
 
 __all__ = ['Radial', 'trainable_radial']
 
-# softplus(_IDENTITY) = 1.
-_IDENTITY = math.log(math.e - 1)
 
-
-class Radial(OnePassBijector):
+class Radial(FlowBijector):
   """Moves vectors towards a reference point or away from it.
 
   With x0 = `reference`, r = |x - x0|, alpha = exp(log_alpha) and
@@ -29,15 +25,12 @@ class Radial(OnePassBijector):
   inverse(y) = x0 + (y - x0) * (r + alpha) / (r + s)
   ```
 
-  where the inverse's r is the root r >= 0 of r^2 + (s - R) r - alpha R = 0 with
-  R = |y - x0|. `x` is [..., D]. Whatever the parameters are, beta > -alpha,
-  which is what makes the layer invertible.
+  In the inverse, r is the root r >= 0 of r^2 + (s - R) r - alpha R = 0 with
+  R = |y - x0|.
 
-  Either direction costs D. At x = x0 the layer has a cusp; its gradients are
-  finite there.
-
-  Rezende and Mohamed 2015 (Variational Inference with Normalizing Flows), eq 14
-  and appendix A.2.
+  `x` is [..., D]. Both directions cost D. The layer is invertible for all
+  values of the parameters, because beta > -alpha. At x = x0 it has a cusp; its
+  gradients are finite there.
 
   #### Example
 
@@ -46,6 +39,11 @@ class Radial(OnePassBijector):
   >>> y = layer.forward(x)
   >>> layer.inverse(tf.identity(y)).numpy().round(5).tolist()
   [[3.0, 4.0]]
+
+  #### References
+
+  Rezende and Mohamed 2015, [Variational Inference with Normalizing Flows](
+  https://arxiv.org/abs/1505.05770), eq. 14 and appendix A.2.
   """
 
   def __init__(
@@ -59,14 +57,14 @@ class Radial(OnePassBijector):
     """Creates the layer.
 
     Args:
-      reference: x0, floating `Tensor` or `Variable` [D].
-      log_alpha: floating `Tensor` or `Variable` [].
-      beta_hat: floating `Tensor` or `Variable` [].
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      reference: Floating `Tensor` or `Variable` x0 [D].
+      log_alpha: Floating `Tensor` or `Variable` [].
+      beta_hat: Floating `Tensor` or `Variable` [].
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if a shape is not as above.
+      ValueError: If a shape does not match those above.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
@@ -115,7 +113,7 @@ class Radial(OnePassBijector):
 
   @property
   def beta_hat(self) -> tf.Tensor:
-    """What softplus(beta_hat) = alpha + beta is made of, a scalar."""
+    """The inverse softplus of alpha + beta, a scalar."""
     return self._beta_hat
 
   def _forward_and_log_det(self, x):
@@ -133,7 +131,7 @@ class Radial(OnePassBijector):
     return x, -self._log_det(radius, alpha, total)
 
   def _log_det(self, radius, alpha, total):
-    """The log-det of forward, [...], at a radius [..., 1]."""
+    """Returns the log-det of forward, [...], at a radius [..., 1]."""
     across = tf.math.log((radius + total) / (radius + alpha))
     along = (radius**2 + 2 * alpha * radius + alpha * total) / (
       radius + alpha
@@ -142,13 +140,13 @@ class Radial(OnePassBijector):
     return ((size - 1) * across + tf.math.log(along))[..., 0]
 
   def _terms(self, x):
-    """(alpha, alpha + beta)."""
+    """Returns (alpha, alpha + beta)."""
     check_channels(self.name, x, self.reference.shape[-1])
     return tf.exp(self.log_alpha), tf.math.softplus(self.beta_hat)
 
 
 def _norm(x):
-  """|x| of vectors [..., D] as [..., 1], with the gradient 0 at 0."""
+  """Returns |x| of vectors [..., D] as [..., 1], with gradient 0 at 0."""
   squared = tf.reduce_sum(x**2, axis=-1, keepdims=True)
   is_zero = tf.equal(squared, 0)
   squared = tf.where(is_zero, tf.ones_like(squared), squared)
@@ -156,11 +154,14 @@ def _norm(x):
 
 
 def _solve(image_radius, alpha, total):
-  """The root r >= 0 of r^2 + (total - R) r - alpha R = 0, R the image's."""
+  """Returns the root r >= 0 of r^2 + (total - R) r - alpha R = 0.
+
+  R is `image_radius`, the radius |y - x0|.
+  """
   excess = image_radius - total
   product = 4 * alpha * image_radius
   root = tf.sqrt(excess**2 + product)
-  # Of the two forms of the root that which has no difference of like numbers.
+  # Of the two forms of the root, take the one without cancellation.
   is_far = excess > 0
   denominator = tf.where(is_far, tf.ones_like(root), root - excess)
   return tf.where(is_far, excess + root, product / denominator) / 2
@@ -173,19 +174,20 @@ def trainable_radial(
   dtype=tf.float32,
   name: str = 'radial',
 ) -> Radial:
-  """A `Radial` of new Variables that starts as the identity.
+  """Returns a `Radial` of new Variables that starts as the identity.
 
   Args:
-    size: D.
-    seed: of the reference, drawn from N(0, I); None draws another each time.
-    dtype: floating dtype.
-    name: name of the layer.
+    size: Number of elements of a vector, D.
+    seed: Seed of the reference, which is drawn from N(0, I). None draws a new
+      one.
+    dtype: Floating dtype.
+    name: Name of the layer.
 
   Returns:
     `Radial` with D + 2 parameters.
 
   Raises:
-    ValueError: if `size` is less than 1.
+    ValueError: If `size` is less than 1.
   """
   if size < 1:
     raise ValueError(f'`size` is {size}; it must be at least 1.')
@@ -194,6 +196,8 @@ def trainable_radial(
     return Radial(
       reference=tf.Variable(tf.cast(reference, dtype), name='reference'),
       log_alpha=tf.Variable(tf.zeros([], dtype), name='log_alpha'),
-      beta_hat=tf.Variable(tf.cast(_IDENTITY, dtype), name='beta_hat'),
+      beta_hat=tf.Variable(
+        tf.cast(SOFTPLUS_INVERSE_OF_1, dtype), name='beta_hat'
+      ),
       name=name,
     )

@@ -1,30 +1,32 @@
-"""A bijector on events of another shape."""
+"""A bijector that is applied to events of another shape."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.adapted import as_flow_bijector
+from tfp_cinc.bijectors.base import FlowBijector
 
 __all__ = ['Reshaped']
 
 tfb = tfp.bijectors
 
 
-class Reshaped(OnePassBijector):
-  """Applies a bijector to events of the same numbers in another shape.
+class Reshaped(FlowBijector):
+  """Applies a bijector to reshaped events.
 
   ```
   forward(x) = reshape(bijector.forward(reshape(x, inner_shape)), event_shape)
+  inverse(y) = reshape(bijector.inverse(reshape(y, inner_shape)), event_shape)
   forward_log_det_jacobian(x)
     = bijector.forward_log_det_jacobian(reshape(x, inner_shape))
   ```
 
-  `x` is [..., *event_shape]. The batch keeps its shape, so that conditions of
-  the bijector broadcast as they would without this layer. It makes a flow over
-  vectors [D] one over images [H, W, C], or the other way round.
+  `x` is [..., *event_shape]. The batch keeps its shape, so conditions of the
+  bijector broadcast as they do without this layer. For example, the layer turns
+  a flow over vectors [D] into a flow over images [H, W, C].
 
   #### Example
 
@@ -45,20 +47,21 @@ class Reshaped(OnePassBijector):
     """Creates the layer.
 
     Args:
-      bijector: a bijector of events of `inner_shape` (or of less) that keeps
-        their shape. Keyword arguments of methods go to it.
-      event_shape: shape of the events of this layer, such as [H, W, C].
-      inner_shape: shape of the events of `bijector`, such as [H * W * C].
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      bijector: A bijector that keeps the shape of its events. They have the
+        shape `inner_shape` or fewer dimensions. Keyword arguments of methods
+        are passed on to it.
+      event_shape: Shape of the events of this layer, such as [H, W, C].
+      inner_shape: Shape of the events of `bijector`, such as [H * W * C].
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if the two shapes have different numbers of elements, or
-        fewer dimensions than `bijector` takes.
+      ValueError: If the two shapes have different numbers of elements, or if
+        `inner_shape` has fewer dimensions than `bijector` takes.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
-      self._bijector = bijector
+      self._bijector = bijector = as_flow_bijector(bijector)
       self._event_shape = tuple(int(size) for size in event_shape)
       self._inner_shape = tuple(int(size) for size in inner_shape)
       size = math.prod(self._event_shape)
@@ -72,7 +75,7 @@ class Reshaped(OnePassBijector):
         raise ValueError(
           f'`event_shape` {list(self._event_shape)} has {size} elements and '
           f'`inner_shape` {list(self._inner_shape)} {inner_size}; they must '
-          'have as many, at least 1.'
+          'have the same number of elements, at least 1.'
         )
       if len(self._inner_shape) < bijector.forward_min_event_ndims:
         raise ValueError(
@@ -90,38 +93,55 @@ class Reshaped(OnePassBijector):
       )
 
   @property
-  def bijector(self) -> tfb.Bijector:
+  def bijector(self) -> FlowBijector:
     """The bijector of events of `inner_shape`."""
     return self._bijector
 
   @property
   def event_shape(self) -> tuple[int, ...]:
-    """The shape of the events of this layer."""
+    """Shape of the events of this layer."""
     return self._event_shape
 
   @property
   def inner_shape(self) -> tuple[int, ...]:
-    """The shape of the events of `bijector`."""
+    """Shape of the events of `bijector`."""
     return self._inner_shape
 
-  def _forward_and_log_det(self, x, **kwargs):
-    inner = self._reshape(x, self._event_shape, self._inner_shape)
-    y = self._bijector.forward(inner, **kwargs)
-    log_det = self._bijector.forward_log_det_jacobian(
-      inner, len(self._inner_shape), **kwargs
-    )
-    return self._reshape(y, self._inner_shape, self._event_shape), log_det
+  def parts(self) -> tuple[FlowBijector]:
+    """Returns the bijector of events of `inner_shape`."""
+    return (self._bijector,)
 
-  def _inverse_and_log_det(self, y, **kwargs):
-    inner = self._reshape(y, self._event_shape, self._inner_shape)
-    x = self._bijector.inverse(inner, **kwargs)
-    log_det = self._bijector.inverse_log_det_jacobian(
-      inner, len(self._inner_shape), **kwargs
+  def with_parts(self, parts) -> 'Reshaped':
+    """Returns this layer with another bijector."""
+    [bijector] = parts
+    return self.copy(bijector=bijector)
+
+  def route(self, x, run: Callable, invert: bool, kwargs: dict):
+    """Takes x through the bijector in the inner shape."""
+    inner = self._reshape(x, self._event_shape, self._inner_shape)
+    y = run(0, inner, invert, kwargs)
+    return self._reshape(y, self._inner_shape, self._event_shape)
+
+  def sources(self, kwargs: dict) -> list:
+    """Does as in `FlowBijector`; returns the sources of the bijector."""
+    return self._bijector.sources(kwargs)
+
+  def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
+    """Does as in `FlowBijector`, by `pull_back` of the bijector."""
+    outer, inner = self._event_shape, self._inner_shape
+    event_ndims = (event_ndims or len(outer)) - len(outer) + len(inner)
+    x, dx, found = self._bijector.pull_back(
+      self._reshape(y, outer, inner),
+      self._reshape(dy, outer, inner),
+      dlog_det,
+      event_ndims,
+      **kwargs,
     )
-    return self._reshape(x, self._inner_shape, self._event_shape), log_det
+    back = inner, outer
+    return self._reshape(x, *back), self._reshape(dx, *back), found
 
   def _reshape(self, x, old_shape, new_shape):
-    """Reshapes events within any batch shape."""
+    """Reshapes events and keeps the batch shape."""
     ndims = len(old_shape)
     if not x.shape[-ndims:].is_compatible_with(old_shape):
       raise ValueError(

@@ -2,20 +2,23 @@
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import OnePassBijector
+from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_channels
 from tfp_cinc.math.dense_jacobian import rademacher_probes
 from tfp_cinc.math.fixed_point import fixed_point
-from tfp_cinc.networks.lipschitz_network import LipschitzNetwork
+from tfp_cinc.networks.lipschitz_network import (
+  LipschitzNetwork,
+  trainable_lipschitz_network,
+)
 
 __all__ = ['ResidualFlow', 'trainable_residual_flow']
 
 LOG_DETS = ('exact', 'power_series')
 
 
-class ResidualFlow(OnePassBijector):
-  """x + g(x) for a network g whose Lipschitz constant is less than 1.
+class ResidualFlow(FlowBijector):
+  """Adds a network g whose Lipschitz constant is less than 1.
 
   ```
   forward(x) = x + g(x)
@@ -23,31 +26,31 @@ class ResidualFlow(OnePassBijector):
   forward_log_det_jacobian(x) = log det(I + J),  J the Jacobian of g at x
   ```
 
-  `x` is [..., D]. With Lip(g) <= c < 1, n iterations of the inverse leave an
-  error of at most c^n / (1 - c) * |g(y)|; they end at the rounding of the dtype
-  or after `max_iterations`, see `tfp_cinc.math.fixed_point`. The gradient of
-  the inverse is that of the limit, by the implicit function theorem: it solves
-  (I + J^T) w = dx by the same iteration and keeps none of the way. First
-  derivatives of the inverse are exact, higher ones are not.
+  `x` is [..., D]. If Lip(g) <= c < 1, the error of the inverse after n
+  iterations is at most c^n / (1 - c) * |g(y)|. The iterations end at the
+  rounding error of the dtype or after `max_iterations`, see
+  `tfp_cinc.math.fixed_point`. The gradient of the inverse is that of the limit,
+  by the implicit function theorem: the same iteration solves (I + J^T) w = dx,
+  and stores no intermediate values. First derivatives of the inverse are exact,
+  higher ones are not.
 
-  `log_det='exact'` factors one m x m matrix an event, m the least of D and the
-  network's widths. `log_det='power_series'` costs num_terms * num_probes
-  products with J and is
+  `log_det='exact'` factors one m x m matrix per event, where m is the minimum
+  of D and the widths of the network.
+
+  `log_det='power_series'` costs num_terms * num_probes products with J. It
+  computes
 
   ```
   mean over probes v of sum_{k=1..n} (-1)^(k+1) / k * v . J^k v,  n = num_terms
   ```
 
-  for vectors v of random signs. Over the probes its mean differs from the
-  log-det by at most D * c^(n+1) / ((n + 1) * (1 - c)), and its standard
+  for vectors v of random signs. The expected value over the probes differs from
+  the log-det by at most D * c^(n+1) / ((n + 1) * (1 - c)). The standard
   deviation is at most log(1 / (1 - c)) * sqrt(2 D / num_probes). A `probe_seed`
-  fixes the probes and with them the error that they make: the log-det is a
-  function of x again and its error has the same bounds over seeds, but training
-  does not average it away. With `probe_seed=None` each call draws new ones, and
-  the gradient has no bias but that of the truncation.
-
-  Behrmann et al. 2019 (Invertible Residual Networks), algorithms 1 and 2 and
-  theorem 4; Chen et al. 2019 (Residual Flows), section 3.
+  fixes the probes and therefore their error. The log-det is then a function of
+  x, and its error has the same bounds over random seeds, but training does not
+  average it away. With `probe_seed=None` each call draws new probes, and the
+  only bias of the gradient is that of the truncation.
 
   #### Example
 
@@ -56,6 +59,13 @@ class ResidualFlow(OnePassBijector):
   >>> y = layer.forward(x)
   >>> bool(tf.reduce_max(abs(layer.inverse(tf.identity(y)) - x)) < 1e-5)
   True
+
+  #### References
+
+  Behrmann et al. 2019, [Invertible Residual Networks](
+  https://arxiv.org/abs/1811.00995), algorithms 1 and 2 and theorem 4; Chen et
+  al. 2019, [Residual Flows for Invertible Generative Modeling](
+  https://arxiv.org/abs/1906.02735), section 3.
   """
 
   def __init__(
@@ -74,19 +84,19 @@ class ResidualFlow(OnePassBijector):
     """Creates the layer.
 
     Args:
-      network: g.
+      network: The network g.
       log_det: 'exact' or 'power_series', as above.
-      num_terms: of the power series, at least 1.
-      num_probes: of the power series, at least 1.
-      probe_seed: of the probes, as above.
-      tolerance: where iterations end: the last step relative to 1 + |x|; None
-        is the machine epsilon of the dtype.
-      max_iterations: how many to take at most, at least 1.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      num_terms: Number of terms of the power series, at least 1.
+      num_probes: Number of probes of the power series, at least 1.
+      probe_seed: Seed of the probes, as above.
+      tolerance: Length of the last step, relative to 1 + |x|, at which the
+        iterations end. None is the machine epsilon of the dtype.
+      max_iterations: Largest number of iterations, at least 1.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if an argument is not as above.
+      ValueError: If an argument has an invalid value.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
@@ -118,7 +128,7 @@ class ResidualFlow(OnePassBijector):
 
   @property
   def log_det(self) -> str:
-    """How the log-det is found."""
+    """The method that computes the log-det."""
     return self._log_det_method
 
   def _forward_and_log_det(self, x):
@@ -149,7 +159,7 @@ class ResidualFlow(OnePassBijector):
     )
 
   def _solve_gradient(self, residual, jacobian):
-    """The identity with the gradient of (I + J)^-1 residual."""
+    """Returns `residual`, with the gradient of (I + J)^-1 residual."""
     jacobian = jacobian.stop_gradient()
 
     @tf.custom_gradient
@@ -182,25 +192,25 @@ def trainable_residual_flow(
   name: str = 'residual_flow',
   **options,
 ) -> ResidualFlow:
-  """A `ResidualFlow` of new Variables that starts close to the identity.
+  """Returns a `ResidualFlow` of new Variables that starts near the identity.
 
   Args:
-    size: D.
-    hidden_channels: size of the network's hidden layers.
-    num_layers: number of its hidden layers, at least 1.
-    coefficient: c, the bound of its Lipschitz constant, between 0 and 1.
-    seed: of the initial weights; None draws others each time.
-    dtype: floating dtype.
-    name: name of the layer.
-    **options: `log_det` and what follows it in `ResidualFlow`.
+    size: Number of elements of a vector, D.
+    hidden_channels: Number of units of each hidden layer of the network.
+    num_layers: Number of hidden layers of the network, at least 1.
+    coefficient: Bound c of the Lipschitz constant, between 0 and 1.
+    seed: Seed of the initial weights. None draws a new one.
+    dtype: Floating dtype.
+    name: Name of the layer.
+    **options: Further arguments of `ResidualFlow`, from `log_det` on.
 
   Returns:
     `ResidualFlow`.
 
   Raises:
-    ValueError: if an argument is not as above.
+    ValueError: If an argument has an invalid value.
   """
-  network = LipschitzNetwork.trainable(
+  network = trainable_lipschitz_network(
     size,
     hidden_channels,
     num_layers,

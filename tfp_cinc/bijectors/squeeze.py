@@ -2,43 +2,53 @@
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.one_pass import ConstantJacobianBijector
+from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal.shapes import on_image_batch
 
 __all__ = ['Squeeze']
 
 
 class Squeeze(ConstantJacobianBijector):
-  """Trades resolution for channels: [H, W, C] -> [H/f, W/f, f*f*C].
+  """Moves pixels into channels: [H, W, C] -> [H/f, W/f, f*f*C].
 
-  forward is `tf.nn.space_to_depth`, inverse `tf.nn.depth_to_space`, and the
-  log-det is 0: no number is changed, each block of f x f pixels becomes one.
+  ```
+  forward(x) = space_to_depth(x, f)
+  inverse(y) = depth_to_space(y, f)
+  forward_log_det_jacobian(x) = 0
+  ```
 
-  RealNVP (Dinh et al. 2017), section 3.6.
+  Each block of f x f pixels becomes one pixel, and no number changes. `forward`
+  raises `ValueError` if H or W is not divisible by f, and `inverse` if the
+  number of channels is not divisible by f^2.
 
   #### Example
 
   >>> Squeeze().forward(tf.zeros([2, 8, 8, 3])).shape
   TensorShape([2, 4, 4, 12])
+
+  #### References
+
+  Dinh, Sohl-Dickstein and Bengio 2017, [RealNVP](
+  https://arxiv.org/abs/1605.08803), section 3.6.
   """
 
   def __init__(
     self,
     factor: int = 2,
-    dtype=tf.float32,
+    dtype=None,
     validate_args: bool = False,
     name: str = 'squeeze',
   ):
     """Creates the layer.
 
     Args:
-      factor: f, at least 2.
-      dtype: dtype of the images.
-      validate_args: whether to check that inputs are finite.
-      name: name of the layer.
+      factor: The factor f, at least 2.
+      dtype: Dtype of the images. None accepts any.
+      validate_args: Whether to check that inputs are finite.
+      name: Name of the layer.
 
     Raises:
-      ValueError: if `factor` is less than 2.
+      ValueError: If `factor` is less than 2.
     """
     parameters = dict(locals())
     with tf.name_scope(name) as name:
@@ -55,23 +65,32 @@ class Squeeze(ConstantJacobianBijector):
 
   @property
   def factor(self) -> int:
-    """The side of the blocks of pixels that become one."""
+    """The side f of the blocks of pixels that become one pixel."""
     return self._factor
 
+  @property
+  def only_permutes(self) -> bool:
+    """True: the layer moves numbers and changes none."""
+    return True
+
   def _forward(self, x):
-    self._static_shape(x.shape, self._squeezed)  # raises where it cannot be
+    self._static_shape(x.shape, self._squeezed)  # raises if not divisible
+    if x.shape.rank == 4:
+      return tf.nn.space_to_depth(x, self._factor)
     return on_image_batch(
       lambda images: tf.nn.space_to_depth(images, self._factor), x
     )
 
   def _inverse(self, y):
-    self._static_shape(y.shape, self._expanded)  # raises where it cannot be
+    self._static_shape(y.shape, self._expanded)  # raises if not divisible
+    if y.shape.rank == 4:
+      return tf.nn.depth_to_space(y, self._factor)
     return on_image_batch(
       lambda images: tf.nn.depth_to_space(images, self._factor), y
     )
 
   def _forward_log_det_jacobian(self, x):
-    return tf.zeros([], self.dtype)
+    return tf.zeros([], x.dtype)
 
   def _forward_event_shape(self, input_shape):
     return self._static_shape(input_shape, self._squeezed)

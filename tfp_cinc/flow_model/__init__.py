@@ -1,4 +1,4 @@
-"""Flows for users of Keras; all of the library that imports tf_keras."""
+"""Flows as Keras models. Only this package imports tf_keras."""
 
 from tfp_cinc.flow_model.model import FlowModel
 

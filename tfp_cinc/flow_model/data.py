@@ -1,4 +1,4 @@
-"""What a `FlowModel` is given: images, conditions, data sets of them."""
+"""Data of a `FlowModel`: images, conditions, and data sets of them."""
 
 import numpy as np
 import tensorflow as tf
@@ -17,19 +17,19 @@ __all__ = [
 
 
 def split_batch(flow, x, y=None):
-  """The images of a batch and the condition that the flow takes.
+  """Returns the images of a batch and the condition that the flow takes.
 
   Args:
-    flow: of a `FlowModel`.
-    x: images, or (images, condition): arrays, `Tensor`s or `tf.TensorSpec`s.
-    y: condition, where `x` is images alone; ignored where the flow takes none.
+    flow: Flow of a `FlowModel`.
+    x: Images, or (images, condition): arrays, tensors or `tf.TensorSpec`s.
+    y: Condition, if `x` has only images. It is ignored if the flow takes none.
 
   Returns:
-    (images, condition), None for a flow that takes none.
+    (images, condition): the condition is None for a flow that takes none.
 
   Raises:
-    ValueError: if the images are not uint8 of the flow's shape, or the
-      condition is missing or not a batch of its own.
+    ValueError: If the images are not uint8 of the shape of the flow, or if the
+      condition is missing, not expected, or not a batch.
   """
   pair = isinstance(x, tuple | list)
   images, condition = x if pair and len(x) == 2 else (x, y)
@@ -52,14 +52,14 @@ def split_batch(flow, x, y=None):
   if not is_conditional(flow):
     if pair:
       raise ValueError(
-        f'the flow {flow.name} takes no condition; give it images alone.'
+        f'the flow {flow.name} takes no condition; give it images only.'
       )
     return images, None
   if condition is None:
     raise ValueError(
       f'the flow {flow.name} is conditional; give it (images, condition).'
     )
-  # [N] would count as one vector for all images where N happens to be K.
+  # [N] would count as one vector for all images if N happens to be K.
   if tf.TensorShape(condition.shape).rank not in (None, 2, 4):
     raise ValueError(
       f'the condition has shape {tf.TensorShape(condition.shape)}; it must be '
@@ -72,10 +72,10 @@ def check_data(flow, x, y=None) -> None:
   """Raises `ValueError` for wrong data, before Keras traces anything.
 
   Args:
-    flow: of a `FlowModel`.
-    x: images, (images, condition) or a `tf.data.Dataset`. What else Keras takes
-      is checked batch by batch, as it comes.
-    y: condition, or None.
+    flow: Flow of a `FlowModel`.
+    x: Images, (images, condition) or a `tf.data.Dataset`. Other data that Keras
+      takes is checked later, batch by batch.
+    y: Condition, or None.
   """
   if isinstance(x, tf.data.Dataset):
     x, y, _ = tf_keras.utils.unpack_x_y_sample_weight(x.element_spec)
@@ -84,18 +84,20 @@ def check_data(flow, x, y=None) -> None:
 
 
 def first_batch(x, y, number: int):
-  """The first images of a data set, or some of an array, with conditions.
+  """Returns some images of a data set or an array, with their conditions.
+
+  They are the first ones of a data set, and randomly chosen ones of an array.
 
   Args:
-    x: as in `check_data`.
-    y: condition, or None.
-    number: how many at most.
+    x: Data, as in `check_data`.
+    y: Condition, or None.
+    number: Largest number of images.
 
   Returns:
-    (x, y) of those.
+    (x, y) of these images.
 
   Raises:
-    ValueError: if `x` is neither arrays nor a `tf.data.Dataset`, or is empty.
+    ValueError: If `x` is neither an array nor a `tf.data.Dataset`, or is empty.
   """
   if isinstance(x, tf.data.Dataset):
     batches = x.take(number).unbatch().take(number).batch(number)
@@ -105,9 +107,9 @@ def first_batch(x, y, number: int):
   if not is_array(x) and not isinstance(x, tuple | list):
     raise ValueError(
       'the flow is not initialized: give `fit` an array or a '
-      '`tf.data.Dataset`, or call `tfp_cinc.initialize_from_data` before.'
+      '`tf.data.Dataset`, or call `tfp_cinc.initialize_from_data` first.'
     )
-  # Not the first: an array may be sorted, by its labels say.
+  # Not the first ones: an array may be sorted, for example by its labels.
   size = len(tf.nest.flatten(x)[0])
   if not size:
     raise ValueError('there are no images.')
@@ -118,16 +120,20 @@ def first_batch(x, y, number: int):
 
 
 def weighted_targets(y, sample_weight):
-  """`y`, or in its place what makes Keras keep weights.
+  """Returns `y`, or, if it is None, targets with which Keras keeps weights.
 
-  It drops the weights of arrays that have no targets; a `FlowModel` looks at
-  none, so that any will do.
+  Keras drops the weights of arrays without targets. A `FlowModel` ignores the
+  targets, so that any array will do.
   """
   return sample_weight if y is None else y
 
 
 def one_weight_each(weight: tf.Tensor) -> tf.Tensor:
-  """Weights [N] of [N] or, as Keras makes them of a column, [N, 1]."""
+  """Returns weights [N] for weights [N], or [N, 1], as Keras can make them.
+
+  Raises:
+    ValueError: If the weights have another shape.
+  """
   if weight.shape.rank == 2 and weight.shape[-1] == 1:
     return weight[:, 0]
   if weight.shape.rank not in (None, 1):
@@ -139,5 +145,5 @@ def one_weight_each(weight: tf.Tensor) -> tf.Tensor:
 
 
 def is_array(x) -> bool:
-  """Whether `x` is one array or `Tensor`."""
+  """Returns whether `x` is one array or `Tensor`."""
   return isinstance(x, np.ndarray | tf.Tensor)

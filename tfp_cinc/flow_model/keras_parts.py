@@ -1,4 +1,4 @@
-"""Optimizers and callbacks that are not all of one Keras."""
+"""Optimizers and callbacks, which can come from different versions of Keras."""
 
 import os
 
@@ -17,46 +17,47 @@ __all__ = [
 ]
 
 HOW_TO_SAVE = (
-  'a FlowModel is not saved with its code: keep its weights by `save_weights` '
-  'or `ModelCheckpoint(..., save_weights_only=True)`, and write a SavedModel '
-  'by `export`.'
+  'the code of a FlowModel cannot be saved: save its weights with '
+  '`save_weights` or `ModelCheckpoint(..., save_weights_only=True)`, or write '
+  'a SavedModel with `export`.'
 )
 
 
 def check_optimizer(optimizer) -> None:
-  """Raises `ValueError` for an optimizer that is not of `tf_keras`."""
+  """Raises `ValueError` if an optimizer is not from `tf_keras`."""
   kinds = tf_keras.optimizers.Optimizer, tf_keras.optimizers.legacy.Optimizer
   _check_kind(optimizer, (str, dict, *kinds), 'optimizer')
 
 
 def create_slots(optimizer, variables) -> None:
-  """Creates what an optimizer keeps for variables, such as Adam's moments."""
+  """Creates the state of an optimizer for variables, such as Adam's moments."""
   if hasattr(optimizer, 'build'):
     optimizer.build(variables)
-  else:  # a legacy one
+  else:  # a legacy optimizer
     optimizer._create_all_weights(variables)
 
 
 def compute_gradients(optimizer, loss, variables, tape):
-  """The gradient of a loss by the optimizer, which may change it.
+  """Returns the gradient of a loss, as the optimizer computes it.
 
   Args:
-    optimizer: of `tf_keras`, or Horovod's of one.
+    optimizer: Optimizer of `tf_keras`, or Horovod's wrapper of one.
     loss: `Tensor` [].
-    variables: to differentiate by.
-    tape: what recorded the loss.
+    variables: Variables with respect to which the loss is differentiated.
+    tape: Tape that recorded the loss.
 
   Returns:
-    (gradient or None, variable) pairs: with Horovod the mean over workers.
+    Pairs (gradient or None, variable). With Horovod the gradients are the means
+    over all workers.
   """
-  # A legacy optimizer's own is the same, but private.
+  # A legacy optimizer has the same method under a private name.
   compute = getattr(optimizer, 'compute_gradients', None)
   compute = compute or optimizer._compute_gradients
   return compute(loss, variables, tape=tape)
 
 
 def horovod_of(optimizer):
-  """Horovod, where the optimizer is its `DistributedOptimizer`, else None."""
+  """Returns Horovod if the optimizer is one of its own, else None."""
   if not hasattr(optimizer, '_allreduce_grads'):
     return None
   import horovod.tensorflow as horovod
@@ -65,17 +66,17 @@ def horovod_of(optimizer):
 
 
 def check_callbacks(callbacks):
-  """Callbacks that work in `fit`; Horovod's are changed so that they do.
+  """Returns callbacks that work in `fit`; adapts those of Horovod in place.
 
   Args:
-    callbacks: as `tf_keras.Model.fit` takes them.
+    callbacks: Callbacks, as `tf_keras.Model.fit` takes them.
 
   Returns:
-    The same, or a list of them.
+    The same callbacks, or a list of them.
 
   Raises:
-    ValueError: if one is not of `tf_keras`, or would fail at the end of an
-      epoch as it would save more than weights.
+    ValueError: If a callback is not from `tf_keras`, or if it would fail at the
+      end of an epoch because it saves more than weights.
   """
   if isinstance(callbacks, tf_keras.callbacks.CallbackList):
     return callbacks
@@ -92,27 +93,28 @@ def check_callbacks(callbacks):
 
 
 def check_weights_path(path: str | os.PathLike) -> None:
-  """Raises `ValueError` for a file of Keras's older format.
+  """Raises `ValueError` for a file in one of Keras's older formats.
 
-  It has a data set for each variable's name, and flows have variables of the
-  same name.
+  These formats identify variables by name, and a flow has several variables of
+  the same name.
   """
   path = os.fspath(path)
   if path.endswith(('.h5', '.keras')) and not path.endswith('.weights.h5'):
     raise ValueError(
-      f"{path} is of a format that cannot hold a flow's weights; end its name "
-      "with '.weights.h5', or with neither for a checkpoint of TensorFlow."
+      f"{path} has a format that cannot hold a flow's weights; end its name "
+      "with '.weights.h5', or omit the extension for a TensorFlow checkpoint."
     )
 
 
 def check_checkpoint(flow, path: str | os.PathLike) -> None:
-  """Raises `ValueError` where a checkpoint of TensorFlow is of another flow.
+  """Raises `ValueError` if a TensorFlow checkpoint belongs to another flow.
 
-  Keras reads of one whatever it finds a place for.
+  Keras itself silently skips the variables that do not match.
 
   Args:
-    flow: of the model, whose attribute `flow` it is.
-    path: as `load_weights` takes it; what is no checkpoint is left to Keras.
+    flow: Flow of the model, in its attribute `flow`.
+    path: Path, as `load_weights` takes it. A path that is not a checkpoint is
+      left to Keras.
   """
   try:
     reader = tf.train.load_checkpoint(os.fspath(path))
@@ -129,7 +131,13 @@ def check_checkpoint(flow, path: str | os.PathLike) -> None:
 
 
 def check_shapes(flow, held, own) -> None:
-  """Raises `ValueError` where the shapes of a file are not those of a flow."""
+  """Raises `ValueError` if the shapes in a file are not those of a flow.
+
+  Args:
+    flow: Flow, for the error message.
+    held: Shapes in the file.
+    own: Shapes of the flow.
+  """
   if held != own:
     raise ValueError(
       'the file holds weights of another flow: their number or shapes differ '
@@ -138,7 +146,11 @@ def check_shapes(flow, held, own) -> None:
 
 
 def _adapt(callback):
-  """Horovod has the Keras of TensorFlow, which is Keras 3 from 2.16 on."""
+  """Makes a callback of Horovod one of `tf_keras`.
+
+  Horovod uses the Keras of TensorFlow, which is Keras 3 from TensorFlow 2.16
+  on.
+  """
   kind = type(callback)
   if not isinstance(callback, tf_keras.callbacks.Callback):
     bases = (kind, tf_keras.callbacks.Callback)
@@ -152,6 +164,6 @@ def _check_kind(value, kinds, what):
     kind = type(value)
     raise ValueError(
       f'the {what} {kind.__module__}.{kind.__name__} is not of tf_keras; take '
-      f'one of `tf_keras.{what}s`, as `tf.keras` is Keras 3 from TensorFlow '
-      '2.16 on.'
+      f'one of `tf_keras.{what}s`, because `tf.keras` is Keras 3 from '
+      'TensorFlow 2.16 on.'
     )

@@ -1,4 +1,4 @@
-"""What a `FlowModel` logs."""
+"""The metric that a `FlowModel` logs."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,15 +8,18 @@ __all__ = ['MeanOfSteps']
 
 
 class MeanOfSteps(tf_keras.metrics.Mean):
-  """The mean over steps that count; NaN, and not Keras's 0, where none do."""
+  """The mean over the steps that count; NaN if there are none.
+
+  Keras's own `Mean` is 0 in that case.
+  """
 
   def update_state(self, values, sample_weight=None, counts=True):
-    """Takes the values of a step, unless it does not count.
+    """Adds the values of a step, unless it does not count.
 
     Args:
-      values: floating `Tensor` [N].
-      sample_weight: of the values, [N], or None.
-      counts: bool `Tensor` [].
+      values: Floating `Tensor` [N].
+      sample_weight: Weights of the values, [N], or None.
+      counts: Whether the step counts, bool `Tensor` [].
     """
     if sample_weight is None:
       sample_weight = tf.ones_like(values)
@@ -26,5 +29,5 @@ class MeanOfSteps(tf_keras.metrics.Mean):
     )
 
   def result(self) -> tf.Tensor:
-    """The mean, `Tensor` []."""
+    """Returns the mean, `Tensor` []."""
     return tf.where(self.count > 0, super().result(), np.nan)

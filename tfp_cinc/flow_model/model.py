@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfp_cinc.conditioning import condition_on
+from tfp_cinc.conditioning import given
 from tfp_cinc.dequantization import bits_per_dim, dequantize
 from tfp_cinc.flow_model.data import (
   check_data,
@@ -30,56 +30,58 @@ from tfp_cinc.flow_model.keras_parts import (
 )
 from tfp_cinc.flow_model.metrics import MeanOfSteps
 from tfp_cinc.initialization import initialize_from_data, is_initialized
-from tfp_cinc.networks import full_precision
+from tfp_cinc.precision import with_network_dtype
 from tfp_cinc.saved_model import export_saved_model, fixed_noise
 
 __all__ = ['FlowModel']
 
 tfd = tfp.distributions
 
-# As many as the papers take (Glow, section 3.1).
+# The number in the papers (Glow, section 3.1).
 _INITIALIZATION_IMAGES = 256
 
 
 class FlowModel(tf_keras.Model):
-  """A flow over images that `fit`, `evaluate` and `predict` work on.
+  """A flow over images with Keras's `fit`, `evaluate` and `predict`.
 
-  The loss is the mean bits per dimension of dequantized pixels, so that a model
-  needs an optimizer and images, and neither targets nor a loss:
+  The loss is the mean bits per dimension of dequantized pixels. A model needs
+  only an optimizer and images, no targets and no loss:
 
-  * `compile(optimizer)`: an optimizer of `tf_keras`, or Horovod's
+  - `compile(optimizer)` takes an optimizer of `tf_keras`, or Horovod's
     `DistributedOptimizer` of one.
-  * `fit(x)`: `x` is uint8 [N, H, W, C], or a `tf.data.Dataset` of batches of
-    them. Before its first step an uninitialized flow is initialized from up to
-    256 of them, see `tfp_cinc.initialize_from_data`; a flow that was trained,
-    initialized or loaded is left as it is. Noise is drawn anew in each step.
-  * `evaluate(x)`: the mean bits/dim; `predict(x)`: the bits/dim of each image,
-    float [N]. Both are in full precision and with the noise of exported models,
-    which is the same for each image in whatever batch it is.
-  * `model.flow` is the flow, and shares its Variables: `model.flow.sample(8)`.
+  - `fit(x)` takes uint8 [N, H, W, C], or a `tf.data.Dataset` of such batches.
+    An uninitialized flow is first initialized from up to 256 images, see
+    `tfp_cinc.initialize_from_data`. A flow that was trained, initialized or
+    loaded is not initialized again. Each step draws new dequantization noise.
+  - `evaluate(x)` returns the mean bits/dim; `predict(x)` returns the bits/dim
+    of each image, float [N]. Both compute in full precision and use the noise
+    of exported models: it is the same for an image in any batch.
+  - `model.flow` is the flow, which shares its Variables with the model:
+    `model.flow.sample(8)`.
 
-  Data is labelled for a conditional flow: `fit(x, condition)` or batches
-  `(x, condition)`, one-hot [N, K] say, and `predict((x, condition))`. Labels of
-  images for any other flow are ignored. A `sample_weight` [N] is a factor of
-  an image's loss.
+  A conditional flow needs labelled data: `fit(x, condition)` or batches
+  `(x, condition)`, for example one-hot [N, K], and `predict((x, condition))`.
+  Other flows ignore labels. A `sample_weight` [N] multiplies the loss of each
+  image.
 
-  The logs have `loss` and `bits_per_dim`, and `val_` before both. They are
-  equal but for one thing: a step whose gradient is not finite on any worker
-  changes neither weights nor optimizer, on all of them; `bits_per_dim` leaves
-  it out and `loss` is NaN until the end of the epoch, so that
-  `tf_keras.callbacks.TerminateOnNaN` ends the training and without it it goes
-  on. An epoch in which all steps are such has a `bits_per_dim` of NaN.
+  The logs contain `loss` and `bits_per_dim`, and the same with the prefix
+  `val_`. They are equal except in one case. If the gradient of a step is not
+  finite on any worker, the step is skipped: it changes neither the weights nor
+  the optimizer, on all workers. `bits_per_dim` ignores this step, and `loss` is
+  NaN until the end of the epoch. `tf_keras.callbacks.TerminateOnNaN` therefore
+  ends the training; without it the training continues. If all steps of an epoch
+  are skipped, its `bits_per_dim` is NaN.
 
-  `save_weights` and `load_weights` know TensorFlow's checkpoints and
-  `.weights.h5`, which hold the optimizer too where it is compiled (a legacy one
-  in the former only). A callback `ModelCheckpoint` needs
-  `save_weights_only=True`: `save` cannot write the code of a flow; `export`
-  writes the SavedModel that `tfp_cinc.export_saved_model` does.
+  `save_weights` and `load_weights` support TensorFlow checkpoints and
+  `.weights.h5` files. Both contain the optimizer if the model is compiled; a
+  legacy optimizer is stored only in checkpoints. The callback `ModelCheckpoint`
+  needs `save_weights_only=True`, because `save` cannot store the code of a
+  flow. `export` writes the SavedModel of `tfp_cinc.export_saved_model`.
 
-  With Horovod's optimizer `fit` initializes on worker 0 and broadcasts all
-  weights before the first step, so that it must be called on all workers; the
-  callbacks of `horovod.tensorflow.keras` work beside those of `tf_keras`,
-  whichever Keras TensorFlow itself has.
+  With Horovod's optimizer, `fit` initializes the flow on worker 0 and
+  broadcasts all weights before the first step. It must therefore be called on
+  all workers. The callbacks of `horovod.tensorflow.keras` can be used together
+  with those of `tf_keras`, whichever version of Keras TensorFlow itself has.
 
   #### Example
 
@@ -105,79 +107,73 @@ class FlowModel(tf_keras.Model):
     """Creates the model.
 
     Args:
-      flow: over images [H, W, C], such as those of `tfp_cinc.models`.
-      num_bits: of a pixel, see `tfp_cinc.dequantize`.
-      name: name of the model.
+      flow: Flow over images [H, W, C], such as those of `tfp_cinc.models`.
+      num_bits: Bits per channel, 1 to 8, see `tfp_cinc.dequantize`.
+      name: Name of the model.
 
     Raises:
-      ValueError: if the flow is not over images or `num_bits` is out of range.
+      ValueError: If the flow is not over images or `num_bits` is out of range.
     """
     super().__init__(name=name)
     if flow.event_shape.rank != 3:
       raise ValueError(
-        f'`flow` is over {flow.event_shape}; a FlowModel is of images [H, W, '
-        'C]. Train other flows by the mean of `-flow.log_prob(x)`.'
+        f'`flow` is over {flow.event_shape}; a FlowModel needs a flow over '
+        'images [H, W, C]. Train other flows by minimizing the mean of '
+        '`-flow.log_prob(x)`.'
       )
-    bits_per_dim(0.0, flow.event_shape, num_bits)  # raises where out of range
+    bits_per_dim(0.0, flow.event_shape, num_bits)  # raises if out of range
     self.flow = flow
     self.num_bits = num_bits
-    # Past Keras, which would count the metrics' variables as weights.
+    # Bypasses Keras, which would count the metrics' variables as weights.
     object.__setattr__(self, '_loss', tf_keras.metrics.Mean(name='loss'))
     object.__setattr__(self, '_bits_per_dim', MeanOfSteps(name='bits_per_dim'))
-    self.built = True  # The weights are the flow's.
+    self.built = True  # The weights are those of the flow.
 
   @property
   def metrics(self) -> list[tf_keras.metrics.Metric]:
-    """What the logs have."""
+    """Metrics of the logs."""
     return [self._loss, self._bits_per_dim]
 
   @tf.autograph.experimental.do_not_convert
   def call(self, inputs, training: bool = False) -> tf.Tensor:
-    """Bits/dim of images.
+    """Returns the bits/dim of images.
 
     Args:
-      inputs: uint8 [N, H, W, C], or (images, condition) for a conditional flow.
-      training: whether noise is drawn anew and networks compute in their
-        `network_dtype`.
+      inputs: Images, uint8 [N, H, W, C], or (images, condition) for a
+        conditional flow.
+      training: Whether to draw new noise and to use the `network_dtype` of the
+        networks.
 
     Returns:
-      `Tensor` [N] of the flow's dtype; lower is better.
+      `Tensor` [N] of the dtype of the flow; lower is better.
 
     Raises:
-      ValueError: if the images or the condition do not fit the flow.
+      ValueError: If the images or the condition do not match the flow.
     """
     images, condition = split_batch(self.flow, inputs)
-    if training:
-      return self._bits_of(images, condition, noise=None)
-    with full_precision():
-      noise = fixed_noise(self.flow.event_shape)
-      return self._bits_of(images, condition, noise)
-
-  def _bits_of(self, images, condition, noise):
+    flow, noise = self.flow, None
+    if not training:
+      flow = with_network_dtype(flow, None)
+      noise = fixed_noise(flow.event_shape)
+    if condition is not None:
+      flow = given(flow, tf.cast(condition, flow.dtype))
     values = dequantize(images, self.num_bits, noise=noise)
-    log_prob = self.flow.log_prob(
-      tf.cast(values, self.flow.dtype), bijector_kwargs=self._kwargs(condition)
-    )
-    return bits_per_dim(log_prob, self.flow.event_shape, self.num_bits)
-
-  def _kwargs(self, condition):
-    if condition is None:
-      return {}
-    return condition_on(self.flow, tf.cast(condition, self.flow.dtype))
+    log_prob = flow.log_prob(tf.cast(values, flow.dtype))
+    return bits_per_dim(log_prob, flow.event_shape, self.num_bits)
 
   def compile(self, optimizer='adam', loss=None, **options) -> None:
     """Sets the optimizer.
 
     Args:
-      optimizer: of `tf_keras`, or its name. For deep flows those of
-        `tf_keras.optimizers.legacy` are traced faster.
-      loss: None: the model has its own.
-      **options: `run_eagerly`, `jit_compile`, `steps_per_execution`, as
-        `tf_keras.Model.compile` takes them.
+      optimizer: Optimizer of `tf_keras`, or its name. Deep flows are traced
+        faster with those of `tf_keras.optimizers.legacy`.
+      loss: None, because the model has its own loss.
+      **options: Options `run_eagerly`, `jit_compile` and `steps_per_execution`,
+        as in `tf_keras.Model.compile`.
 
     Raises:
-      ValueError: if a loss or metrics are given, the optimizer is not of
-        `tf_keras`, or this is within the scope of a `tf.distribute` strategy.
+      ValueError: If a loss or metrics are given, if the optimizer is not from
+        `tf_keras`, or in the scope of a `tf.distribute` strategy.
     """
     theirs = {'loss': loss, **options}
     for argument in ('loss', 'metrics', 'loss_weights', 'weighted_metrics'):
@@ -189,12 +185,12 @@ class FlowModel(tf_keras.Model):
     check_optimizer(optimizer)
     if tf.distribute.has_strategy():
       raise ValueError(
-        'a FlowModel is not for a `tf.distribute` strategy, under which no '
-        "step can be left out; train on several workers by Horovod's "
+        'a FlowModel does not support `tf.distribute` strategies, which '
+        "cannot skip a step; train on several workers with Horovod's "
         '`DistributedOptimizer`.'
       )
     super().compile(optimizer, **options)
-    # So that `load_weights` finds the variables that it is to set.
+    # `load_weights` can then set the variables of the optimizer.
     create_slots(self.optimizer, self.trainable_variables)
 
   def fit(
@@ -211,33 +207,33 @@ class FlowModel(tf_keras.Model):
     sample_weight=None,
     **options,
   ) -> tf_keras.callbacks.History:
-    """Initializes the flow where it is not, and trains it.
+    """Trains the flow, after initializing it if necessary.
 
     Args:
-      x: uint8 [N, H, W, C]; a `tf.data.Dataset` of such batches, or of (images,
-        condition); or what else `tf_keras.Model.fit` takes, for a flow that is
-        initialized.
-      y: the condition [N, K] of a conditional flow, where `x` is an array.
-      batch_size: images of a step, 32 where it is None and `x` an array.
-      epochs: as in `tf_keras.Model.fit`, like all that follow.
-      verbose: what to print.
-      callbacks: of `tf_keras` or `horovod.tensorflow.keras`.
-      validation_split: the part of arrays that is not trained on.
-      validation_data: images, (images, condition), (images, condition or None,
+      x: Images, uint8 [N, H, W, C]; a `tf.data.Dataset` of such batches, or of
+        (images, condition). For an initialized flow, anything that
+        `tf_keras.Model.fit` takes.
+      y: Condition [N, K] for a conditional flow, if `x` is an array.
+      batch_size: Number of images in a step. None is 32 if `x` is an array.
+      epochs: Number of epochs, as in `tf_keras.Model.fit`.
+      verbose: Verbosity, as in `tf_keras.Model.fit`.
+      callbacks: Callbacks of `tf_keras` or `horovod.tensorflow.keras`.
+      validation_split: Fraction of arrays that is held out for validation.
+      validation_data: Images, (images, condition), (images, condition or None,
         sample_weight) or a `tf.data.Dataset`.
-      sample_weight: [N] of images in an array.
-      **options: the other arguments, by name.
+      sample_weight: Weights [N] of the images, if `x` is an array.
+      **options: Other arguments of `tf_keras.Model.fit`, by name.
 
     Returns:
       `tf_keras.callbacks.History`.
 
     Raises:
-      ValueError: if something does not fit the flow.
-      RuntimeError: if the model is not compiled.
+      ValueError: If the data or the callbacks are invalid.
+      RuntimeError: If the model is not compiled.
     """
     check_data(self.flow, x, y)
     if is_array(validation_data):
-      validation_data = (validation_data,)  # for Keras, which tests its truth
+      validation_data = (validation_data,)  # Keras evaluates bool() of it
     if isinstance(validation_data, tuple | list):
       check_data(self.flow, *validation_data[:2])
       if len(validation_data) == 3:
@@ -270,55 +266,55 @@ class FlowModel(tf_keras.Model):
     sample_weight=None,
     **options,
   ):
-    """The mean bits/dim, twice, as `loss` and `bits_per_dim`.
+    """Returns the mean bits/dim, both as `loss` and as `bits_per_dim`.
 
     Args:
-      x: as in `fit`.
-      y: as in `fit`, like all that follow.
-      batch_size: images to take at once.
-      verbose: what to print.
-      sample_weight: [N] of images in an array.
-      **options: the other arguments of `tf_keras.Model.evaluate`, by name;
-        `return_dict=True` names the two.
+      x: Images, as in `fit`.
+      y: Condition, as in `fit`.
+      batch_size: Number of images in a batch.
+      verbose: Verbosity, as in `tf_keras.Model.evaluate`.
+      sample_weight: Weights [N] of the images, if `x` is an array.
+      **options: Other arguments of `tf_keras.Model.evaluate`, by name. With
+        `return_dict=True` the result is a dict.
 
     Returns:
-      [loss, bits_per_dim], or a dict.
+      [loss, bits_per_dim], or a dict of both.
 
     Raises:
-      ValueError: if the images or the condition do not fit the flow.
-      RuntimeError: if the model is not compiled.
+      ValueError: If the images or the condition do not match the flow.
+      RuntimeError: If the model is not compiled.
     """
     check_data(self.flow, x, y)
     y = weighted_targets(y, sample_weight)
     return super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
 
   def predict(self, x, *arguments, **options) -> np.ndarray:
-    """The bits/dim of each image.
+    """Returns the bits/dim of each image.
 
     Args:
-      x: as in `fit`; (images, condition) for a conditional flow.
-      *arguments: as in `tf_keras.Model.predict`.
-      **options: the same.
+      x: Images, as in `fit`; (images, condition) for a conditional flow.
+      *arguments: Arguments of `tf_keras.Model.predict`.
+      **options: Arguments of `tf_keras.Model.predict`, by name.
 
     Returns:
       Floating array [N], in the order of the images.
 
     Raises:
-      ValueError: if the images or the condition do not fit the flow.
+      ValueError: If the images or the condition do not match the flow.
     """
     check_data(self.flow, x)
     return super().predict(x, *arguments, **options)
 
   @tf.autograph.experimental.do_not_convert
   def train_step(self, data) -> dict[str, tf.Tensor]:
-    """Keras's: one step on a batch."""
+    """Takes one step on a batch; Keras calls it."""
     inputs, weight = self._unpack(data)
     variables = self.trainable_variables
     with tf.GradientTape() as tape:
       bits = self(inputs, training=True)
       loss = tf.reduce_mean(bits if weight is None else weight * bits)
     gradients = compute_gradients(self.optimizer, loss, variables, tape)
-    # Of all workers' mean, which all of them see alike.
+    # The gradients are means over workers, so that all workers agree.
     finite = tf.math.is_finite(
       tf.linalg.global_norm([gradient for gradient, _ in gradients])
     )
@@ -333,25 +329,25 @@ class FlowModel(tf_keras.Model):
 
   @tf.autograph.experimental.do_not_convert
   def test_step(self, data) -> dict[str, tf.Tensor]:
-    """Keras's: the metrics of a batch."""
+    """Returns the metrics after a batch; Keras calls it."""
     inputs, weight = self._unpack(data)
     return self._log(self(inputs, training=False), weight, True)
 
   @tf.autograph.experimental.do_not_convert
   def predict_step(self, data) -> tf.Tensor:
-    """Keras's: the bits/dim of a batch."""
+    """Returns the bits/dim of a batch; Keras calls it."""
     inputs, _ = self._unpack(data)
     return self(inputs, training=False)
 
   def _log(self, bits, weight, counts):
-    """Takes a batch into the metrics; what Keras logs."""
+    """Updates the metrics with a batch and returns the logs."""
     bits = tf.cast(bits, tf.float32)
     self._loss.update_state(tf.where(counts, bits, np.nan), weight)
     self._bits_per_dim.update_state(bits, weight, counts)
     return self.get_metrics_result()
 
   def _unpack(self, data):
-    """What `call` takes, and the weights or None, of a batch of Keras's."""
+    """Returns the input of `call` and the weights, or None, from a batch."""
     x, y, weight = tf_keras.utils.unpack_x_y_sample_weight(data)
     images, condition = split_batch(self.flow, x, y)
     if weight is not None:
@@ -359,7 +355,7 @@ class FlowModel(tf_keras.Model):
     return images if condition is None else (images, condition), weight
 
   def _initialize(self, x, y):
-    """Makes the flow ready to train, and the same on all workers."""
+    """Makes the flow ready for training, and equal on all workers."""
     horovod = horovod_of(self.optimizer)
     is_first = horovod is None or horovod.rank() == 0
     if is_first and not is_initialized(self.flow):
@@ -374,14 +370,14 @@ class FlowModel(tf_keras.Model):
     """Writes all weights, as `tf_keras.Model.save_weights` does.
 
     Args:
-      filepath: of a checkpoint of TensorFlow, or a name that ends with
+      filepath: Path of a TensorFlow checkpoint, or a name that ends with
         '.weights.h5'.
-      *arguments: as there.
-      **options: as there.
+      *arguments: Arguments of `tf_keras.Model.save_weights`.
+      **options: Arguments of `tf_keras.Model.save_weights`, by name.
 
     Raises:
-      ValueError: if `filepath` is of Keras's older format, which cannot hold
-        two variables of one name.
+      ValueError: If `filepath` has one of Keras's older formats, which cannot
+        hold two variables of the same name.
     """
     check_weights_path(filepath)
     super().save_weights(filepath, *arguments, **options)
@@ -390,26 +386,26 @@ class FlowModel(tf_keras.Model):
     """Reads all weights, as `tf_keras.Model.load_weights` does.
 
     Args:
-      filepath: what `save_weights` wrote.
-      *arguments: as there.
-      **options: as there.
+      filepath: Path that `save_weights` wrote to.
+      *arguments: Arguments of `tf_keras.Model.load_weights`.
+      **options: Arguments of `tf_keras.Model.load_weights`, by name.
 
     Returns:
-      As there.
+      Result of `tf_keras.Model.load_weights`.
 
     Raises:
-      ValueError: if they are of another flow.
+      ValueError: If the weights belong to another flow.
     """
     check_checkpoint(self.flow, filepath)
     return super().load_weights(filepath, *arguments, **options)
 
   def save_own_variables(self, store) -> None:
-    """Keras's: the flow's variables, as `.weights.h5` has them."""
+    """Stores the variables of the flow in a `.weights.h5`; Keras calls it."""
     for i, variable in enumerate(self.flow.variables):
       store[str(i)] = variable.numpy()
 
   def load_own_variables(self, store) -> None:
-    """Keras's: the flow's variables from a `.weights.h5`."""
+    """Loads the variables of the flow from a `.weights.h5`; Keras calls it."""
     variables = self.flow.variables
     held = [store[str(i)].shape for i in range(len(store))]
     check_shapes(self.flow, held, [tuple(v.shape) for v in variables])
@@ -420,28 +416,28 @@ class FlowModel(tf_keras.Model):
     """Writes the flow as a SavedModel, see `tfp_cinc.export_saved_model`.
 
     Args:
-      filepath: the folder to write.
+      filepath: Folder to write.
 
     Raises:
-      ValueError: if the flow cannot be exported.
+      ValueError: If the flow cannot be exported.
     """
     export_saved_model(
       self.flow, filepath, self.flow.event_shape.as_list(), self.num_bits
     )
 
   def get_config(self):
-    """Always an error, as `save`."""
+    """Always raises `NotImplementedError`, like `save`."""
     raise NotImplementedError(HOW_TO_SAVE)
 
   def save(self, filepath, *arguments, **options) -> None:
-    """Always an error, which says what to call.
+    """Always raises an error, whose message names the methods to use instead.
 
     Args:
-      filepath: as in `tf_keras.Model.save`.
-      *arguments: the same.
-      **options: the same.
+      filepath: Path, as in `tf_keras.Model.save`.
+      *arguments: Arguments of `tf_keras.Model.save`.
+      **options: Arguments of `tf_keras.Model.save`, by name.
 
     Raises:
-      NotImplementedError: always.
+      NotImplementedError: Always.
     """
     raise NotImplementedError(HOW_TO_SAVE)

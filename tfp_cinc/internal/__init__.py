@@ -1,1 +1,1 @@
-"""What the package needs and does not show."""
+"""Helpers that are not part of the public API."""

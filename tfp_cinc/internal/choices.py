@@ -1,4 +1,4 @@
-"""Errors for arguments that are chosen by name."""
+"""Errors for arguments whose value is one of several names."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ __all__ = ['check_choice', 'nearest_name']
 
 
 def nearest_name(value: str, names: Iterable[str]) -> str:
-  """A hint ' (did you mean ...?)', or '' where no name is near `value`."""
+  """Returns a hint ' (did you mean ...?)', or '' if no name is similar."""
   near = difflib.get_close_matches(str(value), list(names), n=1, cutoff=0.5)
   return f' (did you mean {near[0]!r}?)' if near else ''
 
 
 def check_choice(argument: str, value: str, choices: Iterable[str]) -> str:
-  """Returns `value` where it is one of `choices`, else raises `ValueError`."""
+  """Returns `value` if it is one of `choices`; else raises `ValueError`."""
   choices = list(choices)
   if value in choices:
     return value

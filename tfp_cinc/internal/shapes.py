@@ -1,14 +1,19 @@
-"""Checks of shapes that would otherwise go wrong without a word."""
+"""Checks of shapes, and functions of images with any batch shape."""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-__all__ = ['check_bias', 'check_channels', 'on_image_batch']
+__all__ = [
+  'check_bias',
+  'check_channels',
+  'check_sizes',
+  'on_image_batch',
+]
 
 
 def check_bias(bias: tf.Tensor | None, channels: int) -> None:
-  """Raises `ValueError` where a bias is there and not [channels]."""
+  """Raises `ValueError` if a bias is given and is not [channels]."""
   if bias is not None and not bias.shape.is_compatible_with([channels]):
     raise ValueError(
       f'`bias` has shape {bias.shape}; with a kernel of {channels} channels it '
@@ -17,12 +22,19 @@ def check_bias(bias: tf.Tensor | None, channels: int) -> None:
 
 
 def check_channels(layer: str, x: tf.Tensor, channels: int) -> None:
-  """Raises `ValueError` where the last dimension of `x` is not `channels`."""
+  """Raises `ValueError` if the last dimension of `x` is not `channels`."""
   if x.shape.rank is not None and x.shape[-1] not in (None, channels):
     raise ValueError(
       f'{layer}: the input has shape {x.shape}; this layer is for {channels} '
       'channels.'
     )
+
+
+def check_sizes(**sizes: int) -> None:
+  """Raises `ValueError` if one of the named sizes is less than 1."""
+  for name, size in sizes.items():
+    if size < 1:
+      raise ValueError(f'`{name}` is {size}; it must be at least 1.')
 
 
 def on_image_batch(
@@ -31,14 +43,14 @@ def on_image_batch(
   """Applies a function of [N, H, W, C] to [..., H, W, C].
 
   Args:
-    function: from [N, H, W, C] to [N, H', W', C'].
-    x: `Tensor` [..., H, W, C] of any batch rank, 0 too.
+    function: Function from [N, H, W, C] to [N, H', W', C'].
+    x: `Tensor` [..., H, W, C] of any batch rank, including 0.
 
   Returns:
     `Tensor` [..., H', W', C'].
 
   Raises:
-    ValueError: if `x` has less than three dimensions.
+    ValueError: If `x` has fewer than three dimensions.
   """
   if x.shape.rank == 4:
     return function(x)

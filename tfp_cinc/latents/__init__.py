@@ -1,10 +1,10 @@
-"""Using the latents of a trained flow.
+"""Functions that use the latents of a trained flow.
 
-A flow is a `tfd.TransformedDistribution` over images [H, W, C], values in
-[-0.5, 0.5]; its latents are handled as vectors [D], D = H * W * C, whatever
-shape its base has. Functions of a flow run in the precision of the context that
-they are called in: within `tfp_cinc.full_precision()` where networks compute in
-bfloat16.
+A flow is a `tfd.TransformedDistribution` over images [H, W, C] with values in
+[-0.5, 0.5]. These functions represent its latents as vectors [D], D = H * W *
+C, whatever the shape of its base. They compute in the precision of the flow. If
+its networks compute in bfloat16, pass
+`tfp_cinc.with_network_dtype(flow, 'float32')`.
 """
 
 from tfp_cinc.latents.activations import (

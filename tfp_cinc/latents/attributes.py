@@ -1,4 +1,4 @@
-"""Directions of the latents in which attributes of images grow."""
+"""Directions in latent space along which attributes of images increase."""
 
 import dataclasses
 import difflib
@@ -26,14 +26,16 @@ _FORMAT = 'tfp_cinc attribute directions'
 
 @dataclasses.dataclass(frozen=True)
 class AttributeDirections:
-  """A direction of the latents for each attribute.
+  """A direction in latent space for each attribute.
 
   Attributes:
-    names: of the A attributes.
-    directions: float32 [A, D]; what a step along one does, `manipulate` shows.
-    method: 'correlation' or 'class_means', see `attribute_directions`.
-    layer: whose activations they are directions of, see `activations`; None for
-      the latents.
+    names: Names of the A attributes.
+    directions: Array [A, D], float32. `manipulate` moves images along a
+      direction.
+    method: Method by which they were computed, 'correlation' or 'class_means';
+      see `attribute_directions`.
+    layer: Name of the layer to whose `activations` they belong, None for
+      latents.
   """
 
   names: list[str]
@@ -53,16 +55,17 @@ class AttributeDirections:
       )
 
   def direction(self, name: str) -> np.ndarray:
-    """The direction of an attribute.
+    """Returns the direction of an attribute.
 
     Args:
-      name: one of `names`.
+      name: Name of the attribute, one of `names`.
 
     Returns:
       float32 array [D].
 
     Raises:
-      ValueError: if there is no such attribute, naming the nearest ones.
+      ValueError: If there is no such attribute; the message lists similar
+        names.
     """
     if name in self.names:
       return self.directions[self.names.index(name)]
@@ -75,10 +78,10 @@ class AttributeDirections:
     )
 
   def save(self, path: str | os.PathLike) -> None:
-    """Writes them as an .npz file, under a temporary name first.
+    """Writes the directions to an .npz file, under a temporary name first.
 
     Args:
-      path: of the file. What is there is replaced.
+      path: Path of the file. An existing file is replaced.
     """
     path = os.path.abspath(os.fspath(path))
     handle, temporary = tempfile.mkstemp(
@@ -102,16 +105,13 @@ class AttributeDirections:
 
   @classmethod
   def load(cls, path: str | os.PathLike) -> 'AttributeDirections':
-    """Reads what `save` has written.
+    """Returns the directions that `save` wrote to a file.
 
     Args:
-      path: of the file.
-
-    Returns:
-      `AttributeDirections`.
+      path: Path of the file.
 
     Raises:
-      ValueError: if there is no such file, or it is another one.
+      ValueError: If the file does not exist or was not written by `save`.
     """
     try:
       with np.load(path, allow_pickle=False) as file:
@@ -126,7 +126,7 @@ class AttributeDirections:
     except FileNotFoundError:
       raise ValueError(f'{os.fspath(path)} does not exist.') from None
     except (
-      AttributeError,  # of an .npy, which is no archive
+      AttributeError,  # an .npy file, which is not an archive
       EOFError,
       KeyError,
       OSError,
@@ -135,8 +135,8 @@ class AttributeDirections:
       zipfile.BadZipFile,
     ) as error:
       raise ValueError(
-        f'{os.fspath(path)} is no whole file of attribute directions, as '
-        '`AttributeDirections.save` writes them.'
+        f'{os.fspath(path)} is no whole file of attribute directions written '
+        'by `AttributeDirections.save`.'
       ) from error
     return directions
 
@@ -147,37 +147,25 @@ def attribute_directions(
   names: Sequence[str] | None = None,
   layer: str | None = None,
 ) -> AttributeDirections:
-  """Learns the direction of each attribute, in one pass over a data set.
+  """Learns the direction of each attribute in one pass over a data set.
 
-  With Z the latents of N images and A their attributes, the direction d_i of
+  For the latents Z of N images and their attributes A, the direction d_i of
   attribute i is
 
-    class_means: d_i = mean(Z of those that have it) - mean(Z of the others)
-    correlation: d_i = C_i |class_means_i| / |C_i|, with C = A^T Z / N of the
-      columns of A and Z brought to mean 0 and deviation 1
+  ```
+  class_means: d_i = mean(Z with attribute i) - mean(Z without attribute i)
+  correlation: d_i = C_i |class_means_i| / |C_i|,  C = A^T Z / N
+  ```
 
-  of Glow, section 6, and of the CInC Flow paper, section 3.4. In the first all
-  latents count as they are, in the second by how surely they go with the
-  attribute; where all have the same deviation, the two are one. Both have the
-  length of the difference of the means, so that a strength of 1 takes an image
-  as far as the average one without the attribute is from the average one with
-  it. Sums are kept in float64 and no latents: memory is O(A D), and they are
-  merged batch by batch (Chan, Golub and LeVeque 1983), which is stable.
+  In C the columns of A and Z are normalized to mean 0 and standard deviation 1.
+  'class_means' weights all latents equally; 'correlation' weights each latent
+  by its correlation with the attribute. The two are equal if all latents have
+  the same standard deviation. The length of both is that of the difference of
+  the means. A step of strength 1 is therefore as long as the distance between
+  the mean latents with and without the attribute.
 
-  Args:
-    batches: an iterable of (latents floating [n, D], attributes [n, A]), which
-      is gone through once. Attributes are 0 and 1, or -1 and 1; of classes,
-      `one_hot_attributes` makes them.
-    method: 'correlation' or 'class_means'.
-    names: of the attributes; None numbers them from 0.
-    layer: the layer, where the latents are its `activations`; it is noted.
-
-  Returns:
-    `AttributeDirections`.
-
-  Raises:
-    ValueError: if there are no batches, shapes do not go together, values are
-      not finite or not as above, or an attribute is the same for all images.
+  Only sums are stored, in float64: memory is O(A D). The batches are merged by
+  a numerically stable formula.
 
   #### Example
 
@@ -185,6 +173,30 @@ def attribute_directions(
   >>> found = attribute_directions([(z, z[:, :1] > 0)], names=['Smiling'])
   >>> int(found.direction('Smiling').argmax())
   0
+
+  #### References
+
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), section 6;
+  Nagar, Dufraisse and Varma 2021, [CInC
+  Flow](https://arxiv.org/abs/2107.01358), section 3.4; Chan, Golub and LeVeque
+  1983, Algorithms for Computing the Sample Variance, for the merging.
+
+  Args:
+    batches: Iterable of (latents, attributes), floating [n, D] and [n, A]. It
+      is read once. Attributes are 0 and 1, or -1 and 1; `one_hot_attributes`
+      makes them from classes.
+    method: Method, 'correlation' or 'class_means'.
+    names: Names of the attributes. None numbers them from 0.
+    layer: Name of the layer, if the latents are its `activations`. It is only
+      recorded in the result.
+
+  Returns:
+    `AttributeDirections`.
+
+  Raises:
+    ValueError: If there are no batches, if shapes do not match, if values are
+      not finite or not as described above, or if an attribute is the same for
+      all images.
   """
   check_choice('method', method, METHODS)
   moments = Moments()
@@ -207,13 +219,13 @@ def attribute_directions(
   if constant:
     raise ValueError(
       f'the attributes {constant} are the same for all {moments.count} images; '
-      'a direction needs images with and without.'
+      'a direction needs images with and without the attribute.'
     )
   variance = (share * (1.0 - share))[:, np.newaxis]
-  directions = moments.covariance / variance  # the difference of the means
+  directions = moments.covariance / variance  # difference of the means
   if method == 'correlation':
     deviation = np.sqrt(moments.variance_z)
-    # Less is rounding, and goes with no attribute.
+    # A smaller deviation is rounding error; it correlates with nothing.
     least = np.finfo(np.float32).eps * np.abs(moments.mean_z)
     varies = deviation > least
     correlation = directions * varies / np.where(varies, deviation, 1.0)
@@ -224,22 +236,22 @@ def attribute_directions(
 
 
 def one_hot_attributes(labels, num_classes: int | None = None) -> np.ndarray:
-  """Attributes of classes: each class is one, which its images have.
-
-  Args:
-    labels: integers [n], from 0.
-    num_classes: A; None for those of `labels`, which must then be all of them.
-
-  Returns:
-    float32 array [n, A] of 0 and 1.
-
-  Raises:
-    ValueError: if `labels` are not as above.
+  """Returns attributes of classes: one for each class.
 
   #### Example
 
   >>> one_hot_attributes([2, 0], num_classes=3).tolist()
   [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+
+  Args:
+    labels: Integers [n], from 0.
+    num_classes: Number of classes A. None is one more than the largest label.
+
+  Returns:
+    float32 array [n, A] of 0 and 1.
+
+  Raises:
+    ValueError: If `labels` are not integers [n] or are out of range.
   """
   labels = np.asarray(labels)
   if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
@@ -251,14 +263,14 @@ def one_hot_attributes(labels, num_classes: int | None = None) -> np.ndarray:
     num_classes = int(labels.max(initial=-1)) + 1
   if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:
     raise ValueError(
-      f'`labels` go from {labels.min()} to {labels.max()}; of {num_classes} '
+      f'`labels` are from {labels.min()} to {labels.max()}; for {num_classes} '
       f'classes they must be 0 to {num_classes - 1}.'
     )
   return np.eye(num_classes, dtype=np.float32)[labels]
 
 
 def _as_binary(attributes, names):
-  """Attributes as 0 and 1, float64."""
+  """Returns attributes as 0 and 1, float64."""
   number = f'{len(names)}' if names is not None else 'A'
   if attributes.ndim != 2 or (
     names is not None and attributes.shape[1] != len(names)

@@ -1,11 +1,11 @@
-"""From images to vectors of latents and back."""
+"""Conversion of images to latent vectors and back."""
 
 import math
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.conditioning import condition_on
+from tfp_cinc.conditioning import given
 
 __all__ = ['check_latents', 'check_values', 'decode', 'encode', 'latent_size']
 
@@ -15,65 +15,69 @@ tfd = tfp.distributions
 def encode(
   flow: tfd.TransformedDistribution, values, condition=None
 ) -> tf.Tensor:
-  """The latents of images, as vectors.
-
-  Args:
-    flow: a flow over images [H, W, C], or over events of any shape.
-    values: floating [N, H, W, C] in [-0.5, 0.5], as `tfp_cinc.dequantize` makes
-      them.
-    condition: of the images, as in `tfp_cinc.condition_on`, for a conditional
-      flow.
-
-  Returns:
-    `Tensor` [N, D], the numbers of `flow.bijector.inverse(values)` in their
-    order.
-
-  Raises:
-    ValueError: if `values` are not as above.
+  """Returns the latents of images as vectors.
 
   #### Example
 
   >>> flow = tfp_cinc.models.glow([4, 4, 1], levels=1, depth=1, seed=0)
   >>> encode(flow, tf.zeros([2, 4, 4, 1])).shape
   TensorShape([2, 16])
+
+  Args:
+    flow: Flow over images [H, W, C], or over events of any shape.
+    values: Floating `Tensor` [N, H, W, C] in [-0.5, 0.5], as returned by
+      `tfp_cinc.dequantize`.
+    condition: Condition of the images for a conditional flow, as in
+      `tfp_cinc.given`.
+
+  Returns:
+    `Tensor` [N, D], the elements of `flow.bijector.inverse(values)` in their
+    order.
+
+  Raises:
+    ValueError: If `values` are not as described above.
   """
-  # A tensor of its own: TFP would return what it has cached for `values`.
+  # A new tensor, because TFP would return the cached result for `values`.
   values = tf.identity(check_values(flow, values))
-  kwargs = {} if condition is None else condition_on(flow, condition)
-  latents = flow.bijector.inverse(values, **kwargs)
+  flow = flow if condition is None else given(flow, condition)
+  latents = flow.bijector.inverse(values)
   return tf.reshape(latents, [-1, latent_size(flow)])
 
 
 def decode(
   flow: tfd.TransformedDistribution, latents, condition=None
 ) -> tf.Tensor:
-  """The images of vectors of latents: the inverse of `encode`.
+  """Returns the images of latent vectors: the inverse of `encode`.
 
   Args:
-    flow: as in `encode`.
-    latents: floating [N, D].
-    condition: as in `encode`.
+    flow: Flow, as in `encode`.
+    latents: Floating `Tensor` [N, D].
+    condition: Condition of the images, as in `encode`.
 
   Returns:
-    `Tensor` [N, H, W, C], in [-0.5, 0.5] where the latents are those of an
-    image; `tfp_cinc.quantize` clips and rounds it to pixels.
+    `Tensor` [N, H, W, C]. Its values are in [-0.5, 0.5] if the latents are
+    those of an image. `tfp_cinc.quantize` clips and rounds them to pixels.
 
   Raises:
-    ValueError: if `latents` are not as above.
+    ValueError: If `latents` are not as described above.
   """
   latents = check_latents(flow, latents)
-  kwargs = {} if condition is None else condition_on(flow, condition)
+  flow = flow if condition is None else given(flow, condition)
   shape = [-1, *flow.distribution.event_shape]
-  return flow.bijector.forward(tf.reshape(latents, shape), **kwargs)
+  return flow.bijector.forward(tf.reshape(latents, shape))
 
 
 def latent_size(flow: tfd.TransformedDistribution) -> int:
-  """D, how many numbers the latents of an image have."""
+  """Returns the number D of latents of an image."""
   return math.prod(flow.distribution.event_shape.as_list())
 
 
 def check_values(flow, values, name: str = 'values') -> tf.Tensor:
-  """`values` in the flow's dtype, or a `ValueError` that says what is wrong."""
+  """Returns `values` in the dtype of the flow.
+
+  Raises:
+    ValueError: If they are not floating or have the wrong shape.
+  """
   values = tf.convert_to_tensor(values)
   if not values.dtype.is_floating:
     raise ValueError(
@@ -90,7 +94,11 @@ def check_values(flow, values, name: str = 'values') -> tf.Tensor:
 
 
 def check_latents(flow, latents, name: str = 'latents') -> tf.Tensor:
-  """`latents` in the flow's dtype, or a `ValueError`."""
+  """Returns `latents` in the dtype of the flow.
+
+  Raises:
+    ValueError: If they are not floating or have the wrong shape.
+  """
   latents = tf.convert_to_tensor(latents)
   size = latent_size(flow)
   if not latents.dtype.is_floating or not latents.shape.is_compatible_with(

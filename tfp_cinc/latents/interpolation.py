@@ -21,21 +21,22 @@ def interpolate(
   method: str = 'linear',
   condition=None,
 ) -> tf.Tensor:
-  """Images between two images, by their latents.
+  """Returns images between two images, by interpolation of their latents.
 
   Args:
-    flow: a flow over images [H, W, C].
-    first: floating [N, H, W, C] in [-0.5, 0.5].
-    second: the same number of images.
-    steps: how many images to make, the two included; at least 2.
-    method: 'linear' or 'spherical', see `interpolate_latents`.
-    condition: one for all images, [K], for a conditional flow.
+    flow: Flow over images [H, W, C].
+    first: First images, floating `Tensor` [N, H, W, C] in [-0.5, 0.5].
+    second: Second images, the same number of them.
+    steps: Number of images to return, including the two ends; at least 2.
+    method: Method, 'linear' or 'spherical'; see `interpolate_latents`.
+    condition: Condition [K] of all images, for a conditional flow.
 
   Returns:
-    `Tensor` [N, steps, H, W, C]; the first and last images are those given.
+    `Tensor` [N, steps, H, W, C]. The first and the last image are the given
+    ones.
 
   Raises:
-    ValueError: if an argument is not as above, naming it.
+    ValueError: If an argument is not as described above; the message names it.
   """
   first = check_values(flow, first, 'first')
   second = check_values(flow, second, 'second')
@@ -60,31 +61,20 @@ def interpolate(
 def interpolate_latents(
   first, second, steps, method: str = 'linear'
 ) -> tf.Tensor:
-  """Latents between two latents.
+  """Returns latents between two latents.
 
   With t from 0 to 1 in equal steps and w the angle between the two vectors:
 
-    linear:    (1 - t) z_1 + t z_2
-    spherical: (sin((1 - t) w) z_1 + sin(t w) z_2) / sin(w)
+  ```
+  linear:    (1 - t) z_1 + t z_2
+  spherical: (sin((1 - t) w) z_1 + sin(t w) z_2) / sin(w)
+  ```
 
-  Latents of a normal distribution have almost all the same length, sqrt(D);
-  the spherical way keeps to it, where the middle of the linear one is shorter
-  and its image smoother, as at a lower temperature (White 2016, Sampling
-  Generative Networks). Between vectors of the same or of opposite direction,
-  where w says no way, it is the linear one.
-
-  Args:
-    first: floating `Tensor` [..., D].
-    second: `Tensor` of the same shape.
-    steps: how many to make, the two included; at least 2, an int or an int32
-      `Tensor`.
-    method: 'linear' or 'spherical'.
-
-  Returns:
-    `Tensor` [..., steps, D].
-
-  Raises:
-    ValueError: if `steps` is less than 2 or `method` is unknown.
+  Almost all latents of a normal distribution have a length close to sqrt(D),
+  and spherical interpolation keeps this length. The middle of a linear path is
+  shorter: its image is smoother, as at a lower temperature. If the vectors have
+  the same or opposite directions, the spherical path is undefined and the
+  linear one is used.
 
   #### Example
 
@@ -93,6 +83,23 @@ def interpolate_latents(
   [[0.    2.   ]
    [1.414 1.414]
    [2.    0.   ]]
+
+  #### References
+
+  White 2016, [Sampling Generative Networks](https://arxiv.org/abs/1609.04468).
+
+  Args:
+    first: First latents, floating `Tensor` [..., D].
+    second: Second latents, `Tensor` of the same shape.
+    steps: Number of latents to return, including the two ends; at least 2. An
+      int or an int32 `Tensor`.
+    method: Method, 'linear' or 'spherical'.
+
+  Returns:
+    `Tensor` [..., steps, D].
+
+  Raises:
+    ValueError: If `steps` is less than 2 or `method` is unknown.
   """
   check_choice('method', method, METHODS)
   if isinstance(steps, numbers.Real) and steps < 2:
@@ -113,7 +120,7 @@ def _spherical(first, second, t):
     axis=-1,
     keepdims=True,
   )
-  is_plane = tf.abs(cosine) < 1.0 - 1e-6  # the two vectors span one
+  is_plane = tf.abs(cosine) < 1.0 - 1e-6  # the two vectors span a plane
   angle = tf.acos(tf.where(is_plane, cosine, 0.0))
   spherical = (
     tf.sin((1.0 - t) * angle) * first + tf.sin(t * angle) * second
@@ -121,5 +128,5 @@ def _spherical(first, second, t):
   return tf.where(is_plane, spherical, _linear(first, second, t))
 
 
-# From a word to a function of two `Tensor`s [..., 1, D] and t [steps, 1].
+# From a word to a function of two tensors [..., 1, D] and t [steps, 1].
 METHODS = {'linear': _linear, 'spherical': _spherical}

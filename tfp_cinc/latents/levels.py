@@ -1,13 +1,14 @@
-"""The latents of each level of a multi-scale flow."""
+"""Latents and densities of the levels of a multi-scale flow."""
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.conditioning import condition_on
+from tfp_cinc.bijectors.leading_channels import LeadingChannels
+from tfp_cinc.conditioning import given
 from tfp_cinc.dequantization import bits_per_dim
-from tfp_cinc.latents import layers
 from tfp_cinc.latents.encoding import check_latents, check_values, latent_size
+from tfp_cinc.tree import root, subtree, walk
 
 __all__ = [
   'bits_per_dim_by_level',
@@ -21,18 +22,13 @@ tfd = tfp.distributions
 
 
 def latent_levels(flow: tfd.TransformedDistribution) -> np.ndarray:
-  """The level at which each number of the latents leaves a flow.
+  """Returns the level at which each latent leaves the flow.
 
-  A level of a multi-scale flow is what stands between two `LeadingChannels`:
-  its squeeze, its steps and the learned prior of the channels that leave. Those
-  of the first level hold the finest detail, those of the last one the whole.
-  A flow that is not multi-scale has one level.
-
-  Args:
-    flow: a flow over images [H, W, C], or over events of any shape.
-
-  Returns:
-    int32 array [D], from 0 to L - 1, in the order of `encode`.
+  The levels of a multi-scale flow are separated by `LeadingChannels`. A level
+  consists of its squeeze, its steps and the learned prior of the channels that
+  are factored out. The latents of the first level hold the finest details;
+  those of the last level hold the global structure. A flow that is not
+  multi-scale has one level.
 
   #### Example
 
@@ -42,56 +38,63 @@ def latent_levels(flow: tfd.TransformedDistribution) -> np.ndarray:
          [0, 0, 0, 0],
          [1, 1, 1, 1],
          [0, 0, 0, 0]], dtype=int32)
+
+  Args:
+    flow: Flow over images [H, W, C], or over events of any shape.
+
+  Returns:
+    int32 array [D], from 0 to L - 1, in the order of `encode`.
   """
-  if not layers.holds_levels(flow.bijector):
+  if not _has_levels(root(flow)):
     return np.zeros([latent_size(flow)], np.int32)
 
   def move(layer, levels):
-    if not layers.is_move(layer.bijector):
-      return levels
-    return layer.value(levels)
+    return layer.value(levels) if layer.bijector.only_permutes else levels
 
-  with tf.init_scope():  # numbers, within a `tf.function` too
-    levels = layers.walk(
-      flow.bijector,
+  def enter(container, levels):
+    return levels + 1 if isinstance(container, LeadingChannels) else levels
+
+  with tf.init_scope():  # so that it is computed eagerly in a `tf.function`
+    levels = walk(
+      root(flow),
       tf.zeros([1, *flow.event_shape], flow.dtype),
       move,
       invert=True,
-      enter=lambda levels: levels + 1,
+      enter=enter,
     )
     return levels.numpy().astype(np.int32).ravel()
 
 
 def split_latents(flow: tfd.TransformedDistribution, latents) -> list:
-  """Latents by level.
+  """Returns latents split by level.
 
   Args:
-    flow: as in `latent_levels`.
-    latents: floating [N, D], as `encode` gives them.
+    flow: Flow, as in `latent_levels`.
+    latents: Floating `Tensor` [N, D], as returned by `encode`.
 
   Returns:
-    A list of L `Tensor`s [N, D_l], the first level first; within a level in the
-    order of `latents`.
+    List of L tensors [N, D_l], the first level first. Within a level they are
+    in the order of `latents`.
 
   Raises:
-    ValueError: if `latents` are not as above.
+    ValueError: If `latents` are not as described above.
   """
   latents = check_latents(flow, latents)
   return [tf.gather(latents, here, axis=1) for here in _places(flow)]
 
 
 def merge_latents(flow: tfd.TransformedDistribution, parts) -> tf.Tensor:
-  """Latents from those of each level: the inverse of `split_latents`.
+  """Returns latents merged from all levels: the inverse of `split_latents`.
 
   Args:
-    flow: as in `latent_levels`.
-    parts: a list of L `Tensor`s [N, D_l].
+    flow: Flow, as in `latent_levels`.
+    parts: List of L tensors [N, D_l].
 
   Returns:
-    `Tensor` [N, D], as `decode` takes them.
+    `Tensor` [N, D], as `decode` takes it.
 
   Raises:
-    ValueError: if `parts` are not as above.
+    ValueError: If `parts` are not as described above.
   """
   parts = [tf.cast(tf.convert_to_tensor(p), flow.dtype) for p in parts]
   places = _places(flow)
@@ -111,28 +114,29 @@ def merge_latents(flow: tfd.TransformedDistribution, parts) -> tf.Tensor:
 def log_prob_by_level(
   flow: tfd.TransformedDistribution, values, condition=None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-  """The log-density of images, and the part of each level in it.
+  """Returns the log-density of images and the contribution of each level.
 
-  With Z the latents that leave at a level, the level's part is
-  log N(Z; 0, I) + the sum of its layers' log-dets.
+  With Z the latents that leave the flow at a level, the contribution of the
+  level is log N(Z; 0, I) plus the log-dets of its layers.
 
   Args:
-    flow: a flow over images [H, W, C]; the base of one of several levels is of
-      independent numbers, as those of `tfp_cinc.models` are.
-    values: floating [N, H, W, C] in [-0.5, 0.5].
-    condition: as in `encode`.
+    flow: Flow over images [H, W, C]. If it has several levels, the elements of
+      its base must be independent, as in all `tfp_cinc.models`.
+    values: Floating `Tensor` [N, H, W, C] in [-0.5, 0.5].
+    condition: Condition of the images, as in `encode`.
 
   Returns:
-    (log p(x) [N] in nats, its parts [N, L], whose sums it is).
+    (log_prob, by_level): log p(x) [N] in nats, and the contributions [N, L],
+    which sum to it.
 
   Raises:
-    ValueError: if `values` or the base are not as above.
+    ValueError: If `values` or the base are not as described above.
   """
   values = tf.identity(check_values(flow, values))
-  kwargs = {} if condition is None else condition_on(flow, condition)
+  flow = flow if condition is None else given(flow, condition)
   places = _places(flow)
   if len(places) == 1:
-    log_prob = flow.log_prob(values, bijector_kwargs=kwargs)
+    log_prob = flow.log_prob(values)
     return log_prob, log_prob[:, tf.newaxis]
   number = tf.shape(values)[0]
   log_dets = [tf.zeros([number], flow.dtype) for _ in places]
@@ -142,14 +146,7 @@ def log_prob_by_level(
     log_dets[layer.level] += log_det
     return y
 
-  latents = layers.walk(
-    flow.bijector,
-    values,
-    run,
-    invert=True,
-    kwargs=kwargs,
-    opens=layers.holds_levels,
-  )
+  latents = walk(root(flow), values, run, invert=True, opens=_has_levels)
   base = tf.reshape(_base_log_prob(flow, latents), [number, latent_size(flow)])
   parts = [
     log_det + tf.reduce_sum(tf.gather(base, here, axis=1), axis=1)
@@ -160,23 +157,30 @@ def log_prob_by_level(
 
 
 def bits_per_dim_by_level(log_prob, levels: np.ndarray, num_bits: int = 8):
-  """What each level adds to the bits per dimension of images.
+  """Returns the contribution of each level to the bits per dimension.
 
-  With log p_l the part of a level in the log-density, |Z_l| the number of
-  latents that leave there, D that of all and b = num_bits, the level costs
-  -log p_l / (D ln 2) + b |Z_l| / D: the part of b, the discretization, is
-  shared out by latents, so that the levels add up to `tfp_cinc.bits_per_dim`.
+  For the contribution log p_l of level l to the log-density, the number |Z_l|
+  of latents that leave there, D latents in total and b = num_bits, it is
+
+  ```
+  -log p_l / (D ln 2) + b |Z_l| / D
+  ```
+
+  The term b accounts for the discretization. It is divided among the levels in
+  proportion to their latents, so that the contributions sum to
+  `tfp_cinc.bits_per_dim`.
 
   Args:
-    log_prob: floating [..., L], as `log_prob_by_level` gives it.
-    levels: int32 [D], as `latent_levels` gives it.
-    num_bits: the `num_bits` of `tfp_cinc.dequantize`.
+    log_prob: Contributions to the log-density, floating [..., L], as returned
+      by `log_prob_by_level`.
+    levels: Levels of the latents, int32 [D], as returned by `latent_levels`.
+    num_bits: Bits per channel, 1 to 8, as in `tfp_cinc.dequantize`.
 
   Returns:
     `Tensor` [..., L].
 
   Raises:
-    ValueError: if `num_bits` is out of range.
+    ValueError: If `num_bits` is out of range.
   """
   shares = np.bincount(levels) / levels.size
   log_prob = tf.convert_to_tensor(log_prob)
@@ -184,20 +188,25 @@ def bits_per_dim_by_level(log_prob, levels: np.ndarray, num_bits: int = 8):
   return bits_per_dim(log_prob, [levels.size], num_bits) - others
 
 
+def _has_levels(bijector):
+  """Returns whether a bijector is or contains a `LeadingChannels`."""
+  return any(isinstance(b, LeadingChannels) for b in subtree(bijector))
+
+
 def _places(flow):
-  """The indices of the latents of each level."""
+  """Returns the indices of the latents of each level."""
   levels = latent_levels(flow)
   return [np.flatnonzero(levels == level) for level in range(levels.max() + 1)]
 
 
 def _base_log_prob(flow, latents):
-  """The log-density of each number of the latents."""
+  """Returns the log-density of each element of the latents."""
   base = flow.distribution
   while isinstance(base, tfd.Sample | tfd.Independent):
     base = base.distribution
   if base.event_shape.rank != 0:
     raise ValueError(
       f'the base of {flow.name} is {flow.distribution.name}, whose numbers are '
-      'not independent: the log-density has no parts by level.'
+      'not independent: the log-density cannot be split by level.'
     )
   return base.log_prob(latents)

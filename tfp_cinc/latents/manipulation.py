@@ -24,35 +24,42 @@ def manipulate(
   layer: str | None = None,
   condition=None,
 ) -> tf.Tensor:
-  """Moves images along a direction of their latents.
+  """Returns images moved along a direction in latent space.
 
-  For each image x and strength s it is decode(encode(x) + s * direction): the
-  CInC Flow paper, section 3.4 and figures 8 and 9; Glow, section 6.
+  The result for an image x and a strength s is decode(encode(x) + s *
+  direction).
 
-  Latents that are far from those of any image may have values out of range, or
-  none that are finite: the inverse of a coupling whose scale can come near 0,
-  as by 'sigmoid' and 'exp', grows without bound. By 'tanh' and with additive
-  couplings it does not.
+  Latents that are far from those of any image can have images that are out of
+  range or not finite. The inverse of a coupling divides by its scale, which can
+  approach 0 with the scale functions 'sigmoid' and 'exp'. It cannot with 'tanh'
+  and in additive couplings.
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC
+  Flow](https://arxiv.org/abs/2107.01358), section 3.4 and figures 8 and 9;
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), section 6.
 
   Args:
-    flow: a flow over images [H, W, C].
-    values: floating [N, H, W, C] in [-0.5, 0.5].
-    direction: [D], as `AttributeDirections.direction` gives them.
-    strengths: S numbers; 0 is the image itself, and what 1 is
-      `attribute_directions` says.
-    level: of the latents to move, from 0, or several of them; None moves all.
-      The first levels change detail and the last one the whole image.
-    layer: name of a layer as `layer_names` lists them, such as
-      'level_0_step_3': moves its activations in place of latents. The direction
-      must be one of these, see `activations`.
-    condition: one for all images, [K], for a conditional flow.
+    flow: Flow over images [H, W, C].
+    values: Floating `Tensor` [N, H, W, C] in [-0.5, 0.5].
+    direction: Direction [D], as returned by `AttributeDirections.direction`.
+    strengths: List of S numbers. 0 is the image itself; see
+      `attribute_directions` for the meaning of 1.
+    level: Level whose latents are moved, from 0, or a list of levels. None
+      moves all latents. The first levels change details; the last one changes
+      the whole image.
+    layer: Name of a layer, such as 'level_0_step_3'; see `layer_names`. Its
+      activations are moved instead of the latents. The direction must be one of
+      its activations, see `activations`.
+    condition: Condition [K] of all images, for a conditional flow.
 
   Returns:
-    `Tensor` [N, S, H, W, C], in [-0.5, 0.5] but where the change goes beyond;
-    `tfp_cinc.quantize` clips it.
+    `Tensor` [N, S, H, W, C]. Values can be outside [-0.5, 0.5];
+    `tfp_cinc.quantize` clips them.
 
   Raises:
-    ValueError: if an argument is not as above, naming it.
+    ValueError: If an argument is not as described above; the message names it.
   """
   if layer is not None:
     flow = until(flow, layer)
@@ -81,7 +88,7 @@ def manipulate(
 
 
 def _mask(flow, level):
-  """1 for each number of some levels, 0 for the others."""
+  """Returns 1 for each latent of the given levels, 0 for the others."""
   levels = latent_levels(flow)
   wanted = np.atleast_1d(level)
   number = levels.max() + 1

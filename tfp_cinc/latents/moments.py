@@ -1,4 +1,4 @@
-"""Moments of two variables, from batches."""
+"""Means and covariances of two variables, computed from batches."""
 
 import numpy as np
 
@@ -8,14 +8,19 @@ __all__ = ['Moments']
 class Moments:
   """The means and covariances of attributes a and latents z, batch by batch.
 
-  The sums of a batch are taken around its own means and then merged with those
-  of all batches before (Chan, Golub and LeVeque 1983, eq. 1.5), in float64: the
-  square of a mean is never subtracted from a mean square.
+  The sums of a batch are taken around its own means, in float64, and then
+  merged with those of all batches before it. No squared mean is subtracted from
+  a mean square, which would lose precision.
+
+  #### References
+
+  Chan, Golub and LeVeque 1983, Algorithms for Computing the Sample Variance,
+  equation 1.5.
 
   Attributes:
-    count: N, how many have been added.
-    mean_a: float64 [A].
-    mean_z: float64 [D].
+    count: Number N of examples so far.
+    mean_a: Mean of the attributes, float64 [A].
+    mean_z: Mean of the latents, float64 [D].
   """
 
   def __init__(self):
@@ -25,23 +30,23 @@ class Moments:
 
   @property
   def variance_z(self) -> np.ndarray:
-    """The variance of each latent, float64 [D]."""
+    """Variance of each latent, float64 [D]."""
     return self._sum_zz / self.count
 
   @property
   def covariance(self) -> np.ndarray:
-    """The covariance of each attribute and latent, float64 [A, D]."""
+    """Covariance of each attribute and each latent, float64 [A, D]."""
     return self._sum_az / self.count
 
   def add(self, a: np.ndarray, z: np.ndarray) -> None:
     """Adds a batch.
 
     Args:
-      a: float64 [n, A].
-      z: floating [n, D].
+      a: Attributes, float64 [n, A].
+      z: Latents, floating [n, D].
 
     Raises:
-      ValueError: if A or D are not those of the batches before.
+      ValueError: If A or D differ from those of the batches before.
     """
     if not len(a):
       return

@@ -1,4 +1,4 @@
-"""Flows of less spread."""
+"""Flows that sample at a temperature."""
 
 import numbers
 
@@ -14,32 +14,37 @@ tfd = tfp.distributions
 def with_temperature(
   flow: tfd.TransformedDistribution, temperature
 ) -> tfd.TransformedDistribution:
-  """The flow whose latents are those of `flow` times a temperature.
+  """Returns a flow whose latents are multiplied by a temperature.
 
-  With z of the base and g from latent to image, its samples are
-  g(temperature z). At 0 all are the image of the mode of the base; about 0.7 is
-  what samples of natural images are mostly shown with: less varied and less
-  noisy. Where the log-det is the same for all images and the base is normal, it
-  is the flow of density p(x)^(1 / temperature^2), up to a factor (Parmar et al.
-  2018; Glow, section 6).
-
-  Args:
-    flow: the flow, whose Variables it shares.
-    temperature: at least 0; 1 is the flow itself. At 0 it has samples and no
-      density.
-
-  Returns:
-    `tfd.TransformedDistribution` with the bijector of `flow`: `encode` and
-    `decode` are the same for the two.
-
-  Raises:
-    ValueError: if `temperature` is a number less than 0.
+  Its samples are g(temperature * z), where z is a sample of the base and g goes
+  from latent to image. At temperature 0 all samples are the image of the
+  latents 0, the mode of a normal base. Samples of natural images are usually
+  shown at about 0.7: they are less varied and less noisy. If the log-det is the
+  same for all images and the base is normal, the density of the flow is
+  proportional to p(x)^(1 / temperature^2).
 
   #### Example
 
   >>> flow = tfp_cinc.models.glow([4, 4, 1], levels=1, depth=1, seed=0)
   >>> with_temperature(flow, 0.7).sample(5, seed=1).shape
   TensorShape([5, 4, 4, 1])
+
+  #### References
+
+  Parmar et al. 2018, [Image Transformer](https://arxiv.org/abs/1802.05751);
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), section 6.
+
+  Args:
+    flow: Flow; the result shares its Variables.
+    temperature: Temperature, at least 0; 1 is the flow itself. At 0 the result
+      has samples but no density.
+
+  Returns:
+    `tfd.TransformedDistribution` with the bijector of `flow`. `encode` and
+    `decode` give the same results for both.
+
+  Raises:
+    ValueError: If `temperature` is a negative number.
   """
   if isinstance(temperature, numbers.Real) and not temperature >= 0:
     raise ValueError(f'`temperature` is {temperature}; it must be at least 0.')
@@ -48,9 +53,10 @@ def with_temperature(
 
 
 def _scaled(distribution, scale):
-  """The distribution of `scale` times what `distribution` gives."""
+  """Returns the distribution of `scale` times a sample of `distribution`."""
   if isinstance(distribution, tfd.Sample | tfd.Independent):
-    # Within, so that its numbers stay known as independent ones.
+    # The inner distribution is scaled, so that the independence of the elements
+    # stays known.
     inner = _scaled(distribution.distribution, scale)
     return distribution.copy(distribution=inner)
   return tfd.TransformedDistribution(distribution, tfb.Scale(scale))

@@ -1,4 +1,4 @@
-"""Whether images are like those that a flow was trained on."""
+"""A test of whether images are like those that a flow was trained on."""
 
 import dataclasses
 
@@ -8,15 +8,22 @@ __all__ = ['TypicalityTest', 'typicality_score']
 
 
 def typicality_score(bits_per_dim, entropy: float) -> np.ndarray:
-  """How far the bits/dim of images are from what is typical.
+  """Returns the distance between the bits/dim of images and the typical value.
 
-  |mean(bits/dim over the last axis of a batch) - entropy|: Nalisnick et al.
-  2019 (Detecting Out-of-Distribution Inputs to Deep Generative Models Using
-  Typicality), eq. 4, in bits/dim, of which nats are a multiple.
+  ```
+  score = |mean(bits_per_dim, axis=-1) - entropy|
+  ```
+
+  #### References
+
+  Nalisnick et al. 2019, [Detecting Out-of-Distribution Inputs to Deep
+  Generative Models Using Typicality](https://arxiv.org/abs/1906.02994),
+  equation 4, in bits/dim instead of nats.
 
   Args:
-    bits_per_dim: [..., M], of sets of M images; [..., 1] scores each image.
-    entropy: the mean bits/dim of images of the training set.
+    bits_per_dim: Bits/dim [..., M] of sets of M images. [..., 1] gives a score
+      for each image.
+    entropy: Mean bits/dim of images of the training set.
 
   Returns:
     float64 array [...].
@@ -27,30 +34,24 @@ def typicality_score(bits_per_dim, entropy: float) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class TypicalityTest:
-  """The two-sided typicality test of images, or of sets of them.
+  """The two-sided typicality test of images or of sets of images.
 
-  Images of a distribution have, almost all, log-densities near its entropy:
-  its typical set. An image whose bits/dim are far from the mean of the training
-  set's is atypical, on either side: noise costs more bits than it should, a
-  blank picture fewer. How far is far, held-out images say: a set of M images is
-  rejected if its `typicality_score` is beyond the `confidence` quantile of
-  those of sets of M held-out images, drawn with replacement.
+  Almost all images of a distribution have log-densities close to its entropy:
+  they form its typical set. An image is atypical if its bits/dim are far from
+  the mean of the training set, on either side. Noise has more bits/dim than
+  typical images; a blank picture has fewer. Held-out images determine the
+  threshold. A set of M images is rejected if its `typicality_score` exceeds the
+  `confidence` quantile of the scores of sets of M held-out images, drawn with
+  replacement.
 
-  What it does not detect: a likelihood says how well pixels can be predicted,
-  not what they show. Flows give images of lower complexity a higher likelihood
-  than the images that they were trained on: one of CIFAR-10 does to SVHN's
-  (Nalisnick et al. 2018, Do Deep Generative Models Know What They Don't Know?),
-  so that a threshold on bits/dim alone passes them; the test's second side is
-  for these. It too passes whatever costs as many bits as training images do,
-  and single images of overlapping distributions. Sets of several images of one
-  origin are told apart far better than single ones. Rely on neither where a
-  miss matters.
-
-  Attributes:
-    entropy: the mean bits/dim of images of the training set.
-    held_out: bits/dim [K] of held-out images, which the training did not see.
-    resamples: how many sets to draw.
-    seed: of the draw.
+  The test has limits. A likelihood measures how well pixels can be predicted,
+  not what they show. Flows assign a higher likelihood to images of lower
+  complexity than to their training images: a flow trained on CIFAR-10 does so
+  for SVHN. A one-sided threshold on bits/dim accepts such images; the second
+  side of this test is meant for them. The test also accepts all other images
+  with typical bits/dim, and many single images if two distributions overlap. It
+  separates sets of several images of one origin far better than single images.
+  Do not rely on it if a missed detection matters.
 
   #### Example
 
@@ -60,6 +61,20 @@ class TypicalityTest:
   [False, True, True]
   >>> test.rejects([[3.2] * 20]).tolist()  # a set of 20
   [True]
+
+  #### References
+
+  Nalisnick et al. 2019, [Detecting Out-of-Distribution Inputs to Deep
+  Generative Models Using Typicality](https://arxiv.org/abs/1906.02994);
+  Nalisnick et al. 2018, [Do Deep Generative Models Know What They Don't
+  Know?](https://arxiv.org/abs/1810.09136), for CIFAR-10 and SVHN.
+
+  Attributes:
+    entropy: Mean bits/dim of images of the training set.
+    held_out: Bits/dim [K] of held-out images, on which the flow was not
+      trained.
+    resamples: Number of sets to draw.
+    seed: Seed of the draw.
   """
 
   entropy: float
@@ -78,18 +93,18 @@ class TypicalityTest:
     object.__setattr__(self, 'held_out', held_out)
 
   def threshold(self, number: int = 1, confidence: float = 0.99) -> float:
-    """The score beyond which a set of images is rejected.
+    """Returns the score above which a set of images is rejected.
 
     Args:
-      number: M, of images in a set.
-      confidence: the share of sets of held-out images that are not rejected,
+      number: Number M of images in a set.
+      confidence: Fraction of sets of held-out images that are not rejected,
         between 0 and 1.
 
     Returns:
-      In bits/dim.
+      Score in bits/dim.
 
     Raises:
-      ValueError: if an argument is not as above.
+      ValueError: If an argument is not as described above.
     """
     if not 0.0 < confidence < 1.0:
       raise ValueError(
@@ -98,25 +113,29 @@ class TypicalityTest:
     return float(np.quantile(self._scores(number), confidence))
 
   def rejects(self, bits_per_dim, confidence: float = 0.99) -> np.ndarray:
-    """Whether sets of images are atypical.
+    """Returns whether sets of images are atypical.
 
     Args:
-      bits_per_dim: [..., M], as in `typicality_score`.
-      confidence: as in `threshold`.
+      bits_per_dim: Bits/dim [..., M], as in `typicality_score`.
+      confidence: Fraction of sets of held-out images that are not rejected, as
+        in `threshold`.
 
     Returns:
       bool array [...].
+
+    Raises:
+      ValueError: If `confidence` is not between 0 and 1.
     """
     bits = np.asarray(bits_per_dim, np.float64)
     limit = self.threshold(bits.shape[-1], confidence)
-    # What is not finite is not typical either.
+    # Negated, so that values that are not finite are rejected.
     return ~(typicality_score(bits, self.entropy) <= limit)
 
   def p_values(self, bits_per_dim) -> np.ndarray:
-    """The share of sets of held-out images that are as atypical or more.
+    """Returns the fraction of held-out sets that are at least as atypical.
 
     Args:
-      bits_per_dim: [..., M], as in `typicality_score`.
+      bits_per_dim: Bits/dim [..., M], as in `typicality_score`.
 
     Returns:
       float64 array [...], from 1 / (resamples + 1) to 1.
@@ -128,7 +147,7 @@ class TypicalityTest:
     return (1.0 + len(scores) - below) / (1.0 + len(scores))
 
   def _scores(self, number):
-    """Those of `resamples` sets of held-out images."""
+    """Returns the scores of `resamples` sets of held-out images."""
     if number < 1:
       raise ValueError(f'`number` is {number}; it must be at least 1.')
     rng = np.random.default_rng(self.seed)

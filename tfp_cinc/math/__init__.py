@@ -1,4 +1,4 @@
-"""Pure functions on tensors: no bijectors, no variables."""
+"""Pure functions of tensors: no bijectors, no Variables, no plots."""
 
 from tfp_cinc.math.causal_conv import (
   causal_conv2d,
@@ -12,10 +12,8 @@ from tfp_cinc.math.dense_jacobian import (
   lip_swish,
   rademacher_probes,
 )
-from tfp_cinc.math.dense_matrix import DenseMatrix
 from tfp_cinc.math.fixed_point import fixed_point
 from tfp_cinc.math.linear_map import linear_map_matrix
-from tfp_cinc.math.matrix_plot import plot_convolution_matrix
 from tfp_cinc.math.periodic_conv import (
   periodic_conv2d,
   periodic_conv2d_solve,
@@ -23,8 +21,6 @@ from tfp_cinc.math.periodic_conv import (
   periodic_log_abs_det,
   periodic_reciprocal_condition,
 )
-from tfp_cinc.math.plu import PLUMatrix
-from tfp_cinc.math.qr_matrix import QRMatrix
 from tfp_cinc.math.theory import (
   Invertibility,
   is_invertible,
@@ -33,10 +29,7 @@ from tfp_cinc.math.theory import (
 
 __all__ = [
   'DenseJacobian',
-  'DenseMatrix',
   'Invertibility',
-  'PLUMatrix',
-  'QRMatrix',
   'apply_dense_layers',
   'causal_conv2d',
   'causal_conv2d_solve',
@@ -52,6 +45,5 @@ __all__ = [
   'periodic_conv2d_solve_matrices',
   'periodic_log_abs_det',
   'periodic_reciprocal_condition',
-  'plot_convolution_matrix',
   'rademacher_probes',
 ]

@@ -1,6 +1,6 @@
 """The solve of a causal convolution over blocks of pixels.
 
-How it works is told in `causal_conv2d_solve`, of which this is the core.
+This is the core of `causal_conv2d_solve`, whose docstring explains the method.
 """
 
 import numpy as np
@@ -8,21 +8,21 @@ import tensorflow as tf
 
 __all__ = ['block_matrices', 'solve_blocks']
 
-# Numbers in a block that is a part of a row: on a CPU up to it, one product
-# more costs more than larger ones do.
+# Largest number of entries of a block that is part of a row. Up to this size,
+# fewer and larger products are faster on a CPU.
 _ROW_BLOCK = 64
 
 
 class _Grid:
-  """How an image is cut into blocks, and in which order they are solved.
+  """The division of an image into blocks, and the order of their solution.
 
   Attributes:
-    shape: rows and columns of pixels of a block.
-    rows: of blocks.
-    columns: of blocks.
-    neighbours: the blocks that a block sees, by rows and columns of blocks
-      back.
-    slope: block (i, j) comes at time slope * i + j, after its neighbours.
+    shape: Rows and columns of pixels in a block.
+    rows: Number of rows of blocks.
+    columns: Number of columns of blocks.
+    neighbours: The blocks that a block sees, each as (rows up, columns left),
+      counted in blocks.
+    slope: Block (i, j) is solved at time slope * i + j, after its neighbours.
   """
 
   def __init__(self, kernel_shape, image_size, lookahead):
@@ -43,20 +43,24 @@ class _Grid:
     ]
 
 
-def block_matrices(kernel, corner_inverse, image_size, lookahead=0):
-  """The matrices by which `solve_blocks` solves, of the kernel alone.
+def block_matrices(kernel, diagonal_inverse, image_size, lookahead=0):
+  """Returns the matrices that `solve_blocks` multiplies by.
+
+  They depend only on the kernel and the image size.
 
   Args:
     kernel: `Tensor` [a, b, C, C].
-    corner_inverse: `Tensor` [C, C], the inverse of kernel[-1, -1 - lookahead].
-    image_size: (H, W).
-    lookahead: columns that the rows before see past a pixel's own.
+    diagonal_inverse: `Tensor` [C, C], the inverse of
+      kernel[-1, -1 - lookahead].
+    image_size: Height and width of the images, (H, W).
+    lookahead: Number of columns to the right of a pixel that it sees in the
+      rows above.
 
   Returns:
     `Tensor` [1 + n, F, F] for blocks of F numbers with n neighbours.
 
   Raises:
-    ValueError: if H or W is not known.
+    ValueError: If H or W is not known.
   """
   if None in tuple(image_size):
     raise ValueError(
@@ -64,13 +68,13 @@ def block_matrices(kernel, corner_inverse, image_size, lookahead=0):
       'W.'
     )
   if kernel.shape[0] == kernel.shape[1] == 1:
-    return corner_inverse[tf.newaxis]
+    return diagonal_inverse[tf.newaxis]
   grid = _Grid(kernel.shape, image_size, lookahead)
-  # taps[r, lookahead + s]: the channel matrix for the pixel r rows and s
-  # columns back, normalised so that that of the pixel itself is the identity.
-  taps = tf.reverse(kernel, [0, 1]) @ corner_inverse
+  # taps[r, lookahead + s] is the C x C matrix of the pixel r rows up and s
+  # columns to the left, normalized so that the pixel's own is the identity.
+  taps = tf.reverse(kernel, [0, 1]) @ diagonal_inverse
   return _block_weights(
-    taps, corner_inverse, grid.shape, grid.neighbours, lookahead
+    taps, diagonal_inverse, grid.shape, grid.neighbours, lookahead
   )
 
 
@@ -79,16 +83,16 @@ def solve_blocks(y, matrices, kernel_shape, padding, lookahead=0):
 
   Args:
     y: `Tensor` [N, H, W, C] with static H, W and C.
-    matrices: `block_matrices` of the kernel for [H, W].
-    kernel_shape: that of the kernel, [a, b, C, C].
-    padding: the padded corner.
-    lookahead: as in `block_matrices`.
+    matrices: Result of `block_matrices` for the kernel and [H, W].
+    kernel_shape: Shape of the kernel, [a, b, C, C].
+    padding: The padded sides of the image, as in `causal_conv2d`.
+    lookahead: As in `block_matrices`.
 
   Returns:
     `Tensor` x of the shape of `y`.
 
   Raises:
-    ValueError: if H, W or C is not static.
+    ValueError: If H, W or C is not static.
   """
   height, width, channels = y.shape[1:]
   if None in (height, width, channels):
@@ -106,8 +110,8 @@ def solve_blocks(y, matrices, kernel_shape, padding, lookahead=0):
   flips = [1] * (vertical == 'bottom') + [2] * (horizontal == 'right')
 
   # [N, H, W, C] -> [rows * columns, N, size], in the order of the wavefronts. A
-  # pixel row of a block stays together: b * C numbers that lie side by side, a
-  # strip. One gather of strips measured faster than a transposition.
+  # strip is one pixel row of a block: breadth * C numbers that are contiguous
+  # in memory. A gather of strips was faster than a transposition.
   images = tf.reverse(y, flips) if flips else y
   if height % side or width % breadth:
     margins = [0, rows * side - height], [0, columns * breadth - width]
@@ -118,7 +122,7 @@ def solve_blocks(y, matrices, kernel_shape, padding, lookahead=0):
   strip = (side * i[:, np.newaxis] + np.arange(side)) * columns
   strip += j[:, np.newaxis]
   image = tf.range(tf.shape(y)[0])[:, tf.newaxis] * (rows * side * columns)
-  places = image + strip[:, np.newaxis]  # of strips: [rows * columns, N, side]
+  places = image + strip[:, np.newaxis]  # strips, [rows * columns, N, side]
   blocks = tf.reshape(images, [-1, breadth * channels])
   blocks = tf.gather(blocks, places)
   blocks = tf.reshape(blocks, [rows * columns, -1, size])
@@ -152,12 +156,14 @@ def solve_blocks(y, matrices, kernel_shape, padding, lookahead=0):
 
 
 def _block_shape(kernel_shape, width, lookahead):
-  """Rows and columns of a block, which sees itself and its neighbours alone.
+  """Returns the rows and columns of a block.
 
-  Without lookahead two pixels a side measured fastest wherever the kernel
-  allows it. With it, a block has one row, since its second one would see the
-  block to the right; and no column may be added to the image, as the pixels
-  there would not come out as the zeros that the rows after them read.
+  A block must see only itself and its neighbours. Without lookahead, blocks of
+  two pixels a side were the fastest in measurements wherever the kernel allows
+  them. With lookahead a block has one row, because its second row would see the
+  block to the right. The image cannot be padded with columns then: the rows
+  below would read the added pixels as zeros, but the solve does not give zeros
+  there.
   """
   if not lookahead:
     return max(2, kernel_shape[0] - 1), max(2, kernel_shape[1] - 1)
@@ -168,7 +174,7 @@ def _block_shape(kernel_shape, width, lookahead):
 
 
 def _wavefronts(rows, columns, slope):
-  """The (rows, columns) index arrays of each time slope * row + column."""
+  """Returns index arrays (rows, columns) for each time slope * row + column."""
   wavefronts = []
   for time in range(slope * (rows - 1) + columns):
     first = max(0, -((columns - 1 - time) // slope))
@@ -185,7 +191,10 @@ class _Wavefront:
     self._padded = {}
 
   def rows(self, first, last):
-    """The blocks of rows first to last - 1, 0 outside; False where all are."""
+    """Returns the blocks of rows first to last - 1, with zeros outside.
+
+    Returns False if all of these rows are outside the wavefront.
+    """
     if last <= self.first or self.last <= first:
       return False
     if self.first <= first and last <= self.last:
@@ -198,20 +207,20 @@ class _Wavefront:
     return self._padded[margin][start : start + last - first]
 
 
-def _block_weights(taps, corner_inverse, shape, neighbours, lookahead):
-  """The matrix that solves a block of pixels.
+def _block_weights(taps, diagonal_inverse, shape, neighbours, lookahead):
+  """Returns the matrices that solve a block of pixels.
 
   Args:
-    taps: [a, b, C, C], by distance in rows and columns; taps[0, lookahead] = I.
-    corner_inverse: [C, C].
-    shape: rows and columns of a block, so that it sees only itself and its
-      neighbours.
-    neighbours: of (rows, columns) of blocks back.
-    lookahead: as in `solve_blocks`.
+    taps: `Tensor` [a, b, C, C], by distance in rows and columns, with
+      taps[0, lookahead] = I.
+    diagonal_inverse: `Tensor` [C, C].
+    shape: Rows and columns of a block, as `_block_shape` returns them.
+    neighbours: The n neighbours of a block, as in `_Grid`.
+    lookahead: As in `solve_blocks`.
 
   Returns:
-    [1 + len(neighbours), F, F] with F = rows * columns * C: with blocks as row
-    vectors of F numbers, x = y @ [0] + sum_n neighbour_n @ [1 + n].
+    `Tensor` M [1 + n, F, F] with F = rows * columns * C. With blocks as row
+    vectors of F numbers, x = y @ M[0] + sum_n neighbour_n @ M[1 + n].
   """
   tap_rows, tap_columns, channels = taps.shape[:3]
   pixels, zero = shape[0] * shape[1], tap_rows * tap_columns
@@ -229,8 +238,8 @@ def _block_weights(taps, corner_inverse, shape, neighbours, lookahead):
   matrices = tf.transpose(tf.gather(taps, np.stack(index)), [0, 1, 3, 2, 4])
   matrices = tf.reshape(matrices, [len(index), size, size])
   # The block's own matrix is I - power. Each step within a block, from a pixel
-  # to one that sees it, adds at least 1 to (lookahead + 1) * row + column, so
-  # that power^(steps + 1) = 0. Its inverse is the product of the
+  # to one that sees it, adds at least 1 to (lookahead + 1) * row + column.
+  # Therefore power^(steps + 1) = 0, and the inverse is the product of all
   # I + power^(2^n).
   steps = (lookahead + 1) * (shape[0] - 1) + shape[1] - 1
   identity = tf.eye(size, dtype=taps.dtype)
@@ -239,6 +248,6 @@ def _block_weights(taps, corner_inverse, shape, neighbours, lookahead):
   for _ in range(1, steps.bit_length()):
     power = power @ power
     inverse += power @ inverse
-  known = corner_inverse @ tf.reshape(inverse, [pixels, channels, size])
+  known = diagonal_inverse @ tf.reshape(inverse, [pixels, channels, size])
   known = tf.reshape(known, [1, size, size])
   return tf.concat([known, -matrices[1:] @ inverse], axis=0)

@@ -1,27 +1,38 @@
 """Causal 2-D convolution, its exact inverse and its dense matrix.
 
-A causal convolution pads the image by (k - 1) * dilation zeros on two adjacent
-sides only (CInC Flow, Definition 2 and section 3.2.2). For 'top_left' padding,
-in row-vector notation and with C-vectors `x[i, j]`,
+A causal convolution pads the image with (k - 1) * dilation zeros on two
+adjacent sides only. For 'top_left' padding, in row-vector notation with
+C-vectors `x[i, j]`,
 
   y[i, j] = sum_{a, b < k} x[i - d*(k-1-a), j - d*(k-1-b)] @ kernel[a, b]
 
-Taken in raster order its matrix is block lower triangular with the corner
-block `kernel[k-1, k-1]` on the diagonal, so that it is invertible if and only
-if this block is (Theorem 2). The three other paddings are the same map between
-flipped images: 'bottom_right' flips rows and columns, and so on. The corner
-block is `kernel[k-1, k-1]` for all of them.
+where d is the dilation. In raster order the matrix of this map is block lower
+triangular. Every block on its diagonal is the corner block of the kernel,
+`kernel[k-1, k-1]`: the C x C matrix that multiplies the pixel itself. We call
+it the diagonal block. The convolution is therefore invertible if and only if
+the diagonal block is (Theorem 2). The three other paddings are the same map
+between flipped images: 'bottom_right' flips rows and columns, and so on. All of
+them have the same diagonal block.
 
-With a `lookahead` of s columns the rows above a pixel are seen up to s columns
-past its own, which is still causal in raster order: the kernel [a, b, C, C] has
-the pixel itself at `kernel[a-1, b-1-s]`, and what follows it in that row is not
-read. The raster-order mask of Kingma et al. 2016 is a = (k + 1) / 2, b = k,
-s = (k - 1) / 2.
+With a `lookahead` of s columns, a pixel also sees up to s columns to its right
+in the rows above it. This is still causal in raster order. The diagonal block
+of the kernel [a, b, C, C] is then `kernel[a-1, b-1-s]`, and the entries after
+it in that row are ignored. The raster-order mask of Kingma et al. 2016 has
+a = (k + 1) / 2, b = k and s = (k - 1) / 2.
+
+#### References
+
+Nagar, Dufraisse and Varma 2021, [CInC Flow](https://arxiv.org/abs/2107.01358),
+Definition 2, Theorem 2 and section 3.2.2; Kingma et al. 2016, [Improved
+Variational Inference with Inverse Autoregressive Flow](
+https://arxiv.org/abs/1606.04934).
 """
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tfp_cinc.internal import switches, tfp_compat
+from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import on_image_batch
 from tfp_cinc.math.block_solve import block_matrices, solve_blocks
@@ -33,12 +44,29 @@ __all__ = [
   'causal_conv2d',
   'causal_conv2d_solve',
   'causal_conv2d_solve_matrices',
+  'check_kernel',
   'convolution_matrix',
+  'raster_kernel',
 ]
 
 PADDINGS = ('top_left', 'top_right', 'bottom_left', 'bottom_right')
 # The padding of the transposed convolution.
 OPPOSITE = dict(zip(PADDINGS, reversed(PADDINGS), strict=True))
+
+
+def raster_kernel(blocks: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+  """Returns a kernel whose last taps are zero.
+
+  Args:
+    blocks: `Tensor` [n, C, C], the first taps in raster order.
+    shape: [a, b, C, C], n <= a * b.
+
+  Returns:
+    `Tensor` [a, b, C, C].
+  """
+  missing = shape[0] * shape[1] - blocks.shape[0]
+  blocks = tf.pad(blocks, [[0, missing], [0, 0], [0, 0]])
+  return tf.reshape(blocks, shape)
 
 
 def causal_conv2d(
@@ -52,20 +80,20 @@ def causal_conv2d(
   """Convolves images that are zero-padded on two adjacent sides.
 
   Args:
-    x: floating `Tensor` [..., H, W, C].
+    x: Floating `Tensor` [..., H, W, C].
     kernel: `Tensor` [k, k, C, C] (rows, columns, input and output channels) of
       the same dtype; or [a, b, C, C].
-    padding: the padded corner, one of `PADDINGS`.
-    dilation: the distance in pixels between two taps, at least 1.
-    lookahead: columns past its own that a pixel sees of the rows before, less
-      than b. It goes with a dilation of 1 alone.
+    padding: The padded sides of the image, one of `PADDINGS`.
+    dilation: Distance in pixels between two taps, at least 1.
+    lookahead: Number of columns to the right of a pixel that it sees in the
+      rows above, less than b. It must be 0 if `dilation` is not 1.
 
   Returns:
-    `Tensor` of the shape of `x`. It costs H * W * k^2 * C^2 multiplications an
+    `Tensor` of the shape of `x`. It costs H * W * k^2 * C^2 multiplications per
     image.
 
   Raises:
-    ValueError: if a shape, `padding`, `dilation` or `lookahead` is not so.
+    ValueError: If a shape, `padding`, `dilation` or `lookahead` is invalid.
   """
   x, kernel = _to_tensors(x, kernel)
   kernel = _checked_kernel(kernel, padding, dilation, lookahead)
@@ -84,65 +112,69 @@ def causal_conv2d_solve(
   padding: str = 'top_left',
   dilation: int = 1,
   lookahead: int = 0,
-  corner_inverse: tf.Tensor | None = None,
+  diagonal_inverse: tf.Tensor | None = None,
   matrices: tf.Tensor | None = None,
   solve_dtype: tf.DType | None = None,
   max_backward_error: float | None = None,
 ) -> tf.Tensor:
   """Solves `causal_conv2d(x, kernel) == y` for `x`, exactly.
 
-  The image is cut into blocks of s x s pixels, s = max(2, k - 1), so that a
-  block sees only itself and its neighbours to the left, above and above left
-  (for 'top_left' padding). With D the matrix of a block on itself and
-  A_l, A_a, A_al those of its neighbours, taken as row vectors,
+  The image is divided into blocks of s x s pixels, s = max(2, k - 1). A block
+  then sees only itself and its neighbours to the left, above and above left
+  (for 'top_left' padding). Let blocks be row vectors, D the matrix of a block
+  on itself, and A_l, A_a and A_al the matrices of its neighbours. Then
 
     x = y D^-1 - (left A_l + above A_a + above_left A_al) D^-1
 
-  The first product is one for all the blocks of all the images. The second is
-  done for all the blocks of an anti-diagonal at once: these are the only
-  sequential steps, (H + W) / s - 1 of them. With a lookahead a block sees the
-  one above to the right too, and they are (2 H + W) / s - 2, for blocks whose
-  width divides W.
+  The first product is a single one for all blocks of all images. The second
+  one is computed for all blocks of an anti-diagonal at once. The
+  (H + W) / s - 1 anti-diagonals are the only sequential steps.
 
-  The gradient is the solve of the transposed convolution (the same function
-  with the opposite padding); derivatives of any order exist.
+  With a lookahead, a block also sees blocks above right. Blocks then have one
+  row and w columns, where w divides W, and there are at most 2 H + W / w - 2
+  sequential steps.
+
+  The gradient is the solve of the transposed convolution, which is the same
+  function with the opposite padding. Derivatives of any order exist.
 
   Args:
-    y: floating `Tensor` [..., H, W, C] with static H, W and C.
-    kernel: `Tensor` [k, k, C, C] whose corner block kernel[k-1, k-1] is
-      invertible.
-    padding: the padded corner, one of `PADDINGS`.
-    dilation: the distance in pixels between two taps, at least 1.
-    lookahead: as in `causal_conv2d`.
-    corner_inverse: `Tensor` [C, C], the inverse of the corner block where the
-      caller has it in a better way than by `tf.linalg.inv`. Gradients reach
-      the corner through `kernel` alone.
-    matrices: `causal_conv2d_solve_matrices` of the kernel for these images,
-      where the caller has kept them. Gradients do not reach the kernel then.
-    solve_dtype: dtype to solve in, where it is not that of `y`: tf.float64.
-    max_backward_error: where max|y - conv(x)| / max(conv(|x|) + |y|) is more,
-      with conv(|x|) of the kernel's absolute values, one step of iterative
-      refinement follows: x + solve(y - conv(x)). It is about 1e-7 in float32,
-      whatever the taps, and more with a corner block that is close to singular.
-      By default it is not measured, which costs two convolutions.
+    y: Floating `Tensor` [..., H, W, C] with static H, W and C.
+    kernel: `Tensor` [k, k, C, C] with an invertible diagonal block
+      kernel[k-1, k-1]; or [a, b, C, C], as in `causal_conv2d`.
+    padding: The padded sides of the image, one of `PADDINGS`.
+    dilation: Distance in pixels between two taps, at least 1.
+    lookahead: As in `causal_conv2d`.
+    diagonal_inverse: `Tensor` [C, C], the inverse of the diagonal block, if the
+      caller has a better way to compute it than `tf.linalg.inv`. Gradients
+      reach the diagonal block only through `kernel`.
+    matrices: Result of `causal_conv2d_solve_matrices` for this kernel and image
+      size, if the caller has stored it. Gradients do not reach the kernel then.
+    solve_dtype: Dtype of the solve, such as tf.float64. None is the dtype of
+      `y`.
+    max_backward_error: Bound of max|y - conv(x)| / max(conv(|x|) + |y|), where
+      conv(|x|) uses the absolute values of the kernel. If this backward error
+      is larger, one step of iterative refinement follows:
+      x + solve(y - conv(x)). The error is about 1e-7 in float32 for any taps,
+      and larger if the diagonal block is close to singular. None does not
+      measure it; measuring costs two convolutions.
 
   Returns:
     `Tensor` x of the shape of `y`. It costs 4 * H * W * s^2 * C^2
-    multiplications an image and 4 * (s^2 * C)^2 numbers of memory.
+    multiplications per image and memory for 4 * (s^2 * C)^2 numbers.
 
   Raises:
-    ValueError: if a shape, `padding`, `dilation` or `lookahead` is not so.
+    ValueError: If a shape, `padding`, `dilation` or `lookahead` is invalid.
   """
   y, kernel = _to_tensors(y, kernel)
   kernel = _checked_kernel(kernel, padding, dilation, lookahead)
   dtype = y.dtype
   y = tf.cast(y, solve_dtype or dtype)
-  kernel, corner_inverse = _to_solve(kernel, corner_inverse, y.dtype)
+  kernel, diagonal_inverse = _to_solve(kernel, diagonal_inverse, y.dtype)
 
   def solve(images):
     if matrices is not None:
       return solve_blocks(images, matrices, kernel.shape, padding, lookahead)
-    inverse = _corner_inverse(kernel, corner_inverse, lookahead)
+    inverse = _diagonal_inverse(kernel, diagonal_inverse, lookahead)
     return _solve(images, kernel, inverse, padding, lookahead)
 
   x = _on_undilated(solve, y, kernel, dilation)
@@ -170,36 +202,39 @@ def causal_conv2d_solve_matrices(
   padding: str = 'top_left',
   dilation: int = 1,
   lookahead: int = 0,
-  corner_inverse: tf.Tensor | None = None,
+  diagonal_inverse: tf.Tensor | None = None,
   solve_dtype: tf.DType | None = None,
 ) -> tf.Tensor:
-  """What `causal_conv2d_solve` computes of its kernel, to be kept by a caller.
+  """Returns the matrices that `causal_conv2d_solve` computes from its kernel.
+
+  A caller whose kernel is constant can store them and pass them as `matrices`.
 
   Args:
-    kernel: as of `causal_conv2d_solve`, like all that follow but `image_size`.
-    image_size: (H, W) of the images.
-    padding: the padded corner.
-    dilation: the distance in pixels between two taps.
-    lookahead: as in `causal_conv2d`.
-    corner_inverse: the inverse of the corner block, or None.
-    solve_dtype: dtype to solve in, or None for the kernel's.
+    kernel: As in `causal_conv2d_solve`.
+    image_size: Height and width of the images, (H, W).
+    padding: The padded sides of the image, one of `PADDINGS`.
+    dilation: Distance in pixels between two taps, at least 1.
+    lookahead: As in `causal_conv2d`.
+    diagonal_inverse: The inverse of the diagonal block, or None.
+    solve_dtype: Dtype of the solve. None is the dtype of the kernel.
 
   Returns:
-    `Tensor` [1 + n, F, F] with F = s^2 * C: D^-1 and the n <= 3 matrices -A
-    D^-1 of a block's neighbours; with a lookahead n is up to 3 * k - 1.
+    `Tensor` [1 + n, F, F]: D^-1 and the matrices -A D^-1 of the n neighbours of
+    a block of F numbers. F = s^2 * C and n <= 3 without a lookahead; with one,
+    F = w * C and n <= 3 * a - 2.
 
   Raises:
-    ValueError: as `causal_conv2d_solve`.
+    ValueError: If an argument is invalid, or H or W is not known.
   """
   kernel = _checked_kernel(
     tf.convert_to_tensor(kernel), padding, dilation, lookahead
   )
-  kernel, corner_inverse = _to_solve(
-    kernel, corner_inverse, solve_dtype or kernel.dtype
+  kernel, diagonal_inverse = _to_solve(
+    kernel, diagonal_inverse, solve_dtype or kernel.dtype
   )
-  corner_inverse = _corner_inverse(kernel, corner_inverse, lookahead)
+  diagonal_inverse = _diagonal_inverse(kernel, diagonal_inverse, lookahead)
   phase = [None if n is None else -(-n // dilation) for n in image_size]
-  return block_matrices(kernel, corner_inverse, phase, lookahead)
+  return block_matrices(kernel, diagonal_inverse, phase, lookahead)
 
 
 def convolution_matrix(
@@ -210,18 +245,24 @@ def convolution_matrix(
   dilation: int = 1,
   lookahead: int = 0,
 ) -> tf.Tensor:
-  """The dense matrix M of a causal convolution (CInC Flow, Definition 3).
+  """Returns the dense matrix M of a causal convolution.
 
   Args:
     kernel: `Tensor` [k, k, C, C].
-    image_size: (H, W). Keep them small: M has (H * W * C)^2 entries.
-    padding: the padded corner, one of `PADDINGS`.
-    dilation: the distance in pixels between two taps.
-    lookahead: as in `causal_conv2d`.
+    image_size: Height and width of the images, (H, W). Keep them small: M has
+      (H * W * C)^2 entries.
+    padding: The padded sides of the image, one of `PADDINGS`.
+    dilation: Distance in pixels between two taps, at least 1.
+    lookahead: As in `causal_conv2d`.
 
   Returns:
     `Tensor` [H*W*C, H*W*C] with vec(y) = M vec(x), where vec takes pixels in
-    raster order and the channels of a pixel together.
+    raster order and keeps the channels of a pixel together.
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC Flow](
+  https://arxiv.org/abs/2107.01358), Definition 3.
   """
   kernel = tf.convert_to_tensor(kernel)
   return linear_map_matrix(
@@ -241,15 +282,33 @@ def _to_tensors(images, kernel):
   )
 
 
-def _checked_kernel(kernel, padding, dilation, lookahead):
-  """The kernel without the taps that are not read."""
-  check_choice('padding', padding, PADDINGS)
-  shape = kernel.shape
-  if shape.rank != 4 or shape[2] != shape[3] or 0 in shape:
+def check_kernel(kernel, is_square: bool = True) -> None:
+  """Raises `ValueError` if a kernel has not a shape [k, k, C, C], k, C >= 1.
+
+  Args:
+    kernel: Array or `Tensor`.
+    is_square: Whether it must be square; [a, b, C, C] is right if not.
+  """
+  shape = tuple(kernel.shape)
+  if (
+    len(shape) != 4
+    or shape[2] != shape[3]
+    or 0 in shape
+    or (is_square and shape[0] != shape[1])
+  ):
     raise ValueError(
-      f'`kernel` has shape {shape}; it must be [k, k, C, C] with k >= 1, or '
-      '[a, b, C, C].'
+      f'`kernel` has shape {shape}; it must be [k, k, C, C] with k, C >= 1'
+      f'{"" if is_square else ", or [a, b, C, C]"}: an invertible convolution '
+      'has as many input as output channels.'
     )
+
+
+def _checked_kernel(kernel, padding, dilation, lookahead):
+  """Returns the kernel with zeros in place of the taps that are not read."""
+  if padding not in PADDINGS:
+    check_choice('padding', padding, PADDINGS)
+  check_kernel(kernel, is_square=False)
+  shape = kernel.shape
   if dilation < 1:
     raise ValueError(f'`dilation` is {dilation}; it must be at least 1.')
   if not 0 <= lookahead < shape[1]:
@@ -264,31 +323,34 @@ def _checked_kernel(kernel, padding, dilation, lookahead):
     )
   if not lookahead:
     return kernel
-  after = [[shape[0] - 1, shape[1] - 1 - i] for i in range(lookahead)]
-  zeros = tf.zeros([lookahead, *shape[2:]], kernel.dtype)
-  return tf.tensor_scatter_nd_update(kernel, after, zeros)
+  read = tf.reshape(kernel, [-1, *shape[2:]])[:-lookahead]
+  return raster_kernel(read, shape)
 
 
-def _to_solve(kernel, corner_inverse, dtype):
-  """The kernel in the dtype to solve in, and its corner's inverse if of it."""
+def _to_solve(kernel, diagonal_inverse, dtype):
+  """Returns the kernel and its diagonal inverse in the dtype of the solve.
+
+  The inverse is None if the dtype changes.
+  """
   if dtype == kernel.dtype:
-    return kernel, corner_inverse
-  return tf.cast(kernel, dtype), None  # the inverse has no more digits
+    return kernel, diagonal_inverse
+  return tf.cast(kernel, dtype), None  # the given inverse has too few digits
 
 
-def _corner_inverse(kernel, corner_inverse, lookahead):
-  if corner_inverse is not None:
-    return corner_inverse
+def _diagonal_inverse(kernel, diagonal_inverse, lookahead):
+  if diagonal_inverse is not None:
+    return diagonal_inverse
   return tf.linalg.inv(kernel[-1, -1 - lookahead])
 
 
 def _on_undilated(function, images, kernel, dilation):
   """Applies a function of undilated [N, H, W, C] to dilated [..., H, W, C].
 
-  Pixels whose row and column agree modulo the dilation see only one another:
-  each such phase is an image of its own. Images are zero-padded to a multiple
-  of the dilation, which changes nothing: padding on a causal convolution's
-  padded side reads as its own zeros, and on the other it comes last.
+  A pixel sees only pixels whose row and column equal its own modulo the
+  dilation, so each such phase is an image of its own. Images are zero-padded to
+  a multiple of the dilation. This changes nothing: zeros on a padded side equal
+  the convolution's own padding, and zeros on another side come last in the
+  causal order.
   """
   if images.shape.rank is not None and images.shape.rank < 3:
     raise ValueError(
@@ -300,6 +362,8 @@ def _on_undilated(function, images, kernel, dilation):
       f'{kernel.shape[-1]}: shapes {images.shape} and {kernel.shape}.'
     )
   if dilation == 1:
+    if images.shape.rank == 4:
+      return function(images)
     return on_image_batch(function, images)
 
   def on_phases(images):
@@ -316,8 +380,8 @@ def _on_undilated(function, images, kernel, dilation):
 
 def _conv(images, kernel, padding, lookahead):
   """`causal_conv2d` on [N, H, W, C] with dilation 1."""
-  # Flipping image, convolving and flipping back is convolving with the flipped
-  # kernel and the padding on the other side.
+  # To flip the image, convolve and flip back is the same as to convolve with
+  # the flipped kernel and the padding on the other side.
   axes = _flipped_axes(padding)
   return tf.nn.conv2d(
     images,
@@ -343,7 +407,7 @@ def _explicit_padding(kernel_shape, flipped_axes, lookahead):
 
 
 def _kernel_gradient(images, output_gradient, kernel_shape, padding, lookahead):
-  """The gradient of sum(_conv(images, kernel) * output_gradient) by kernel."""
+  """Returns d sum(_conv(images, kernel) * output_gradient) / d kernel."""
   axes = _flipped_axes(padding)
   gradient = tf.compat.v1.nn.conv2d_backprop_filter(
     tf.pad(images, _explicit_padding(kernel_shape, axes, lookahead)),
@@ -355,16 +419,13 @@ def _kernel_gradient(images, output_gradient, kernel_shape, padding, lookahead):
   return tf.reverse(gradient, axes) if axes else gradient
 
 
-def _solve(images, kernel, corner_inverse, padding, lookahead):
+def _solve(images, kernel, diagonal_inverse, padding, lookahead):
   """`causal_conv2d_solve` on [N, H, W, C] with dilation 1."""
 
   def solve_natively(y, kernel):
     size = y.shape[1:3]
-    matrices = block_matrices(kernel, corner_inverse, size, lookahead)
+    matrices = block_matrices(kernel, diagonal_inverse, size, lookahead)
     return solve_blocks(y, matrices, kernel.shape, padding, lookahead)
-
-  if switches.native_gradients.is_on:
-    return solve_natively(images, kernel)
 
   @tf.custom_gradient
   def solve(y, kernel):
@@ -374,7 +435,7 @@ def _solve(images, kernel, corner_inverse, padding, lookahead):
       dy = _solve(
         dx,
         tf.transpose(kernel, [0, 1, 3, 2]),
-        tf.transpose(corner_inverse),
+        tf.transpose(diagonal_inverse),
         OPPOSITE[padding],
         lookahead,
       )

@@ -16,43 +16,53 @@ __all__ = [
 class DenseJacobian:
   """The Jacobian of a fully connected network at each point of a batch.
 
-  It is held as the factors that the chain rule gives, the weights with the
-  derivatives of the activation between them:
+  It is stored as the factors of the chain rule: the weights, with the
+  derivatives of the activations between them.
 
   ```
   J^T = W_1 diag(slope_1) W_2 diag(slope_2) ... W_n
   ```
 
-  A product with a vector costs as much as the network. tr(J) and det(I + J)
-  are the same for any cyclic rotation of the factors (for the determinant this
-  is Sylvester's identity); they are taken of the rotation that starts at the
-  narrowest layer, an m x m matrix, m <= D.
+  A product with a vector costs as much as the network. tr(J) and det(I + J) do
+  not change under a cyclic rotation of the factors; for the determinant this is
+  Sylvester's identity. They are computed for the rotation that starts at the
+  narrowest layer, which gives an m x m matrix with m <= D.
 
-  Args:
-    weights: n >= 2 tensors [D_{i-1}, D_i], D_n = D_0 = D.
-    slopes: n - 1 tensors [..., D_i]: the derivatives at the hidden layers.
+  #### Example
+
+  >>> jacobian = DenseJacobian(
+  ...   weights=[tf.ones([2, 3]), tf.ones([3, 2])], slopes=[tf.ones([5, 3])]
+  ... )
+  >>> jacobian.trace().numpy().tolist()
+  [6.0, 6.0, 6.0, 6.0, 6.0]
   """
 
   def __init__(self, weights: Sequence[tf.Tensor], slopes: Sequence[tf.Tensor]):
+    """Stores the factors.
+
+    Args:
+      weights: The n >= 2 weights [D_{i-1}, D_i], with D_n = D_0 = D.
+      slopes: The n - 1 derivatives [..., D_i] of the hidden layers.
+    """
     self.weights = list(weights)
     self.slopes = list(slopes)
 
   def stop_gradient(self) -> 'DenseJacobian':
-    """The same Jacobian as a constant."""
+    """Returns the same Jacobian as a constant."""
     return DenseJacobian(
       [tf.stop_gradient(weight) for weight in self.weights],
       [tf.stop_gradient(slope) for slope in self.slopes],
     )
 
   def product(self, vectors) -> tf.Tensor:
-    """J v for vectors v [..., D]; their batch broadcasts with J's."""
+    """Returns J v for vectors v [..., D]; batch shapes broadcast."""
     vectors = tf.tensordot(vectors, self.weights[0], 1)
     for slope, weight in zip(self.slopes, self.weights[1:], strict=True):
       vectors = tf.tensordot(vectors * slope, weight, 1)
     return vectors
 
   def transposed_product(self, vectors) -> tf.Tensor:
-    """J^T v for vectors v [..., D]; their batch broadcasts with J's."""
+    """Returns J^T v for vectors v [..., D]; batch shapes broadcast."""
     *weights, last = (tf.transpose(weight) for weight in self.weights)
     vectors = tf.tensordot(vectors, last, 1)
     for slope, weight in zip(self.slopes[::-1], weights[::-1], strict=True):
@@ -60,7 +70,7 @@ class DenseJacobian:
     return vectors
 
   def trace(self) -> tf.Tensor:
-    """tr(J), [...]."""
+    """Returns tr(J), [...]."""
     if len(self.weights) == 2:
       first, last = self.weights
       diagonal = tf.reduce_sum(last * tf.transpose(first), axis=-1)
@@ -70,10 +80,10 @@ class DenseJacobian:
     return _dot(diagonal, slope)
 
   def trace_estimate(self, probes) -> tf.Tensor:
-    """Hutchinson's estimate of tr(J): the mean of v . J v over probes v.
+    """Returns Hutchinson's estimate of tr(J), the mean of v . J v over probes.
 
     Args:
-      probes: `Tensor` [P, ..., D] as `rademacher_probes` draws them.
+      probes: `Tensor` v [P, ..., D], as `rademacher_probes` draws it.
 
     Returns:
       `Tensor` [...].
@@ -81,25 +91,27 @@ class DenseJacobian:
     return tf.reduce_mean(_dot(probes, self.product(probes)), axis=0)
 
   def log_det_plus_identity(self) -> tf.Tensor:
-    """log|det(I + J)|, [...], by LU factorizations of m x m matrices.
+    """Returns log|det(I + J)|, [...], by LU factorizations of m x m matrices.
 
-    `tf.linalg.slogdet` makes them and has a gradient, which `tf.linalg.lu` has
-    not; a QR factorization takes four times as long. XLA has no kernel for it.
+    `tf.linalg.slogdet` computes them. It has a gradient, unlike `tf.linalg.lu`,
+    and a QR factorization takes four times as long. XLA has no kernel for it.
     """
     matrix = _product(self._rotated(_narrowest(self.weights)))
     identity = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
     return tf.linalg.slogdet(matrix + identity).log_abs_determinant
 
   def log_det_plus_identity_estimate(self, probes, num_terms) -> tf.Tensor:
-    """log det(I + J) by its power series and Hutchinson's estimate of traces.
+    """Returns an estimate of log det(I + J) by its power series.
+
+    Hutchinson's estimate stands in for the traces of the series:
 
     ```
     mean over probes v of sum_{k=1..num_terms} (-1)^(k+1) / k * v . J^k v
     ```
 
     Args:
-      probes: `Tensor` [P, ..., D] as `rademacher_probes` draws them.
-      num_terms: where to cut the series.
+      probes: `Tensor` v [P, ..., D], as `rademacher_probes` draws it.
+      num_terms: Number of terms of the series.
 
     Returns:
       `Tensor` [...].
@@ -111,10 +123,10 @@ class DenseJacobian:
     return tf.reduce_mean(total, axis=0)
 
   def _rotated(self, start):
-    """The factors from layer `start` on, as pairs (weight, slope after it).
+    """Returns the factors from layer `start` on, as pairs (weight, slope).
 
-    In a rotation by more than 0 the last and the first weight, with no slope
-    between them, are one factor.
+    The slope is that of the layer after the weight. If `start` is not 0, the
+    last and the first weight have no slope between them and form one factor.
     """
     weights, slopes = self.weights, self.slopes
     if start == 0:
@@ -124,12 +136,12 @@ class DenseJacobian:
 
 
 def _narrowest(weights):
-  """The index of the weight with the fewest inputs."""
+  """Returns the index of the weight with the fewest inputs."""
   return min(range(len(weights)), key=lambda i: weights[i].shape[0])
 
 
 def _product(factors):
-  """The product of pairs of `DenseJacobian._rotated`, [..., m, m']."""
+  """Returns the product of the factors of `_rotated`, [..., m, m']."""
   result = None
   for weight, slope in factors:
     result = weight if result is None else tf.tensordot(result, weight, 1)
@@ -148,17 +160,17 @@ def apply_dense_layers(
   biases: Sequence[tf.Tensor],
   activations: Sequence[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]],
 ) -> tuple[tf.Tensor, DenseJacobian]:
-  """A fully connected network and its Jacobian.
+  """Applies a fully connected network and returns its Jacobian, too.
 
   Args:
     x: `Tensor` [..., D_0].
-    weights: n tensors [D_{i-1}, D_i].
-    biases: n tensors [D_i].
-    activations: n - 1 functions, one of each hidden layer, that return their
-      values and derivatives, as `lip_swish` does.
+    weights: The n weights [D_{i-1}, D_i].
+    biases: The n biases [D_i].
+    activations: The activations of the n - 1 hidden layers. Each returns its
+      values and its derivatives, as `lip_swish` does.
 
   Returns:
-    (the output [..., D_n], its `DenseJacobian` in x).
+    (the output [..., D_n], its `DenseJacobian` with respect to x).
   """
   slopes = []
   for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -170,16 +182,14 @@ def apply_dense_layers(
 
 
 def lip_swish(x: tf.Tensor, steepness=1.0) -> tuple[tf.Tensor, tf.Tensor]:
-  """LipSwish: x * sigmoid(steepness * x) / 1.1; and its derivative.
+  """Returns LipSwish, x * sigmoid(steepness * x) / 1.1, and its derivative.
 
-  It is smooth, and its derivative is at most 1 in size for any steepness.
-
-  Chen et al. 2019 (Residual Flows for Invertible Generative Modeling), section
-  3.3.
+  LipSwish is smooth, and its derivative is at most 1 in absolute value for any
+  steepness.
 
   Args:
     x: `Tensor`.
-    steepness: positive float or `Tensor` [].
+    steepness: Positive float or `Tensor` [].
 
   Returns:
     Two tensors of the shape of `x`.
@@ -189,6 +199,11 @@ def lip_swish(x: tf.Tensor, steepness=1.0) -> tuple[tf.Tensor, tf.Tensor]:
   >>> y, slope = lip_swish(tf.constant([0.0, 11.0]))
   >>> [f'{value:.2f}' for value in y]
   ['0.00', '10.00']
+
+  #### References
+
+  Chen et al. 2019, [Residual Flows for Invertible Generative Modeling](
+  https://arxiv.org/abs/1906.02735), section 3.3.
   """
   gate = tf.sigmoid(steepness * x)
   return x * gate / 1.1, gate * (1 + steepness * x * (1 - gate)) / 1.1
@@ -197,18 +212,22 @@ def lip_swish(x: tf.Tensor, steepness=1.0) -> tuple[tf.Tensor, tf.Tensor]:
 def rademacher_probes(
   x: tf.Tensor, num_probes: int, seed: int | None = None
 ) -> tf.Tensor:
-  """Random signs for Hutchinson's estimate of the trace of Jacobians.
+  """Draws random signs for Hutchinson's estimate of the trace of Jacobians.
 
   Args:
     x: `Tensor` [..., D], the points of the Jacobians.
-    num_probes: P.
-    seed: an integer draws the same signs at each call, one set for all points
-      of the batch; None draws new ones, for each point its own.
+    num_probes: Number of probes, P.
+    seed: Seed of the signs. An integer gives the same signs at each call, and
+      the same ones for all points of the batch. None draws new ones for each
+      call and each point.
 
   Returns:
     `Tensor` [P, ..., D] of 1 and -1, or [P, 1, ..., 1, D] with a seed.
 
-  Hutchinson 1990 (A Stochastic Estimator of the Trace of the Influence Matrix).
+  #### References
+
+  Hutchinson 1990, A Stochastic Estimator of the Trace of the Influence Matrix
+  for Laplacian Smoothing Splines.
   """
   if seed is None:
     shape = tf.concat([[num_probes], tf.shape(x)], axis=0)

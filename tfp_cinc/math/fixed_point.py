@@ -17,26 +17,29 @@ def fixed_point(
 ) -> tuple[tf.Tensor, tf.Tensor]:
   """Iterates x = function(x) to the fixed point of a contraction of vectors.
 
-  With Lip(function) <= c < 1 there is one fixed point x*, each step is at most
-  c times as long as the one before (Banach), and n steps from x_0 end at
+  If Lip(function) <= c < 1, there is exactly one fixed point x*. Each step is
+  then at most c times as long as the step before it (Banach), and the error
+  after n steps from x_0 is bounded by
 
   ```
   |x_n - x*| <= c^n / (1 - c) * |x_1 - x_0|
   |x_n - x*| <= c / (1 - c) * |x_n - x_{n-1}|
   ```
 
-  The iteration ends when, for each vector of the batch, the last step was no
-  longer than tolerance * (1 + |x|) or not shorter than the one before: then
-  what is left is rounding.
+  The iteration ends when one of two conditions holds for each vector of the
+  batch: its last step was at most tolerance * (1 + |x|) long, or it was not
+  shorter than the step before. In the second case only rounding error is left.
 
   Args:
-    function: from [..., D] to [..., D], each vector by itself.
+    function: Function from [..., D] to [..., D] that acts on each vector
+      separately.
     start: `Tensor` [..., D], x_0.
-    tolerance: of the last step; None is the machine epsilon of the dtype.
-    max_iterations: how many steps to take at most.
+    tolerance: Largest length of the last step, relative to 1 + |x|. None is the
+      machine epsilon of the dtype.
+    max_iterations: Largest number of steps.
 
   Returns:
-    (x, how many steps were taken). It has no gradient of its own.
+    (x, the number of steps taken). No custom gradient is defined.
   """
   if tolerance is None:
     tolerance = float(np.finfo(start.dtype.as_numpy_dtype).eps)
@@ -48,7 +51,8 @@ def fixed_point(
   def move(count, x, last_step, is_shrinking):
     new = function(x)
     step = tf.norm(new - x, axis=-1)
-    # Once not is for good: the steps of rounding shrink now and then.
+    # A vector whose steps once grew stays stopped: steps that are only rounding
+    # error may shrink again by chance.
     return count + 1, new, step, is_shrinking & (step < last_step)
 
   infinity = tf.zeros_like(start[..., 0]) + np.inf

@@ -14,36 +14,41 @@ def linear_map_matrix(
   event_shape: Sequence[int],
   dtype=tf.float32,
 ) -> tf.Tensor:
-  """The matrix M of a linear or affine map, by what it makes of a basis.
+  """Returns the matrix M of a linear or affine map f.
 
-  Column j of M is f(e_j) - f(0), with e_j the j-th event of the basis:
+  Column j of M is f(e_j) - f(0), where e_j is the j-th event of the standard
+  basis:
 
     vec(f(x)) = M vec(x) + vec(f(0))
 
-  where vec is row-major: it takes an image's pixels in raster order and the
-  channels of a pixel together (CInC Flow, section 3.2.1). The map may change
-  the shape of its events.
+  vec is row-major: it takes an image's pixels in raster order and keeps the
+  channels of a pixel together. The map may change the shape of its events.
 
   Args:
-    function: f, from [N, *event_shape] to [N, ...] for any N, such as a
+    function: The map f from [N, *event_shape] to [N, ...] for any N, such as a
       bijector's `forward`.
-    event_shape: the shape of an event. Keep it small: with D its number of
-      entries f is called on a batch of D + 2 events, and M has D columns.
-    dtype: floating dtype of the events.
+    event_shape: Shape of an event. Keep it small: for an event of D entries, f
+      is called on a batch of D + 2 events, and M has D columns.
+    dtype: Floating dtype of the events.
 
   Returns:
-    `Tensor` M [size of f(x), size of x]. It is differentiable in whatever the
-    function depends on.
+    `Tensor` M [size of f(x), size of x]. It is differentiable with respect to
+    everything that f depends on.
 
   Raises:
-    ValueError: if `event_shape` has a size below 1 or, executing eagerly, if
-      f(r) = M r + f(0) fails for a random r: f is not affine.
+    ValueError: If `event_shape` has a size below 1. In eager mode also if f is
+      not affine, that is if f(r) = M r + f(0) fails for a random r.
 
   #### Example
 
   >>> matrix = linear_map_matrix(lambda x: 2.0 * x[:, ::-1] + 1.0, [2])
   >>> matrix.numpy().tolist()
   [[0.0, 2.0], [2.0, 0.0]]
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC Flow](
+  https://arxiv.org/abs/2107.01358), section 3.2.1.
   """
   event_shape = [int(size) for size in event_shape]
   if min(event_shape, default=1) < 1:
@@ -66,9 +71,9 @@ def _check_affine(probe, columns, offset, of_probe):
   error = tf.reduce_max(tf.abs(probe @ columns + offset - of_probe))
   scale = tf.reduce_max(tf.abs(probe) @ tf.abs(columns) + tf.abs(offset))
   tolerance = np.sqrt(np.finfo(columns.dtype.as_numpy_dtype).eps)
-  if not error <= tolerance * scale:  # NaN too
+  if not error <= tolerance * scale:  # also if the error is NaN
     raise ValueError(
       f'`function` is not affine: at a random event it differs by {error:.3g} '
-      f'from the affine map of the same basis, whose values go up to '
-      f'{scale:.3g}.'
+      'from the affine map with the same values on a basis, whose values go up '
+      f'to {scale:.3g}.'
     )

@@ -1,20 +1,25 @@
 """Periodic 2-D convolution, its exact inverse and its log-det.
 
-A periodic convolution continues the image beyond its edges by the image itself.
-In row-vector notation, with C-vectors `x[i, j]` and o = (k - 1) // 2,
+A periodic convolution extends the image periodically beyond its edges. In
+row-vector notation, with C-vectors `x[i, j]` and o = (k - 1) // 2,
 
   y[i, j] = sum_{a, b < k} x[(i+a-o) mod H, (j+b-o) mod W] @ kernel[a, b]
 
-The discrete Fourier transform takes it apart: with X, Y the transforms of x, y
-over H and W, and with one C x C matrix a frequency,
+The discrete Fourier transform separates it into one C x C matrix M[u, v] per
+frequency. With X and Y the transforms of x and y over H and W,
 
   Y[u, v] = X[u, v] @ M[u, v]
   M[u, v] = sum_{a, b < k} kernel[a, b] * exp(2 pi i (u (a-o)/H + v (b-o)/W))
 
-so that the convolution is invertible if and only if all H * W matrices are, and
-log|det| is the sum of theirs ("Invertible Periodic Convolutions" in Emerging
-Convolutions, Hoogeboom et al. 2019). Images and kernel are real: M[-u, -v] is
-the conjugate of M[u, v], and the frequencies v <= W / 2 tell all.
+The convolution is invertible if and only if all H * W matrices are, and its
+log|det| is the sum of theirs. Images and kernel are real, so M[-u, -v] is the
+conjugate of M[u, v], and the frequencies v <= W / 2 determine all others.
+
+#### References
+
+Hoogeboom, van den Berg and Welling 2019, [Emerging Convolutions for Generative
+Normalizing Flows](https://arxiv.org/abs/1901.11137), section "Invertible
+Periodic Convolutions".
 """
 
 import numpy as np
@@ -22,9 +27,10 @@ import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import on_image_batch
+from tfp_cinc.math.causal_conv import check_kernel
 
 __all__ = [
-  'check_kernel',
+  'check_periodic_kernel',
   'check_shapes',
   'periodic_conv2d',
   'periodic_conv2d_solve',
@@ -37,19 +43,19 @@ _COMPLEX = {tf.float32: tf.complex64, tf.float64: tf.complex128}
 
 
 def periodic_conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
-  """Convolves images that go on periodically beyond their edges.
+  """Convolves images that are extended periodically beyond their edges.
 
   Args:
-    x: floating `Tensor` [..., H, W, C] with static H, W and C.
+    x: Floating `Tensor` [..., H, W, C] with static H, W and C.
     kernel: `Tensor` [k, k, C, C] (rows, columns, input and output channels) of
-      the same dtype; k may be even, and more than H or W.
+      the same dtype. k may be even, and larger than H or W.
 
   Returns:
-    `Tensor` of the shape of `x`. It costs H * W * k^2 * C^2 multiplications an
+    `Tensor` of the shape of `x`. It costs H * W * k^2 * C^2 multiplications per
     image.
 
   Raises:
-    ValueError: if a shape is not as above.
+    ValueError: If a shape does not match those above.
   """
   x, kernel = _to_tensors(x, kernel)
   reach = kernel.shape[0] - 1
@@ -59,7 +65,8 @@ def periodic_conv2d(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     if reach:
       images = _wrap(images, reach // 2, reach - reach // 2)
     images = tf.nn.conv2d(images, kernel, strides=1, padding='VALID')
-    # TensorFlow's float32 convolution of no images has the shape of its input.
+    # For an empty batch, TensorFlow's float32 convolution returns the shape of
+    # its input.
     return tf.reshape(images, shape)
 
   return on_image_batch(convolve, x)
@@ -74,19 +81,19 @@ def periodic_conv2d_solve(
   transform and its inverse.
 
   Args:
-    y: floating `Tensor` [..., H, W, C] with static H, W and C.
+    y: Floating `Tensor` [..., H, W, C] with static H, W and C.
     kernel: `Tensor` [k, k, C, C] whose matrix is invertible at all frequencies
-      of [H, W] images; `periodic_reciprocal_condition` tells.
-    matrices: `periodic_conv2d_solve_matrices(kernel, [H, W])`, where they are
-      kept.
+      of [H, W] images. `periodic_reciprocal_condition` checks this.
+    matrices: Result of `periodic_conv2d_solve_matrices(kernel, [H, W])`, if the
+      caller has stored it.
 
   Returns:
     `Tensor` x of the shape of `y`. An image costs about 2 * H * W * C^2
-    multiplications and H * W * C * log(H * W) for the transforms; without
-    `matrices`, the factors cost about 2/3 * H * W * C^3 for all images.
+    multiplications, and H * W * C * log(H * W) for the transforms. Without
+    `matrices`, the factors add about 2/3 * H * W * C^3 for all images together.
 
   Raises:
-    ValueError: if a shape is not as above.
+    ValueError: If a shape does not match those above.
   """
   y, kernel = _to_tensors(y, kernel)
   size = [*y.shape[-3:-1]]
@@ -116,18 +123,20 @@ def periodic_conv2d_solve(
 def periodic_conv2d_solve_matrices(
   kernel: tf.Tensor, image_size: tuple[int, int]
 ) -> tf.Tensor:
-  """What `periodic_conv2d_solve` needs of a kernel, for many calls with it.
+  """Returns the matrices that `periodic_conv2d_solve` computes from its kernel.
+
+  A caller whose kernel is constant can store them and pass them as `matrices`.
 
   Args:
-    kernel: as in `periodic_conv2d_solve`.
-    image_size: (H, W).
+    kernel: As in `periodic_conv2d_solve`.
+    image_size: Height and width of the images, (H, W).
 
   Returns:
-    The inverses of the transposes of M[u, v], v <= W / 2, a complex `Tensor`
-    [H, W // 2 + 1, C, C].
+    Complex `Tensor` [H, W // 2 + 1, C, C], the inverses of the transposes of
+    M[u, v], v <= W / 2.
 
   Raises:
-    ValueError: if a shape is not as above.
+    ValueError: If a shape does not match those above.
   """
   kernel = tf.convert_to_tensor(kernel)
   return tf.linalg.inv(
@@ -138,23 +147,24 @@ def periodic_conv2d_solve_matrices(
 def periodic_log_abs_det(
   kernel: tf.Tensor, image_size: tuple[int, int]
 ) -> tf.Tensor:
-  """log|det| of a periodic convolution: the sum of log|det M[u, v]|.
+  """Returns log|det| of a periodic convolution: the sum of log|det M[u, v]|.
 
   Args:
-    kernel: floating `Tensor` [k, k, C, C].
-    image_size: (H, W).
+    kernel: Floating `Tensor` [k, k, C, C].
+    image_size: Height and width of the images, (H, W).
 
   Returns:
-    Scalar `Tensor`, -inf (or close, by rounding) where a matrix is singular.
-    Whatever the number of images, it costs about 2/3 * H * W * C^3
-    multiplications for LU factors and 2 * H * W * k * C^2 for the matrices.
+    Scalar `Tensor`. If a matrix is singular, it is -inf or, because of
+    rounding, close to it. It costs about 2/3 * H * W * C^3 multiplications for
+    LU factors and 2 * H * W * k * C^2 for the matrices, for any number of
+    images.
 
   Raises:
-    ValueError: if a shape is not as above.
+    ValueError: If a shape does not match those above.
   """
   kernel = tf.convert_to_tensor(kernel)
-  # It comes as a complex number of imaginary part 0. Its gradient in TensorFlow
-  # is M^-H, that of the real log|det M|.
+  # The result is complex with imaginary part 0. Its gradient in TensorFlow is
+  # M^-H, which is the gradient of the real log|det M|.
   _, log_abs_det = tf.linalg.slogdet(_spectrum(kernel, image_size))
   width = image_size[1]
   column = np.arange(width // 2 + 1)
@@ -166,32 +176,34 @@ def periodic_log_abs_det(
 def periodic_reciprocal_condition(
   kernel: tf.Tensor, image_size: tuple[int, int]
 ) -> tuple[tf.Tensor, tf.Tensor]:
-  """How close to singular a periodic convolution is, and at which frequency.
+  """Returns the reciprocal condition number of a periodic convolution.
 
-  The singular values of the convolution are those of all M[u, v] together.
+  It also returns the frequency of the least singular value. The singular values
+  of the convolution are those of all M[u, v].
+
+  Args:
+    kernel: Floating `Tensor` [k, k, C, C].
+    image_size: Height and width of the images, (H, W).
+
+  Returns:
+    (ratio, frequency). The ratio is the least singular value divided by the
+    largest one, a scalar `Tensor` from 0 for a singular convolution to 1 for a
+    multiple of a rotation. The frequency is that of the least singular value,
+    an int64 `Tensor` [2] of (u, v): u cycles over the height and v <= W / 2
+    over the width.
+
+  Raises:
+    ValueError: If a shape does not match those above.
 
   #### Example
 
-  The sum of four neighbours cannot see a pattern that alternates by columns.
+  The sum of four neighbours maps a pattern of alternating columns to zero.
 
   >>> ratio, frequency = periodic_reciprocal_condition(
   ...   tf.ones([2, 2, 1, 1]), image_size=(3, 8)
   ... )
   >>> bool(ratio < 1e-7), int(frequency[1])
   (True, 4)
-
-  Args:
-    kernel: floating `Tensor` [k, k, C, C].
-    image_size: (H, W).
-
-  Returns:
-    (the least singular value over the largest, a scalar `Tensor` from 0 for a
-    singular convolution to 1 for a multiple of a rotation; the frequency (u, v)
-    of the least, an int64 `Tensor` [2]: u cycles over the height and
-    v <= W / 2 over the width).
-
-  Raises:
-    ValueError: if a shape is not as above.
   """
   kernel = tf.convert_to_tensor(kernel)
   values = tf.linalg.svd(_spectrum(kernel, image_size), compute_uv=False)
@@ -202,32 +214,22 @@ def periodic_reciprocal_condition(
   return ratio, tf.stack([place // columns, place % columns])
 
 
-def check_kernel(kernel: tf.Tensor) -> None:
-  """Raises `ValueError` where `kernel` is not real [k, k, C, C], k, C >= 1."""
-  shape = kernel.shape
-  if (
-    shape.rank != 4
-    or shape[0] != shape[1]
-    or shape[2] != shape[3]
-    or not shape[0]
-    or not shape[2]
-  ):
-    raise ValueError(
-      f'`kernel` has shape {shape}; it must be [k, k, C, C] with k, C >= 1.'
-    )
+def check_periodic_kernel(kernel: tf.Tensor) -> None:
+  """Raises `ValueError` if `kernel` is not real [k, k, C, C] with k, C >= 1."""
+  check_kernel(kernel)
   if kernel.dtype not in _COMPLEX:
     raise ValueError(
-      f'`kernel` has dtype {kernel.dtype.name}; there is a Fourier transform '
-      'of float32 and float64.'
+      f'`kernel` has dtype {kernel.dtype.name}; the Fourier transform supports '
+      'only float32 and float64.'
     )
 
 
 def check_shapes(images: tf.Tensor, kernel: tf.Tensor) -> None:
-  """Raises `ValueError` where `kernel` is not for these images [..., H, W, C].
+  """Raises `ValueError` if `kernel` does not fit images [..., H, W, C].
 
-  Or where H, W or C is not known before the program runs.
+  H, W and C must be static.
   """
-  check_kernel(kernel)
+  check_periodic_kernel(kernel)
   shape = images.shape
   if shape.rank is None or shape.rank < 3 or None in shape[-3:]:
     raise ValueError(
@@ -250,10 +252,10 @@ def _to_tensors(images, kernel):
 
 
 def _wrap(images, before, after):
-  """Continues images periodically, as many times over as it takes.
+  """Extends images periodically, more than once if necessary.
 
-  It is one gather of pixels: slices joined along one axis and then along the
-  other take longer, forward and back.
+  A single gather of pixels is faster, forward and backward, than concatenating
+  slices along one axis and then along the other.
   """
   height, width, channels = images.shape[1:]
   rows = np.arange(-before, height + after) % height
@@ -263,11 +265,11 @@ def _wrap(images, before, after):
 
 
 def _spectrum(kernel, image_size):
-  """The matrices M[u, v], v <= W / 2, complex [H, W // 2 + 1, C, C].
+  """Returns M[u, v] for v <= W / 2, complex [H, W // 2 + 1, C, C].
 
-  With k^2 taps their sum is cheaper than an FFT of the kernel padded to [H, W].
+  The sum over k^2 taps is cheaper than an FFT of the kernel padded to [H, W].
   """
-  check_kernel(kernel)
+  check_periodic_kernel(kernel)
   height, width = image_size
   if height is None or width is None or height < 1 or width < 1:
     raise ValueError(
@@ -278,7 +280,7 @@ def _spectrum(kernel, image_size):
   taps = np.arange(kernel.shape[0]) - (kernel.shape[0] - 1) // 2
 
   def waves(size, count):
-    # Whole periods taken off first, the angles are exact to rounding.
+    # Removing whole periods first keeps the angles exact up to rounding.
     turns = np.outer(np.arange(count), taps) % size / size
     return tf.constant(np.exp(2j * np.pi * turns), dtype)
 

@@ -15,42 +15,43 @@ def increasing_root(
   low: tf.Tensor,
   high: tf.Tensor,
 ) -> tf.Tensor:
-  """Where an increasing function of each entry is 0, with exact gradients.
+  """Returns the root of an increasing function f of each entry.
 
-  A bracketing search without gradients finds x0. A step of Newton's method,
+  A bracketing search without gradients finds x0. One step of Newton's method,
 
     x = x0 - f(x0; p) / stop_gradient(f'(x0; p)),
 
-  polishes it, and gives it the derivative of the implicit function: that of
-  -f(x0; p) by p, over f'(x0; p). First derivatives are exact, second ones are
+  refines it and gives it the derivative of the implicit function,
+  -(df / dp)(x0; p) / f'(x0; p). First derivatives are exact, second ones are
   not.
 
   Args:
-    value_and_slope: from (x, *parameters) to (f(x), f'(x)), elementwise, with
-      f' > 0.
-    parameters: p, all tensors that f depends on.
+    value_and_slope: Elementwise function from (x, *parameters) to
+      (f(x), f'(x)), with f' > 0.
+    parameters: All tensors p that f depends on.
     low: `Tensor` of the shape of x with f(low) <= 0.
-    high: `Tensor` with f(high) >= 0.
+    high: `Tensor` of the shape of x with f(high) >= 0.
 
   Returns:
-    `Tensor` x.
+    `Tensor` x with f(x) = 0.
   """
   low, high, *fixed = map(tf.stop_gradient, [low, high, *parameters])
   epsilon = float(np.finfo(low.dtype.as_numpy_dtype).eps)
-  # Where rounding would leave the root outside, or the bracket is a point.
+  # For a root that rounding moves out of the bracket, and for a bracket that is
+  # a single point.
   margin = 1e-3 * (1.0 + tf.abs(low) + tf.abs(high))
   root = tfp.math.find_root_chandrupatla(
     lambda x: value_and_slope(x, *fixed)[0],
     low=low - margin,
     high=high + margin,
-    # Not relative to the bracket, which may be much wider than x is large.
+    # Not relative to the bracket, which may be much wider than |x|.
     position_tolerance=4 * epsilon,
     value_tolerance=epsilon,
     max_iterations=100,
   ).estimated_root
   root = tf.stop_gradient(root)
   value, slope = value_and_slope(root, *parameters)
-  # Where f is flat to rounding the root stays within the bracket.
+  # If f is flat up to rounding, the root must still stay within the bracket.
   root -= value / tf.stop_gradient(tf.maximum(slope, epsilon))
   inside = tf.clip_by_value(root, low - margin, high + margin)
   return root + tf.stop_gradient(inside - root)

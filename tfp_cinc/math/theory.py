@@ -1,4 +1,4 @@
-"""What the theory of CInC Flow says of a kernel, and of a layer's size."""
+"""The theory of CInC Flow: invertible kernels and sizes of layers."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.math.causal_conv import PADDINGS
 from tfp_cinc.math.linear_map import linear_map_matrix
 from tfp_cinc.math.periodic_conv import periodic_reciprocal_condition
-from tfp_cinc.math.plu import PLUMatrix
+from tfp_cinc.math.regular_matrix import check_regular
 
 __all__ = ['Invertibility', 'is_invertible', 'parameter_count']
 
@@ -20,8 +20,8 @@ class Invertibility:
   """Whether a map is invertible, and why: `bool(answer)` and `str(answer)`.
 
   Attributes:
-    invertible: the answer.
-    reason: a sentence that says what decides it.
+    invertible: Whether the map is invertible.
+    reason: A sentence that gives the reason.
   """
 
   invertible: bool
@@ -40,42 +40,42 @@ def is_invertible(
   *,
   image_size: tuple[int, int] | None = None,
 ) -> Invertibility:
-  """Whether the convolution with a kernel has an inverse.
+  """Returns whether the convolution with a kernel is invertible.
 
-  With zeros on two adjacent sides (the `PADDINGS` of `causal_conv2d`) the
-  matrix of the convolution is block triangular with kernel[k-1, k-1] all along
-  its diagonal, so that this block alone decides, for every image size and
-  dilation: it is invertible iff K[k-1, k-1] != 0 with one channel (Theorem 1)
-  and iff det K[k-1, k-1] != 0 with several (Theorem 2). The theorems say
-  nothing of the other paddings:
+  With zeros on two adjacent sides (the `PADDINGS` of `causal_conv2d`), the
+  matrix of the convolution is block triangular, and all blocks on its diagonal
+  are kernel[k-1, k-1]. Only this diagonal block matters, for every image size
+  and dilation. With one channel the convolution is invertible if and only if
+  kernel[k-1, k-1] != 0 (Theorem 1), with several channels if and only if
+  det kernel[k-1, k-1] != 0 (Theorem 2). The theorems do not cover the other
+  paddings:
 
-  'valid': never for k > 1, as the image shrinks.
-  'same': zeros on all sides. It depends on the image size and is decided by
-    the dense matrix, at (H * W * C)^3 multiplications.
-  'circular': it depends on the image size and is decided by the C x C matrix
-    of each frequency, see `periodic_reciprocal_condition`.
+  - 'valid': never invertible for k > 1, because the image shrinks.
+  - 'same': zeros on all sides. The answer depends on the image size. It follows
+    from the dense matrix, at a cost of (H * W * C)^3 multiplications.
+  - 'circular': the answer depends on the image size. It follows from the C x C
+    matrix of each frequency, see `periodic_reciprocal_condition`.
 
-  To the precision of the kernel's dtype, a matrix counts as singular where its
-  least singular value is at most n * (machine epsilon) times its largest one. n
-  is its number of rows, as in `PLUMatrix.from_matrix` and so in
-  `CInCConv2D.from_kernel`; for 'circular' it is k^2 * C, as in
-  `PeriodicConv2D`. An invertible convolution may still amplify rounding: where
-  far taps are large beside the corner, the inverse grows with the distance.
-
-  CInC Flow (Nagar, Dufraisse and Varma 2021), section 3.2.2.
+  A matrix counts as singular if its least singular value is at most n machine
+  epsilons of the kernel's dtype times its largest one. n is the number of rows,
+  as in `CInCConv2D.from_kernel`; for 'circular' it is k^2 * C, as in
+  `PeriodicConv2D`. An invertible convolution may still amplify rounding errors:
+  if distant taps are large relative to the diagonal block, the inverse grows
+  with the distance.
 
   Args:
-    kernel: concrete array or `Tensor` [k, k, C, C] (rows, columns, input and
+    kernel: Concrete array or `Tensor` [k, k, C, C] (rows, columns, input and
       output channels).
-    padding: one of `PADDINGS`, 'valid', 'same' or 'circular'.
-    image_size: (H, W). Only 'same' and 'circular' with k > 1 need it.
+    padding: One of `PADDINGS`, 'valid', 'same' or 'circular'.
+    image_size: Height and width of the images, (H, W). Required only for 'same'
+      and 'circular' with k > 1.
 
   Returns:
-    `Invertibility`, which is true or not and carries the reason.
+    `Invertibility`, which is true or false and contains the reason.
 
   Raises:
-    ValueError: if `padding` is unknown, the kernel is not [k, k, C, C'] or not
-      finite, or `image_size` is needed and not given.
+    ValueError: If `padding` is unknown, the kernel is not [k, k, C, C'] or not
+      finite, or `image_size` is required and not given.
 
   #### Example
 
@@ -85,6 +85,11 @@ def is_invertible(
   >>> kernel[-1, -1] = 0.0
   >>> print(is_invertible(kernel))
   Theorem 1: kernel[2, 2] is 0.
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC Flow](
+  https://arxiv.org/abs/2107.01358), section 3.2.2.
   """
   check_choice('padding', padding, [*PADDINGS, 'valid', 'same', 'circular'])
   kernel = _concrete_kernel(kernel)
@@ -95,7 +100,7 @@ def is_invertible(
       f'{channels[0]} input and {channels[1]} output channels: images and '
       'their convolutions have different numbers of entries.',
     )
-  if padding in PADDINGS or size == 1:  # without neighbours padding is idle
+  if padding in PADDINGS or size == 1:  # k = 1 pads nothing
     return _by_theorem(kernel)
   if padding == 'valid':
     return Invertibility(
@@ -105,8 +110,8 @@ def is_invertible(
     )
   if image_size is None or len(image_size) != 2 or min(image_size) < 1:
     raise ValueError(
-      f'`image_size` is {image_size}; with {padding!r} padding it decides, as '
-      'no theorem does: give (H, W), both at least 1.'
+      f'`image_size` is {image_size}; with {padding!r} padding the answer '
+      'depends on it: give (H, W), both at least 1.'
     )
   if padding == 'same':
     return _by_dense_matrix(kernel, image_size)
@@ -114,26 +119,32 @@ def is_invertible(
 
 
 def parameter_count(module: tf.Module) -> int:
-  """How many trainable numbers a bijector, network or flow has.
+  """Returns the number of trainable parameters of a bijector, network or flow.
 
   A Variable that several layers share counts once. The poster of CInC Flow
-  counts so: 9 n^2 - n (n - 1) / 2 for a 3 x 3 convolution of n channels.
+  counts in the same way: 9 n^2 - n (n - 1) / 2 for a 3 x 3 convolution of n
+  channels.
 
   Args:
-    module: any `tf.Module`: a bijector, a distribution, a tf_keras layer or
+    module: Any `tf.Module`: a bijector, a distribution, a tf_keras layer or
       model.
 
   Returns:
     The sum of the sizes of its trainable Variables.
 
   Raises:
-    ValueError: if it is not a `tf.Module`, or holds a Keras layer that has not
-      made its Variables yet.
+    ValueError: If `module` is not a `tf.Module`, or contains a Keras layer that
+      has not yet created its Variables.
 
   #### Example
 
-  >>> parameter_count(tfp_cinc.trainable_cinc_conv2d(channels=12))
+  >>> parameter_count(tfp_cinc.bijectors.trainable_cinc_conv2d(channels=12))
   1230
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC Flow](
+  https://arxiv.org/abs/2107.01358), poster.
   """
   if not isinstance(module, tf.Module):
     raise ValueError(
@@ -185,7 +196,7 @@ def _by_dense_matrix(kernel, image_size):
 
 def _by_matrix(matrix, subject):
   try:
-    PLUMatrix.from_matrix(matrix)
+    check_regular(matrix)
   except ValueError as error:
     return Invertibility(False, f'{subject}: {error}')
   return Invertibility(True, f'{subject}: the matrix is invertible.')

@@ -1,4 +1,4 @@
-"""Flows as functions: each returns a `tfd.TransformedDistribution`."""
+"""Functions that build flows; each returns a `tfd.TransformedDistribution`."""
 
 from tfp_cinc.models.autoregressive import iaf, maf
 from tfp_cinc.models.multiscale import multiscale_flow

@@ -3,13 +3,15 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.bijectors.inverse import Inverse
+from tfp_cinc.bijectors.masked_autoregressive import (
+  trainable_masked_autoregressive,
+)
 from tfp_cinc.bijectors.permute_channels import ReverseChannels
 from tfp_cinc.models.vector import vector_flow
-from tfp_cinc.networks.masked_network import MaskedNetwork
 
 __all__ = ['iaf', 'maf']
 
-tfb = tfp.bijectors
 tfd = tfp.distributions
 
 
@@ -24,40 +26,46 @@ def maf(
   dtype=tf.float32,
   name: str = 'maf',
 ) -> tfd.TransformedDistribution:
-  """Masked autoregressive flow: a density in one pass.
+  """Returns a masked autoregressive flow, whose density takes one pass.
 
-  Steps of ActNorm, `tfb.Invert(tfb.MaskedAutoregressiveFlow)` of a
-  `MaskedNetwork` and a reversal of the order. A sample takes D passes through
-  each network, D the number of elements of an event.
+  A step consists of ActNorm, the inverse of a `MaskedAutoregressive`, and a
+  reversal of the order of the elements. The flow can be conditional: see
+  `tfp_cinc.given`. As in TFP, methods also take the condition as
+  `bijector_kwargs={'maf_0': {'conditional_input': condition}, ...}`.
 
-  Papamakarios et al. 2017 (Masked Autoregressive Flow), section 3; the defaults
-  are those of their MAF (5) with two hidden layers of 512.
-
-  Args:
-    event_shape: [H, W, C] or [D].
-    depth: steps, at least 1.
-    hidden_channels: width of the networks.
-    num_layers: hidden layers of the networks, at least 1.
-    condition_channels: K, for densities given a vector of K numbers: methods
-      take `bijector_kwargs=tfp_cinc.condition_on(flow, condition)`, which is
-      {'maf_0': {'conditional_input': condition}, 'maf_1': ...}; 0 for none.
-    seed: of all initial values; None draws others each time.
-    dtype: floating dtype of the flow.
-    name: name of the distribution.
-
-  Returns:
-    `tfd.TransformedDistribution` over events of `event_shape` with a N(0, I)
-    base, whose `bijector` goes from latent to event. Call
-    `tfp_cinc.initialize_from_data` before training it.
-
-  Raises:
-    ValueError: if an argument is not as above, naming it.
+  Cost: a density takes one pass through each network; a sample takes D passes,
+  where D is the number of elements of an event.
 
   #### Example
 
   >>> flow = maf([6], depth=2, hidden_channels=16, seed=1)
   >>> flow.log_prob(flow.sample(5)).shape
   TensorShape([5])
+
+  #### References
+
+  Papamakarios et al. 2017, [Masked Autoregressive Flow for Density
+  Estimation](https://arxiv.org/abs/1705.07057), section 3. The defaults are
+  those of its MAF (5) with two hidden layers of 512 units.
+
+  Args:
+    event_shape: Shape of an event, [H, W, C] or [D].
+    depth: Number of steps, at least 1.
+    hidden_channels: Size of the hidden layers of the networks.
+    num_layers: Number of hidden layers of each network, at least 1.
+    condition_channels: Number of elements K of the condition, a vector; 0 for
+      none.
+    seed: Seed of all initial values. None draws new ones.
+    dtype: Floating dtype of the flow.
+    name: Name of the distribution.
+
+  Returns:
+    `tfd.TransformedDistribution` over events of `event_shape` with a N(0, I)
+    base. Its `bijector` goes from latent to event. Call
+    `tfp_cinc.initialize_from_data` before training.
+
+  Raises:
+    ValueError: If an argument is not as described above; the message names it.
   """
   return _autoregressive_flow(
     event_shape,
@@ -84,36 +92,42 @@ def iaf(
   dtype=tf.float32,
   name: str = 'iaf',
 ) -> tfd.TransformedDistribution:
-  """Inverse autoregressive flow: a sample in one pass.
+  """Returns an inverse autoregressive flow, which samples in one pass.
 
-  `maf` with `tfb.MaskedAutoregressiveFlow` as it is: the density takes D passes
-  through each network. Bijectors that take a condition are 'iaf_0', 'iaf_1' ...
+  It is like `maf`, but `MaskedAutoregressive` is not inverted. The layers that
+  take a condition are named 'iaf_0', 'iaf_1' and so on.
 
-  Kingma et al. 2016 (Improved Variational Inference with Inverse Autoregressive
-  Flow), section 4.
-
-  Args:
-    event_shape: as in `maf`, like all that follow.
-    depth: steps, at least 1.
-    hidden_channels: width of the networks.
-    num_layers: hidden layers of the networks, at least 1.
-    condition_channels: K, for distributions given a vector of K numbers; 0 for
-      none.
-    seed: of all initial values.
-    dtype: floating dtype of the flow.
-    name: name of the distribution.
-
-  Returns:
-    `tfd.TransformedDistribution` over events of `event_shape`, as `maf` does.
-
-  Raises:
-    ValueError: if an argument is not as above, naming it.
+  Cost: a sample takes one pass through each network; a density takes D passes,
+  where D is the number of elements of an event.
 
   #### Example
 
   >>> flow = iaf([6], depth=2, hidden_channels=16, seed=1)
   >>> flow.sample(5).shape
   TensorShape([5, 6])
+
+  #### References
+
+  Kingma et al. 2016, [Improved Variational Inference with Inverse
+  Autoregressive Flow](https://arxiv.org/abs/1606.04934), section 4.
+
+  Args:
+    event_shape: Shape of an event, [H, W, C] or [D].
+    depth: Number of steps, at least 1.
+    hidden_channels: Size of the hidden layers of the networks.
+    num_layers: Number of hidden layers of each network, at least 1.
+    condition_channels: Number of elements K of the condition, a vector; 0 for
+      none.
+    seed: Seed of all initial values. None draws new ones.
+    dtype: Floating dtype of the flow.
+    name: Name of the distribution.
+
+  Returns:
+    `tfd.TransformedDistribution` over events of `event_shape`, like that of
+    `maf`.
+
+  Raises:
+    ValueError: If an argument is not as described above; the message names it.
   """
   return _autoregressive_flow(
     event_shape,
@@ -142,21 +156,20 @@ def _autoregressive_flow(
   dtype,
   name,
 ):
-  """`maf`, whose layers are inverted, and `iaf`, by the name of their kind."""
+  """Returns `maf` or `iaf`: the layers are inverted if `invert` is true."""
 
   def make_layers(step, size, step_seed):
-    network = MaskedNetwork.trainable(
+    layer = trainable_masked_autoregressive(
       size,
-      hidden_channels,
-      num_layers,
-      condition_channels,
+      hidden_channels=hidden_channels,
+      num_layers=num_layers,
+      condition_channels=condition_channels,
       seed=step_seed,
       dtype=dtype,
-      name=f'{kind}_{step}_network',
+      name=f'{kind}_{step}',
     )
-    layer = tfb.MaskedAutoregressiveFlow(network, name=f'{kind}_{step}')
     if invert:
-      layer = tfb.Invert(layer, name=f'{kind}_{step}')
+      layer = Inverse(layer, name=f'{kind}_{step}')
     return [layer, ReverseChannels(dtype, name=f'reverse_{step}')]
 
   return vector_flow(event_shape, make_layers, depth, seed, dtype, name)

@@ -1,33 +1,38 @@
-"""The multi-scale flow of which all image flows are cases."""
+"""The multi-scale flow, of which all image flows are special cases."""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.bijectors.chain import Chain
 from tfp_cinc.bijectors.leading_channels import LeadingChannels
-from tfp_cinc.bijectors.reversible_chain import ReversibleChain
-from tfp_cinc.bijectors.squeeze import Squeeze
-from tfp_cinc.models.steps import StepOptions
+from tfp_cinc.bijectors.squeezed import Squeezed
+from tfp_cinc.models.base import flow_of, standard_normal
+from tfp_cinc.models.steps import StepFactory
 
 __all__ = ['multiscale_flow']
 
-tfb = tfp.bijectors
 tfd = tfp.distributions
 
 
 def multiscale_flow(
   image_shape,
   *,
-  layers: str = 'cinc',
+  layers: str | Sequence = 'cinc',
   levels: int = 3,
   depth: int = 32,
-  coupling: str = 'affine',
+  coupling='affine',
   coupling_blocks: int | None = None,
-  scale_function: str = 'sigmoid',
-  network: str = 'glow',
+  scale_function: str | Callable | None = None,
+  network: str | Callable = 'glow',
   hidden_channels: int = 512,
+  network_options: Mapping | None = None,
   kernel_size: int = 3,
   padding: str = 'top_left',
-  corner: str = 'triangular',
+  dilation: int = 1,
+  use_bias: bool = False,
+  diagonal_block: str = 'triangular',
   parametrization: str = 'plu',
   checkerboards: int = 0,
   split_prior: bool = True,
@@ -38,61 +43,90 @@ def multiscale_flow(
   network_dtype=None,
   name: str = 'multiscale_flow',
 ) -> tfd.TransformedDistribution:
-  """A flow of `levels` levels of `depth` steps on a N(0, I) base.
+  """Returns a flow of `levels` levels of `depth` steps with a N(0, I) base.
 
-  A level squeezes the image, applies its steps (ActNorm, the layers, a
-  coupling), factors out half of the channels behind their learned prior, and
-  hands the others to the next level. The squeeze is undone at the end, so that
-  latents have the shape of images. Any layers go with any coupling, network and
-  prior. Figure 'Model Architecture' of the CInC Flow poster; Glow, figure 2b.
+  A level squeezes the image and applies its steps. Each step is ActNorm, the
+  layers and a coupling. Each level except the last then factors out half of the
+  channels, with a learned prior, and passes the others to the next level. The
+  squeezes are undone at the end, so that latents have the shape of images. All
+  layers, couplings, networks and priors can be combined.
+
+  #### Example
+
+  >>> flow = multiscale_flow(
+  ...   [8, 8, 3], levels=2, depth=1, hidden_channels=16, seed=1
+  ... )
+  >>> flow.log_prob(flow.sample(5)).shape
+  TensorShape([5])
+
+  #### References
+
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), figure 2b;
+  Nagar, Dufraisse and Varma 2021, [CInC
+  Flow](https://arxiv.org/abs/2107.01358), and the figure 'Model Architecture'
+  of its poster.
 
   Args:
-    image_shape: [H, W, C], H and W divisible by 2^levels.
-    layers: what stands between ActNorm and coupling, in the order of the image,
-      joined by '+', as in 'one_by_one+cinc'; '' for nothing. Each is one of
-      'one_by_one', 'cinc', 'autoregressive', 'emerging', 'periodic', 'shift',
-      'reverse' and 'shuffle'.
-    levels: L, how often the image is squeezed, at least 1.
-    depth: D, steps of a level, at least 1.
-    coupling: 'affine', 'quad' (affine, of four blocks), 'additive',
-      'logistic_mixture' or 'spline', see `BlockCoupling`.
-    coupling_blocks: of how many blocks a coupling is, where it is another
-      number than these words have.
-    scale_function: of the couplings: 'sigmoid' (of h + 2, the published
-      code's), 'exp' (the papers' text) or 'tanh' (RealNVP's).
-    network: of the couplings: 'glow', 'pointwise', 'residual' or 'attention',
-      one for each block that changes; or 'shared', a pointwise one for all of
-      them, see `tfp_cinc.networks`.
-    hidden_channels: width of the networks.
-    kernel_size: k of the k x k convolutions.
-    padding: the padded corner of causal ones, see `CInCConv2D`; or 'in_turn',
-      by which each takes the next of 'top_left', 'bottom_right', 'top_right',
-      'bottom_left' and again, from step to step and level to level: two of
-      them together see all around a pixel, four from all sides alike.
-    corner: how their corner block is held, see `trainable_cinc_conv2d`.
-    parametrization: of 1x1 convolutions: 'plu', 'dense' or 'qr', see
-      `trainable_one_by_one_conv2d`.
-    checkerboards: steps of ActNorm and a coupling by a checkerboard before the
-      squeeze of each level, as RealNVP has them.
-    split_prior: whether channels that leave at a level have a learned prior.
-    condition_channels: K, for a flow of images given a vector or a map of K
-      numbers, see `tfp_cinc.condition_on`; 0 for none.
-    memory: 'store' keeps activations for the gradient, 'checkpoint' the input
-      of each step and 'reversible' none of them, see `ReversibleChain`.
-    seed: of all initial values; None draws others each time.
-    dtype: floating dtype of the flow.
-    network_dtype: what the coupling networks compute in, where it is not
-      `dtype`: 'bfloat16', or 'auto' for it where the processor has it. See
-      `tfp_cinc.full_precision` for exact densities.
-    name: name of the distribution.
+    image_shape: Shape [H, W, C] of an image. H and W must be divisible by
+      2^levels.
+    layers: Layers between ActNorm and the coupling, in the order from image to
+      latent: a list of words and factories, or words joined by '+', as in
+      'one_by_one+cinc'. '' means no layers. The words are 'one_by_one', 'cinc',
+      'autoregressive', 'emerging', 'periodic', 'shift', 'reverse' and
+      'shuffle'. A factory is called as `factory(channels, seed=..., dtype=...)`
+      and returns a bijector.
+    levels: Number of levels L, at least 1. Each level squeezes the image once.
+    depth: Number of steps D of each level, at least 1.
+    coupling: Type of the couplings: 'affine', 'quad' (affine, with four
+      blocks), 'additive', 'logistic_mixture' or 'spline'; a `CouplingFunction`;
+      or a factory, as in `layers`.
+    coupling_blocks: Number of blocks of a coupling. None is the number that
+      belongs to the word, or 2.
+    scale_function: Scale function of the couplings, see `Affine`: 'sigmoid' (of
+      h + 2, as in the published code; the default), 'exp' (as in the text of
+      the papers), 'tanh' (as in RealNVP) or a callable.
+    network: Networks of the couplings: 'glow', 'pointwise', 'residual',
+      'attention' or 'dense', one network for each block that changes; 'shared',
+      one pointwise network for all of them; or a factory, called as
+      `network(in_channels, out_channels, hidden_channels=...,
+      condition_channels=..., seed=..., dtype=..., network_dtype=...)`.
+    hidden_channels: Number of hidden channels of the networks.
+    network_options: Further arguments of the networks, such as {'num_blocks':
+      4, 'num_heads': 2} for 'attention'.
+    kernel_size: Height and width k of the k x k convolutions.
+    padding: Padded sides of causal convolutions, see `CInCConv2D`; or
+      'in_turn'. With 'in_turn' consecutive convolutions cycle through
+      'top_left', 'bottom_right', 'top_right' and 'bottom_left', across steps
+      and levels. Two consecutive ones see all sides of a pixel; four see all
+      sides equally.
+    dilation: Distance between the taps of CInC convolutions.
+    use_bias: Whether k x k convolutions have a bias.
+    diagonal_block: Block on the diagonal of causal convolutions, see
+      `trainable_cinc_conv2d`.
+    parametrization: Parametrization of 1x1 convolutions: 'plu', 'dense' or
+      'qr', see `trainable_one_by_one_conv2d`.
+    checkerboards: Number of steps of ActNorm and a checkerboard coupling before
+      the squeeze of each level, as in RealNVP.
+    split_prior: Whether channels that are factored out have a learned prior.
+    condition_channels: Number of channels K of the condition, a vector or a
+      map, see `tfp_cinc.given`; 0 for none.
+    memory: Activations stored for the gradient: 'store', all of them;
+      'checkpoint', the input of each step; 'reversible', none. See `Chain`.
+    seed: Seed of all initial values. None draws new ones.
+    dtype: Floating dtype of the flow.
+    network_dtype: Dtype in which the coupling networks compute, if it is not
+      `dtype`: 'bfloat16' or 'float16', or 'auto' for bfloat16 if the processor
+      multiplies it natively. See `tfp_cinc.with_network_dtype` for exact
+      densities.
+    name: Name of the distribution.
 
   Returns:
-    `tfd.TransformedDistribution` over images [H, W, C] in [-0.5, 0.5], whose
+    `tfd.TransformedDistribution` over images [H, W, C] in [-0.5, 0.5]. Its
     `bijector` goes from latent to image. Call `tfp_cinc.initialize_from_data`
-    before training it.
+    before training.
 
   Raises:
-    ValueError: if an argument is not as above, naming it.
+    ValueError: If an argument is not as described above; the message names it.
   """
   image_shape = [int(size) for size in image_shape]
   dtype = tf.as_dtype(dtype)
@@ -109,62 +143,54 @@ def multiscale_flow(
       f'`image_shape` {image_shape} is not divisible by 2**levels = '
       f'{2**levels}.'
     )
-  options = StepOptions(
+  steps = StepFactory(
     layers=layers,
     coupling=coupling,
     coupling_blocks=coupling_blocks,
     scale_function=scale_function,
     network=network,
     hidden_channels=hidden_channels,
+    network_options=network_options,
     kernel_size=kernel_size,
     padding=padding,
-    corner=corner,
+    dilation=dilation,
+    use_bias=use_bias,
+    diagonal_block=diagonal_block,
     parametrization=parametrization,
     condition_channels=condition_channels,
     seed=seed,
     dtype=dtype,
     network_dtype=network_dtype,
   )
-  # A level keeps the inputs of its steps, not those of their layers too.
-  step_memory = 'store' if memory == 'checkpoint' else memory
 
   def make_level(level, channels):
-    """The bijector of a level and of all that follow it."""
-    squeeze = Squeeze(dtype=dtype, name=f'squeeze_{level}')
-    parts = []
+    """Returns the bijector of a level and of all levels after it."""
+    before, parts = [], []
     for step in range(checkerboards):
-      kept = 'odd' if step % 2 else 'even'
-      parts.append(
-        _chain(
-          options.checkerboard_step(channels, kept),
-          step_memory,
-          f'level_{level}_checkerboard_{step}',
-        )
-      )
+      kept = 'second' if step % 2 else 'first'
+      name = f'level_{level}_checkerboard_{step}'
+      before.append(_chain(steps.checkerboard_step(channels, kept), name))
     channels *= 4
-    parts.append(squeeze)
     for step in range(depth):
       name = f'level_{level}_step_{step}'
-      parts.append(_chain(options.step(channels), step_memory, name))
+      parts.append(_chain(steps.step(channels), name))
     if level + 1 < levels:
       if split_prior:
-        parts.append(options.split_prior(channels, f'split_prior_{level}'))
+        parts.append(steps.split_prior(channels, f'split_prior_{level}'))
       rest = make_level(level + 1, channels // 2)
       parts.append(LeadingChannels(rest, channels // 2, name=f'after_{level}'))
-    parts.append(tfb.Invert(squeeze, name=f'unsqueeze_{level}'))
-    return _chain(parts, memory, f'level_{level}')
+    squeezed = Squeezed(
+      _chain(parts, f'level_{level}', memory), name=f'squeezed_{level}'
+    )
+    if not before:
+      return squeezed
+    return _chain([*before, squeezed], f'level_{level}_full_size', memory)
 
   with tf.name_scope(name):
-    base = tfd.Sample(
-      tfd.Normal(tf.zeros([], dtype), tf.ones([], dtype)),
-      sample_shape=image_shape,
-    )
     encoder = make_level(0, channels)
-    return tfd.TransformedDistribution(
-      base, tfb.Invert(encoder, name='decoder'), name=name
-    )
+    return flow_of(encoder, image_shape, standard_normal(dtype), name)
 
 
-def _chain(layers, memory, name):
-  """A chain that applies `layers` in the order in which they stand."""
-  return ReversibleChain(layers[::-1], memory, name=name)
+def _chain(layers, name, memory='store'):
+  """Returns a chain that applies `layers` in the given order."""
+  return Chain(layers[::-1], memory, name=name)

@@ -1,4 +1,4 @@
-"""NICE."""
+"""NICE: non-linear independent components estimation."""
 
 import math
 
@@ -7,6 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc import bijectors, networks
+from tfp_cinc.internal.seeds import split_seed
+from tfp_cinc.models.base import flow_of
 
 __all__ = ['nice']
 
@@ -25,31 +27,44 @@ def nice(
   network_dtype=None,
   name: str = 'nice',
 ) -> tfd.TransformedDistribution:
-  """NICE: additive couplings, a scale of each number, a logistic prior.
+  """Returns NICE: additive couplings, a scale of each element, a logistic base.
 
-  The numbers of an event are parted into those at even and at odd places; one
-  part is shifted by a fully connected network of the other, in turn. Nothing
-  else changes volumes but the scale at the end.
+  The elements of an event are split into those at even and those at odd
+  positions. Each coupling shifts one half by a fully connected network of the
+  other half, and the halves alternate. Only the scale at the end changes
+  volumes.
 
-  NICE (Dinh, Krueger and Bengio 2015), sections 3.2 to 3.4 and 5.1; the
-  defaults are those of its MNIST model.
+  Cost: one pass through each network, for a density and for a sample.
+
+  #### Example
+
+  >>> flow = nice([6], depth=2, hidden_channels=16, num_layers=1, seed=1)
+  >>> flow.log_prob(flow.sample(5)).shape
+  TensorShape([5])
+
+  #### References
+
+  Dinh, Krueger and Bengio 2015, [NICE](https://arxiv.org/abs/1410.8516),
+  sections 3.2 to 3.4 and 5.1. The defaults are those of its MNIST model.
 
   Args:
-    event_shape: [H, W, C] or [D], an even number of elements.
-    depth: additive couplings, at least 1.
-    hidden_channels: width of the networks.
-    num_layers: hidden layers of the networks.
-    seed: of all initial values; None draws others each time.
-    dtype: floating dtype of the flow.
-    network_dtype: what the networks compute in, see `multiscale_flow`.
-    name: name of the distribution.
+    event_shape: Shape of an event, [H, W, C] or [D], with an even number of
+      elements.
+    depth: Number of additive couplings, at least 1.
+    hidden_channels: Size of the hidden layers of the networks.
+    num_layers: Number of hidden layers of each network.
+    seed: Seed of all initial values. None draws new ones.
+    dtype: Floating dtype of the flow.
+    network_dtype: Dtype in which the networks compute, see `multiscale_flow`.
+    name: Name of the distribution.
 
   Returns:
     `tfd.TransformedDistribution` over events of `event_shape` with a standard
-    logistic base.
+    logistic base. Its `bijector` goes from latent to event.
 
   Raises:
-    ValueError: if the number of elements is odd or `depth` less than 1.
+    ValueError: If the number of elements is odd, a size is less than 1, or
+      `network_dtype` cannot be used with `dtype`.
   """
   event_shape = [int(size) for size in event_shape]
   size, dtype = math.prod(event_shape), tf.as_dtype(dtype)
@@ -60,19 +75,18 @@ def nice(
     )
   if depth < 1:
     raise ValueError(f'`depth` is {depth}; it must be at least 1.')
-  seeds = np.random.SeedSequence(seed).generate_state(depth)
   with tf.name_scope(name):
     even_then_odd = np.concatenate(
       [np.arange(0, size, 2), np.arange(1, size, 2)]
     )
     layers = [bijectors.ShuffleChannels(even_then_odd, dtype)]
-    for step, step_seed in enumerate(seeds):
-      network = networks.dense_network(
+    for step, step_seed in enumerate(split_seed(seed, depth)):
+      network = networks.trainable_dense_network(
         size // 2,
         size // 2,
         hidden_channels=hidden_channels,
         num_layers=num_layers,
-        seed=int(step_seed),
+        seed=step_seed,
         dtype=dtype,
         network_dtype=network_dtype,
       )
@@ -82,12 +96,7 @@ def nice(
       layers.append(bijectors.ReverseChannels(dtype, name=f'reverse_{step}'))
     log_scale = tf.Variable(tf.zeros([size], dtype), name='log_scale')
     layers.append(tfb.Scale(log_scale=log_scale))
-    chain = bijectors.ReversibleChain(layers[::-1], 'store', name='encoder')
+    chain = bijectors.Chain(layers[::-1], name='encoder')
     encoder = bijectors.Reshaped(chain, event_shape, [1, 1, size])
-    base = tfd.Sample(
-      tfd.Logistic(tf.zeros([], dtype), tf.ones([], dtype)),
-      sample_shape=event_shape,
-    )
-    return tfd.TransformedDistribution(
-      base, tfb.Invert(encoder, name='decoder'), name=name
-    )
+    base = tfd.Logistic(tf.zeros([], dtype), tf.ones([], dtype))
+    return flow_of(encoder, event_shape, base, name)

@@ -1,4 +1,4 @@
-"""The image flows of the papers: `multiscale_flow` with their choices."""
+"""The image flows of the papers, as `multiscale_flow` with other defaults."""
 
 import functools
 import inspect
@@ -18,7 +18,11 @@ __all__ = [
 
 
 def _preset(**choices):
-  """Makes `multiscale_flow` with other defaults of a described function."""
+  """Replaces the decorated function by `multiscale_flow` with other defaults.
+
+  Name and docstring are those of the decorated function. The defaults are added
+  to the docstring.
+  """
 
   def decorate(described):
     bound = functools.partial(
@@ -30,9 +34,14 @@ def _preset(**choices):
       return bound(image_shape, **options)
 
     model.__signature__ = inspect.signature(bound)
+    defaults = '\n'.join(f'  - {key}={choices[key]!r}' for key in choices)
     model.__doc__ += f"""
-  `multiscale_flow` with the defaults {choices}; it has the same arguments,
-  returns and errors.
+  #### Arguments
+
+  Arguments, results and errors are those of `multiscale_flow`, with these
+  defaults:
+
+{defaults}
   """
     return model
 
@@ -46,67 +55,103 @@ def _preset(**choices):
   network='pointwise',
 )
 def cinc(image_shape, **options):
-  """1x1 and k x k convolutions that are padded on two sides: the default flow.
+  """Returns the default flow, with 1x1 and CInC convolutions.
 
-  The layers of CInC Flow (Nagar, Dufraisse and Varma 2021, section 3.2) behind
-  Glow's 1x1 convolution, with affine couplings whose networks are small and
-  whose scale is bounded, so that samples are finite after short training too.
+  Each step has Glow's 1x1 convolution and then the k x k convolution of CInC
+  Flow, which is padded on two sides. The affine couplings have small networks
+  and a bounded scale, so that samples are finite even after a short training.
   `cinc_paper` is the flow of the paper.
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC
+  Flow](https://arxiv.org/abs/2107.01358), section 3.2.
   """
 
 
 @_preset(layers='cinc', coupling='quad')
 def cinc_paper(image_shape, **options):
-  """CInC Flow: k x k convolutions that are padded on two sides.
+  """Returns CInC Flow: k x k convolutions that are padded on two sides.
 
-  CInC Flow (Nagar, Dufraisse and Varma 2021), sections 3.2 and 3.3. The
-  defaults are those of its CIFAR-10 model: L=3, D=32, quad-coupling, networks
-  of 512 channels. The paper has no 1x1 convolution; a variant of its published
-  code has: `layers='one_by_one+cinc'`.
+  The defaults are those of the paper's CIFAR-10 model: L=3, D=32, quad-coupling
+  and networks of 512 channels. The paper has no 1x1 convolution. A variant of
+  its published code has one: `layers='one_by_one+cinc'`.
+
+  #### References
+
+  Nagar, Dufraisse and Varma 2021, [CInC
+  Flow](https://arxiv.org/abs/2107.01358), sections 3.2 and 3.3.
   """
 
 
 @_preset(layers='one_by_one', coupling='affine')
 def glow(image_shape, **options):
-  """Glow: 1x1 convolutions.
+  """Returns Glow: 1x1 convolutions and affine couplings.
 
-  Kingma and Dhariwal 2018, figure 2; the defaults are those of its CIFAR-10
-  model.
+  The defaults are those of the paper's CIFAR-10 model.
+
+  #### References
+
+  Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), figure 2.
   """
 
 
 @_preset(layers='one_by_one+emerging', coupling='affine')
 def emerging(image_shape, **options):
-  """Emerging convolutions: a 1x1 and two causal ones of opposite padding.
+  """Returns a flow of emerging convolutions.
 
-  Hoogeboom, van den Berg and Welling 2019, sections 3 and 5.
+  Each step has a 1x1 convolution and two causal convolutions with opposite
+  padding.
+
+  #### References
+
+  Hoogeboom, van den Berg and Welling 2019, [Emerging Convolutions for
+  Generative Normalizing Flows](https://arxiv.org/abs/1901.11137), sections 3
+  and 5.
   """
 
 
 @_preset(layers='one_by_one+periodic', coupling='affine')
 def periodic(image_shape, **options):
-  """Periodic convolutions: circular padding, inverted in the Fourier domain.
+  """Returns a flow of periodic convolutions.
 
-  Hoogeboom, van den Berg and Welling 2019, section 4.
+  Each step has a 1x1 convolution and a k x k convolution with circular padding,
+  which is inverted in the Fourier domain.
+
+  #### References
+
+  Hoogeboom, van den Berg and Welling 2019, [Emerging Convolutions for
+  Generative Normalizing Flows](https://arxiv.org/abs/1901.11137), section 4.
   """
 
 
 @_preset(layers='one_by_one+autoregressive', coupling='affine')
 def autoregressive_conv(image_shape, **options):
-  """Convolutions with the raster-order mask.
+  """Returns a flow of convolutions with the raster-order mask.
 
-  Kingma et al. 2016, section 4, as a layer of a flow; the middle row of the
-  CInC Flow poster.
+  Each step has a 1x1 convolution and a masked k x k convolution. It is the flow
+  in the middle row of the CInC Flow poster.
+
+  #### References
+
+  Kingma et al. 2016, [Improved Variational Inference with Inverse
+  Autoregressive Flow](https://arxiv.org/abs/1606.04934), section 4.
   """
 
 
 @_preset(layers='shift', coupling='affine')
 def shift_conv(image_shape, **options):
-  """Shift convolutions: a shift function of each channel, then a 1x1.
+  """Returns a flow of shift convolutions.
 
-  Truong et al. 2019 (Generative Flow via Invertible n x n Convolution), eqs 6
-  to 10; the defaults are those of its CIFAR-10 model but for the prior, which
-  is N(0, I) there: `split_prior=False`.
+  Each step has a shift function of each channel and a 1x1 convolution. The
+  defaults are those of the paper's CIFAR-10 model, except for the prior of the
+  channels that are factored out. It is N(0, I) in the paper:
+  `split_prior=False`.
+
+  #### References
+
+  Truong et al. 2019, [Generative Flow via Invertible n x n
+  Convolution](https://arxiv.org/abs/1905.10170), equations 6 to 10.
   """
 
 
@@ -121,10 +166,15 @@ def shift_conv(image_shape, **options):
   split_prior=False,
 )
 def real_nvp(image_shape, **options):
-  """RealNVP: couplings by checkerboards, a squeeze, couplings by channels.
+  """Returns RealNVP: checkerboard couplings, a squeeze, channel couplings.
 
-  Dinh, Sohl-Dickstein and Bengio 2017, section 3.6 and figure 3: three
-  couplings by checkerboards, three by halves of the channels in turn, residual
-  networks. Batch normalization is ActNorm here, and the scale of the tanh is
-  fixed at 1; the last level is like the others.
+  Each level has three couplings by checkerboards and three by halves of the
+  channels, in turn, with residual networks. Unlike in the paper, ActNorm
+  replaces batch normalization, the factor of the tanh is fixed at 1, and the
+  last level is like the others.
+
+  #### References
+
+  Dinh, Sohl-Dickstein and Bengio 2017,
+  [RealNVP](https://arxiv.org/abs/1605.08803), section 3.6 and figure 3.
   """

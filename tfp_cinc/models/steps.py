@@ -1,29 +1,55 @@
-"""What the steps of image flows consist of, by name."""
+"""The steps of image flows, specified by words or by objects.
 
-import dataclasses
+The documentation lists the words of the tables below.
+"""
+
+import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc import bijectors, networks
 from tfp_cinc.bijectors.block_coupling import BlockCoupling
-from tfp_cinc.bijectors.causal_conv2d import CORNERS
+from tfp_cinc.bijectors.causal_conv2d import DIAGONAL_BLOCKS
 from tfp_cinc.bijectors.coupling_functions import (
-  COUPLING_FUNCTIONS,
-  SCALE_FUNCTIONS,
+  CouplingFunction,
+  as_coupling_function,
 )
-from tfp_cinc.bijectors.one_by_one_conv2d import PARAMETRIZATIONS
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.seeds import seed_stream
 from tfp_cinc.math.causal_conv import PADDINGS
+from tfp_cinc.matrices import MATRICES
 
-__all__ = ['COUPLINGS', 'LAYERS', 'StepOptions']
+__all__ = ['COUPLINGS', 'LAYERS', 'StepFactory']
 
 tfb = tfp.bijectors
 
-# From a word to the coupling's function and number of blocks.
+# Returns a layer; called as `factory(channels, seed=..., dtype=...)`.
+LayerFactory = Callable[..., tfb.Bijector]
+
+
+def _reverse_channels(channels, *, dtype):
+  """Returns a `ReverseChannels`, with the arguments of a factory."""
+  del channels
+  return bijectors.ReverseChannels(dtype)
+
+
+# From a word to the factory of a layer. The factory also gets each option of
+# `StepFactory` that is one of its arguments: `kernel_size`, `padding`, ...
+LAYERS: dict[str, LayerFactory] = {
+  'one_by_one': bijectors.trainable_one_by_one_conv2d,
+  'cinc': bijectors.trainable_cinc_conv2d,
+  'autoregressive': bijectors.trainable_autoregressive_conv2d,
+  'emerging': bijectors.trainable_emerging_conv2d,
+  'periodic': bijectors.trainable_periodic_conv2d,
+  'shift': bijectors.trainable_shift_conv2d,
+  'reverse': _reverse_channels,
+  'shuffle': bijectors.random_shuffle_channels,
+}
+
+# From a word to the function of a coupling and its number of blocks.
 COUPLINGS = {
   'additive': ('additive', 2),
   'affine': ('affine', 2),
@@ -31,164 +57,242 @@ COUPLINGS = {
   'logistic_mixture': ('logistic_mixture', 2),
   'spline': ('spline', 2),
 }
-_COMPONENTS = 8  # of a mixture, or bins of a spline
 
-# Opposite corners follow each other: two layers see all around a pixel, and
-# four favour none of its sides.
+_COMPONENTS = 8  # components of a mixture, bins of a spline
+
+# Opposite paddings follow each other: two layers see all sides of a pixel, and
+# four see them equally.
 _IN_TURN = ('top_left', 'bottom_right', 'top_right', 'bottom_left')
 
-# From a word to a function of (channels, options) that makes the layer.
-LAYERS: dict[str, Callable[[int, 'StepOptions'], tfb.Bijector]] = {
-  'one_by_one': lambda channels, options: bijectors.trainable_one_by_one_conv2d(
-    channels,
-    parametrization=options.parametrization,
-    **options.variables(),
-  ),
-  'cinc': lambda channels, options: bijectors.trainable_cinc_conv2d(
-    channels, options.kernel_size, **options.causal(), **options.variables()
-  ),
-  'autoregressive': lambda channels, options: (
-    bijectors.trainable_autoregressive_conv2d(
-      channels, options.kernel_size, **options.causal(), **options.variables()
-    )
-  ),
-  'emerging': lambda channels, options: bijectors.trainable_emerging_conv2d(
-    channels, options.kernel_size, **options.causal(), **options.variables()
-  ),
-  'periodic': lambda channels, options: bijectors.trainable_periodic_conv2d(
-    channels, options.kernel_size, **options.variables()
-  ),
-  'shift': lambda channels, options: bijectors.trainable_shift_conv2d(
-    channels,
-    parametrization=options.parametrization,
-    **options.variables(),
-  ),
-  'reverse': lambda channels, options: bijectors.ReverseChannels(options.dtype),
-  'shuffle': lambda channels, options: bijectors.random_shuffle_channels(
-    channels, **options.variables()
-  ),
-}
 
+class StepFactory:
+  """A factory of the steps of a flow; each step has new Variables.
 
-@dataclasses.dataclass
-class StepOptions:
-  """The arguments of `multiscale_flow` that steps depend on, checked."""
+  The arguments are those of `multiscale_flow` that concern steps.
+  """
 
-  layers: str = ''
-  coupling: str = 'affine'
-  coupling_blocks: int | None = None
-  scale_function: str = 'sigmoid'
-  network: str = 'glow'
-  hidden_channels: int = 512
-  kernel_size: int = 3
-  padding: str = 'top_left'
-  corner: str = 'triangular'
-  parametrization: str = 'plu'
-  condition_channels: int = 0
-  seed: int | None = None
-  dtype: tf.DType = tf.float32
-  network_dtype: str | tf.DType | None = None
+  def __init__(
+    self,
+    *,
+    layers: str | Sequence[str | LayerFactory] = (),
+    coupling='affine',
+    coupling_blocks: int | None = None,
+    scale_function: str | Callable | None = None,
+    network: str | Callable = 'glow',
+    hidden_channels: int = 512,
+    network_options: Mapping | None = None,
+    kernel_size: int = 3,
+    padding: str = 'top_left',
+    dilation: int = 1,
+    use_bias: bool = False,
+    diagonal_block: str = 'triangular',
+    parametrization: str = 'plu',
+    condition_channels: int = 0,
+    seed: int | None = None,
+    dtype=tf.float32,
+    network_dtype=None,
+  ):
+    """Checks and stores the arguments.
 
-  def __post_init__(self):
-    check_choice('coupling', self.coupling, COUPLINGS)
-    check_choice('network', self.network, networks.NETWORKS)
-    check_choice('padding', self.padding, (*PADDINGS, 'in_turn'))
-    check_choice('corner', self.corner, CORNERS)
-    check_choice('parametrization', self.parametrization, PARAMETRIZATIONS)
-    check_choice('scale_function', self.scale_function, SCALE_FUNCTIONS)
-    for word in self.layers.split('+') if self.layers else ():
-      check_choice('layers', word, LAYERS)
-    if self.hidden_channels < 1:
-      raise ValueError(
-        f'`hidden_channels` is {self.hidden_channels}; it must be at least 1.'
-      )
-    if self.coupling_blocks is not None and self.coupling_blocks < 2:
-      raise ValueError(
-        f'`coupling_blocks` is {self.coupling_blocks}; it must be at least 2.'
-      )
-    self._rng = np.random.default_rng(self.seed)
+    Raises:
+      ValueError: If an argument is not as `multiscale_flow` describes it.
+    """
+    if isinstance(layers, str):
+      layers = layers.split('+') if layers else []
+    elif callable(layers):
+      layers = [layers]
+    for layer in layers:
+      if not callable(layer):
+        check_choice('layers', layer, LAYERS)
+    self._layers = list(layers)
+    check_choice('padding', padding, (*PADDINGS, 'in_turn'))
+    check_choice('diagonal_block', diagonal_block, DIAGONAL_BLOCKS)
+    check_choice('parametrization', parametrization, MATRICES)
+    self._options = {
+      'kernel_size': kernel_size,
+      'dilation': dilation,
+      'use_bias': use_bias,
+      'diagonal_block': diagonal_block,
+      'parametrization': parametrization,
+    }
     self._paddings = itertools.cycle(
-      _IN_TURN if self.padding == 'in_turn' else [self.padding]
+      _IN_TURN if padding == 'in_turn' else [padding]
     )
-
-  def draw_seed(self) -> int:
-    """Another seed for each part."""
-    return int(self._rng.integers(2**31))
-
-  def variables(self) -> dict:
-    """Arguments of everything that has Variables."""
-    return {'seed': self.draw_seed(), 'dtype': self.dtype}
-
-  def causal(self) -> dict:
-    """Arguments of the next causal convolution."""
-    return {'padding': next(self._paddings), 'corner': self.corner}
+    self._set_coupling(coupling, coupling_blocks, scale_function)
+    self._set_network(network, hidden_channels, network_options)
+    self._network_options |= {
+      'condition_channels': condition_channels,
+      'dtype': dtype,
+      'network_dtype': network_dtype,
+    }
+    self._dtype = dtype
+    self._seeds = seed_stream(seed)
 
   def step(self, channels: int) -> list[tfb.Bijector]:
-    """ActNorm, the layers and a coupling of channels, in the image's order."""
-    words = self.layers.split('+') if self.layers else []
+    """Returns ActNorm, the layers and a coupling, from image to latent.
+
+    Args:
+      channels: Number of channels of the image.
+
+    Raises:
+      ValueError: If the channels cannot be divided into the blocks of the
+        coupling, or a layer cannot be built for them.
+    """
     return [
-      bijectors.trainable_act_norm(channels, dtype=self.dtype),
-      *(LAYERS[word](channels, self) for word in words),
+      bijectors.trainable_act_norm(channels, dtype=self._dtype),
+      *(self._layer(layer, channels) for layer in self._layers),
       self._coupling(channels),
     ]
 
   def checkerboard_step(self, channels: int, kept: str) -> list[tfb.Bijector]:
-    """ActNorm and a coupling of the pixels of a checkerboard."""
+    """Returns ActNorm and a coupling of the pixels of a checkerboard.
+
+    Args:
+      channels: Number of channels of the image.
+      kept: Pixels that stay, 'first' or 'second'; see `CheckerboardCoupling`.
+
+    Raises:
+      ValueError: If the coupling of the flow is a factory.
+    """
+    coupling = bijectors.CheckerboardCoupling(
+      self._network(channels, channels * self._num_parameters()),
+      kept,
+      self._function,
+      dtype=self._dtype,
+      name='coupling',
+    )
     return [
-      bijectors.trainable_act_norm(channels, dtype=self.dtype),
-      self.checkerboard(channels, kept, 'coupling'),
+      bijectors.trainable_act_norm(channels, dtype=self._dtype),
+      coupling,
     ]
 
-  def checkerboard(self, channels: int, kept: str, name: str) -> tfb.Bijector:
-    """A coupling of the pixels of a checkerboard."""
-    function, _ = COUPLINGS[self.coupling]
-    network = self._network(channels, channels * _num_parameters(function))
-    return bijectors.CheckerboardCoupling(
-      network, kept, function, self.scale_function, self.dtype, name=name
-    )
-
   def split_prior(self, channels: int, name: str) -> tfb.Bijector:
-    """The learned prior of the second half of the channels."""
-    network = networks.zero_conv_network(
-      channels // 2, channels, **self._network_options()
+    """Returns the learned prior of the second half of the channels.
+
+    Args:
+      channels: Number of channels of the image, even.
+      name: Name of the layer.
+    """
+    options = self._network_options
+    network = networks.trainable_zero_conv_network(
+      channels // 2,
+      channels,
+      condition_channels=options['condition_channels'],
+      dtype=options['dtype'],
+      network_dtype=options['network_dtype'],
     )
-    return bijectors.SplitPrior(network, self.dtype, name=name)
+    return bijectors.SplitPrior(network, self._dtype, name=name)
+
+  def _set_coupling(self, coupling, blocks, scale_function):
+    self._coupling_factory, self._function, self._blocks = None, None, 2
+    if isinstance(coupling, str):
+      check_choice('coupling', coupling, COUPLINGS)
+      coupling, self._blocks = COUPLINGS[coupling]
+    if isinstance(coupling, type) and issubclass(coupling, CouplingFunction):
+      raise ValueError(
+        f'`coupling` is the class {coupling.__name__}; pass an object of it, '
+        f'{coupling.__name__}().'
+      )
+    if not isinstance(coupling, str) and callable(coupling):
+      self._coupling_factory = coupling
+    else:
+      self._function = as_coupling_function(coupling, scale_function)
+    if blocks is not None:
+      if blocks < 2:
+        raise ValueError(
+          f'`coupling_blocks` is {blocks}; it must be at least 2.'
+        )
+      self._blocks = blocks
+
+  def _set_network(self, network, hidden_channels, options):
+    if not callable(network):
+      check_choice('network', network, networks.NETWORKS)
+    if isinstance(network, tf.Module):
+      raise ValueError(
+        f'`network` is the network {network.name!r}; each coupling needs one '
+        'of its own: pass a factory, which is called as '
+        '`network(in_channels, out_channels, **options)`.'
+      )
+    if hidden_channels < 1:
+      raise ValueError(
+        f'`hidden_channels` is {hidden_channels}; it must be at least 1.'
+      )
+    own = {'hidden_channels', 'condition_channels', 'seed', 'dtype'}
+    for name in own & {*(options or {})}:
+      raise ValueError(
+        f'`network_options` has {name!r}, which is an argument of the flow '
+        'itself.'
+      )
+    self._network_factory = networks.NETWORKS.get(network, network)
+    self._is_shared = network == 'shared'
+    self._network_options = {
+      'hidden_channels': hidden_channels,
+      **(options or {}),
+    }
+
+  def _layer(self, layer, channels):
+    """Returns a layer from its word or its factory."""
+    if callable(layer):
+      return self._made_by(layer, 'layers', channels)
+    factory = LAYERS[layer]
+    known = inspect.signature(factory).parameters
+    arguments = {k: v for k, v in self._options.items() if k in known}
+    if 'seed' in known:
+      arguments['seed'] = next(self._seeds)
+    if 'padding' in known:
+      arguments['padding'] = next(self._paddings)
+    return factory(channels, dtype=self._dtype, **arguments)
+
+  def _made_by(self, factory, argument, channels):
+    """What a user's factory returns."""
+    options = {'seed': next(self._seeds), 'dtype': self._dtype}
+    try:
+      inspect.signature(factory).bind(channels, **options)
+    except TypeError as error:
+      raise ValueError(
+        f'`{argument}` has the factory {factory!r}, which cannot be called as '
+        f'`factory(channels, seed=..., dtype=...)`: {error}.'
+      ) from None
+    bijector = factory(channels, **options)
+    if not isinstance(bijector, tfb.Bijector):
+      raise ValueError(
+        f'`{argument}` has the factory {factory!r}, which returned '
+        f'{bijector!r}; it must return a bijector.'
+      )
+    return bijector
 
   def _coupling(self, channels):
-    function, blocks = COUPLINGS[self.coupling]
-    blocks = self.coupling_blocks or blocks
+    if self._coupling_factory is not None:
+      return self._made_by(self._coupling_factory, 'coupling', channels)
+    blocks = self._blocks
     if channels % blocks:
       raise ValueError(
-        f'{channels} channels do not divide into the {blocks} blocks of the '
-        'coupling.'
+        f'{channels} channels are not divisible into the {blocks} blocks of '
+        'the coupling.'
       )
     size, groups = channels // blocks, blocks - 1
-    out_size = size * _num_parameters(function)
-    if self.network == 'shared':
+    out_size = size * self._num_parameters()
+    if self._is_shared:
       parts = self._network(groups * size, groups * out_size, groups=groups)
     else:
       parts = [self._network(j * size, out_size) for j in range(1, blocks)]
     return BlockCoupling(
-      parts, function, self.scale_function, self.dtype, name='coupling'
+      parts, self._function, dtype=self._dtype, name='coupling'
     )
 
   def _network(self, in_channels, out_channels, **options):
-    return networks.NETWORKS[self.network](
+    return self._network_factory(
       in_channels,
       out_channels,
-      hidden_channels=self.hidden_channels,
-      seed=self.draw_seed(),
-      **self._network_options(),
+      seed=next(self._seeds),
+      **self._network_options,
       **options,
     )
 
-  def _network_options(self):
-    return {
-      'condition_channels': self.condition_channels,
-      'dtype': self.dtype,
-      'network_dtype': self.network_dtype,
-    }
-
-
-def _num_parameters(function):
-  return COUPLING_FUNCTIONS[function].num_parameters(_COMPONENTS)
+  def _num_parameters(self):
+    if self._function is None:
+      raise ValueError(
+        '`coupling` is a factory; `checkerboards` need a word or a '
+        '`CouplingFunction`.'
+      )
+    return self._function.num_parameters(_COMPONENTS)

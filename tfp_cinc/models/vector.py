@@ -1,16 +1,18 @@
-"""Flows that see an event as a vector, whatever its shape."""
+"""Flows that treat an event as a vector, whatever its shape."""
 
 import math
 from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.act_norm import trainable_act_norm
+from tfp_cinc.bijectors.chain import Chain
 from tfp_cinc.bijectors.continuous_flow import trainable_continuous_flow
 from tfp_cinc.bijectors.reshaped import Reshaped
 from tfp_cinc.bijectors.residual_flow import trainable_residual_flow
+from tfp_cinc.internal.seeds import split_seed
+from tfp_cinc.models.base import flow_of, standard_normal
 
 __all__ = ['ffjord', 'residual', 'vector_flow']
 
@@ -26,22 +28,24 @@ def vector_flow(
   dtype,
   name: str,
 ) -> tfd.TransformedDistribution:
-  """A flow of `depth` steps over the elements of an event as one vector.
+  """Returns a flow of `depth` steps over the elements of an event as a vector.
 
   Args:
-    event_shape: as in `maf`, like all that follow but `make_layers`.
-    make_layers: called for each step with its number, D and a seed; returns the
-      bijectors of vectors [D] after its ActNorm, in the order of the event.
-    depth: steps, at least 1.
-    seed: of all initial values.
-    dtype: floating dtype of the flow.
-    name: name of the distribution.
+    event_shape: Shape of an event, [H, W, C] or [D].
+    make_layers: Function of the number of the step, of D and of a seed, called
+      for each step. It returns the bijectors of vectors [D] that follow the
+      step's ActNorm, in the order from event to latent.
+    depth: Number of steps, at least 1.
+    seed: Seed of all initial values. None draws new ones.
+    dtype: Floating dtype of the flow.
+    name: Name of the distribution.
 
   Returns:
-    `tfd.TransformedDistribution`.
+    `tfd.TransformedDistribution` over events of `event_shape` with a N(0, I)
+    base.
 
   Raises:
-    ValueError: if `event_shape` or `depth` is not as above.
+    ValueError: If `event_shape` or `depth` is not as described above.
   """
   event_shape = [int(size) for size in event_shape]
   if not event_shape or min(event_shape) < 1:
@@ -51,23 +55,16 @@ def vector_flow(
   if depth < 1:
     raise ValueError(f'`depth` is {depth}; it must be at least 1.')
   size = math.prod(event_shape)
-  seeds = np.random.SeedSequence(seed).generate_state(depth).tolist()
   with tf.name_scope(name):
     layers = []
-    for step, step_seed in enumerate(seeds):
+    for step, step_seed in enumerate(split_seed(seed, depth)):
       layers.append(
         trainable_act_norm(size, dtype=dtype, name=f'act_norm_{step}')
       )
       layers.extend(make_layers(step, size, step_seed))
-    chain = tfb.Chain(layers[::-1], name='steps')
+    chain = Chain(layers[::-1], name='steps')
     encoder = Reshaped(chain, event_shape, [size], name='encoder')
-    base = tfd.Sample(
-      tfd.Normal(tf.zeros([], dtype), tf.ones([], dtype)),
-      sample_shape=event_shape,
-    )
-    return tfd.TransformedDistribution(
-      base, tfb.Invert(encoder, name='decoder'), name=name
-    )
+    return flow_of(encoder, event_shape, standard_normal(dtype), name)
 
 
 def residual(
@@ -85,37 +82,47 @@ def residual(
   dtype=tf.float32,
   name: str = 'residual',
 ) -> tfd.TransformedDistribution:
-  """Residual flow: steps of ActNorm and an invertible residual block.
+  """Returns a residual flow: steps of ActNorm and an invertible residual block.
 
-  Behrmann et al. 2019 (Invertible Residual Networks); Chen et al. 2019
-  (Residual Flows).
-
-  Args:
-    event_shape: [H, W, C] or [D].
-    depth: steps, at least 1.
-    hidden_channels: width of the networks.
-    num_layers: hidden layers of the networks, at least 1.
-    coefficient: bound of their Lipschitz constants, between 0 and 1.
-    log_det: 'exact', or 'power_series' for large D, see `ResidualFlow`.
-    num_terms: of the power series.
-    num_probes: of the power series.
-    probe_seed: of the probes; None draws new ones at each call, as training
-      wants them, and with an integer a density is the same at each.
-    seed: of all initial values; None draws others each time.
-    dtype: floating dtype of the flow.
-    name: name of the distribution.
-
-  Returns:
-    `tfd.TransformedDistribution` over events of `event_shape`, as `maf` does.
-
-  Raises:
-    ValueError: if an argument is not as above, naming it.
+  Cost: see `ResidualFlow`. A sample inverts each block by fixed-point
+  iteration.
 
   #### Example
 
   >>> flow = residual([6], depth=2, hidden_channels=16, seed=1)
   >>> flow.log_prob(flow.sample(5)).shape
   TensorShape([5])
+
+  #### References
+
+  Behrmann et al. 2019, [Invertible Residual
+  Networks](https://arxiv.org/abs/1811.00995); Chen et al. 2019, [Residual Flows
+  for Invertible Generative Modeling](https://arxiv.org/abs/1906.02735).
+
+  Args:
+    event_shape: Shape of an event, [H, W, C] or [D].
+    depth: Number of steps, at least 1.
+    hidden_channels: Size of the hidden layers of the networks.
+    num_layers: Number of hidden layers of each network, at least 1.
+    coefficient: Bound of the Lipschitz constants of the networks, between 0 and
+      1.
+    log_det: Method for the log-det: 'exact', or 'power_series' for large D; see
+      `ResidualFlow`.
+    num_terms: Number of terms of the power series.
+    num_probes: Number of probes of the power series.
+    probe_seed: Seed of the probes. None draws new ones at each call, as
+      training requires. With an integer the density of an event is the same at
+      each call.
+    seed: Seed of all initial values. None draws new ones.
+    dtype: Floating dtype of the flow.
+    name: Name of the distribution.
+
+  Returns:
+    `tfd.TransformedDistribution` over events of `event_shape`, like that of
+    `maf`.
+
+  Raises:
+    ValueError: If an argument is not as described above; the message names it.
   """
 
   def make_layers(step, size, step_seed):
@@ -152,34 +159,43 @@ def ffjord(
   dtype=tf.float32,
   name: str = 'ffjord',
 ) -> tfd.TransformedDistribution:
-  """FFJORD: steps of ActNorm and a continuous normalizing flow.
+  """Returns FFJORD: steps of ActNorm and a continuous normalizing flow.
 
-  Grathwohl et al. 2019 (FFJORD).
-
-  Args:
-    event_shape: [H, W, C] or [D].
-    depth: steps, at least 1.
-    hidden_channels: width of the networks.
-    num_layers: hidden layers of the networks, at least 1.
-    trace: 'exact', or 'hutchinson' for wide networks, see `ContinuousFlow`.
-    num_probes: of Hutchinson's estimate.
-    probe_seed: as in `residual`.
-    tolerance: of the solver of the differential equation.
-    seed: of all initial values; None draws others each time.
-    dtype: floating dtype of the flow.
-    name: name of the distribution.
-
-  Returns:
-    `tfd.TransformedDistribution` over events of `event_shape`, as `maf` does.
-
-  Raises:
-    ValueError: if an argument is not as above, naming it.
+  Cost: see `ContinuousFlow`. The solver of the differential equation chooses
+  the number of function evaluations.
 
   #### Example
 
   >>> flow = ffjord([6], hidden_channels=16, seed=1)
   >>> flow.log_prob(flow.sample(5)).shape
   TensorShape([5])
+
+  #### References
+
+  Grathwohl et al. 2019, [FFJORD](https://arxiv.org/abs/1810.01367); Chen et al.
+  2018, [Neural Ordinary Differential
+  Equations](https://arxiv.org/abs/1806.07366).
+
+  Args:
+    event_shape: Shape of an event, [H, W, C] or [D].
+    depth: Number of steps, at least 1.
+    hidden_channels: Size of the hidden layers of the networks.
+    num_layers: Number of hidden layers of each network, at least 1.
+    trace: Method for the trace: 'exact', or 'hutchinson' for wide networks; see
+      `ContinuousFlow`.
+    num_probes: Number of probes of Hutchinson's estimate.
+    probe_seed: Seed of the probes, as in `residual`.
+    tolerance: Tolerance of the solver of the differential equation.
+    seed: Seed of all initial values. None draws new ones.
+    dtype: Floating dtype of the flow.
+    name: Name of the distribution.
+
+  Returns:
+    `tfd.TransformedDistribution` over events of `event_shape`, like that of
+    `maf`.
+
+  Raises:
+    ValueError: If an argument is not as described above; the message names it.
   """
 
   def make_layers(step, size, step_seed):

@@ -1,58 +1,89 @@
 """Networks for couplings and learned priors.
 
-A coupling takes any callable from [..., H, W, C_in] to [..., H, W, C_out], a
-Keras model of tf_keras too; these are the ones that the papers use. `NETWORKS`
-has those that models take by name.
+A coupling takes any callable from [..., H, W, C_in] to [..., H, W, C_out], for
+example a model of tf_keras. The networks of this package are composite tensors;
+those of images derive from `ImageNetwork`. `NETWORKS` has the factories that
+models accept by a word.
 """
 
-from tfp_cinc.networks.attention import (
+from tfp_cinc.internal.tfp_compat import CompositeModule
+from tfp_cinc.networks.attention_network import (
   AttentionNetwork,
-  attention_network,
+  trainable_attention_network,
 )
 from tfp_cinc.networks.base import ImageNetwork
+from tfp_cinc.networks.conditioned_network import ConditionedNetwork
 from tfp_cinc.networks.conv_network import (
+  Conv2D,
   ConvNetwork,
-  dense_network,
-  glow_network,
-  pointwise_network,
-  zero_conv_network,
+  trainable_conv2d,
+  trainable_conv_network,
 )
-from tfp_cinc.networks.lipschitz_network import LipschitzNetwork
-from tfp_cinc.networks.masked_network import MaskedNetwork
-from tfp_cinc.networks.precision import full_precision
-from tfp_cinc.networks.residual import (
+from tfp_cinc.networks.layer_norm import LayerNorm, trainable_layer_norm
+from tfp_cinc.networks.lipschitz_network import (
+  LipschitzNetwork,
+  trainable_lipschitz_network,
+)
+from tfp_cinc.networks.masked_network import (
+  MaskedNetwork,
+  trainable_masked_network,
+)
+from tfp_cinc.networks.presets import (
+  trainable_dense_network,
+  trainable_glow_network,
+  trainable_pointwise_network,
+  trainable_zero_conv_network,
+)
+from tfp_cinc.networks.residual_network import (
   ResidualNetwork,
-  residual_network,
+  trainable_residual_network,
 )
-from tfp_cinc.networks.shared_network import SharedNetwork, shared_network
-from tfp_cinc.networks.velocity_network import VelocityNetwork
+from tfp_cinc.networks.shared_network import (
+  SharedNetwork,
+  trainable_shared_network,
+)
+from tfp_cinc.networks.velocity_network import (
+  VelocityNetwork,
+  trainable_velocity_network,
+)
 
 __all__ = [
   'NETWORKS',
   'AttentionNetwork',
+  'CompositeModule',
+  'ConditionedNetwork',
+  'Conv2D',
   'ConvNetwork',
   'ImageNetwork',
+  'LayerNorm',
   'LipschitzNetwork',
   'MaskedNetwork',
   'ResidualNetwork',
   'SharedNetwork',
   'VelocityNetwork',
-  'attention_network',
-  'dense_network',
-  'full_precision',
-  'glow_network',
-  'pointwise_network',
-  'residual_network',
-  'shared_network',
-  'zero_conv_network',
+  'trainable_attention_network',
+  'trainable_conv2d',
+  'trainable_conv_network',
+  'trainable_dense_network',
+  'trainable_glow_network',
+  'trainable_layer_norm',
+  'trainable_lipschitz_network',
+  'trainable_masked_network',
+  'trainable_pointwise_network',
+  'trainable_residual_network',
+  'trainable_shared_network',
+  'trainable_velocity_network',
+  'trainable_zero_conv_network',
 ]
 
-# Each is called as `network(in_channels, out_channels, hidden_channels=...,
+# From a word to a factory, which is called as
+# `network(in_channels, out_channels, hidden_channels=...,
 # condition_channels=..., seed=..., dtype=..., network_dtype=..., name=...)`.
 NETWORKS = {
-  'attention': attention_network,
-  'glow': glow_network,
-  'pointwise': pointwise_network,
-  'residual': residual_network,
-  'shared': shared_network,
+  'attention': trainable_attention_network,
+  'dense': trainable_dense_network,
+  'glow': trainable_glow_network,
+  'pointwise': trainable_pointwise_network,
+  'residual': trainable_residual_network,
+  'shared': trainable_shared_network,
 }

@@ -1,11 +1,16 @@
-"""What all networks of images have in common."""
+"""The base class of image networks."""
+
+import copy
 
 import tensorflow as tf
 
-from tfp_cinc.internal.shapes import check_channels, on_image_batch
+from tfp_cinc.internal.shapes import (
+  check_channels,
+  check_sizes,
+  on_image_batch,
+)
 from tfp_cinc.networks.condition import append_condition
-from tfp_cinc.networks.layers import check_sizes
-from tfp_cinc.networks.precision import computing_dtype, resolve_network_dtype
+from tfp_cinc.networks.precision import resolve_network_dtype
 
 __all__ = ['ImageNetwork']
 
@@ -13,16 +18,19 @@ __all__ = ['ImageNetwork']
 class ImageNetwork(tf.Module):
   """A network from images [..., H, W, C_in] to images [..., H, W, C_out].
 
-  Subclasses implement `_apply(x)`, from [N, H, W, C_in + K] to [N, H, W,
-  C_out], which computes in the dtype of x. This class does the rest: any batch
-  shape, the dtypes, and a condition, which becomes K more channels of x:
+  A subclass implements `_apply(x)`, which maps [N, H, W, C_in + K] to
+  [N, H, W, C_out] and computes in the dtype of x. This class adds any batch
+  shape, the conversion of dtypes, and a condition. The condition is appended to
+  x as K channels. It is either
 
-  - a vector [..., K], the same at every pixel: a one-hot label, say; or
+  - a vector [..., K], such as a one-hot label, which is the same at every
+    pixel; or
   - a map [..., H', W', K] with H' = H * f and W' = W * f for an integer f >= 1,
-    averaged over blocks of f x f pixels.
+    which is averaged over blocks of f x f pixels.
 
-  A vector has two dimensions less than x, and a map as many as x; without batch
-  dimensions, [K] or [H', W', K], they are one for all. Batch shapes broadcast.
+  A vector has two dimensions fewer than x; a map has as many dimensions as x. A
+  condition without batch dimensions, [K] or [H', W', K], applies to all images.
+  Batch shapes broadcast.
 
   #### Example
 
@@ -43,20 +51,21 @@ class ImageNetwork(tf.Module):
     network_dtype=None,
     name: str = 'image_network',
   ):
-    """Creates the network, without variables.
+    """Stores the sizes and the dtypes; creates no Variables.
 
     Args:
-      in_channels: C_in.
-      condition_channels: K, 0 for a network without a condition.
-      dtype: floating dtype of inputs, outputs and variables.
-      network_dtype: what to compute in where it is not `dtype`: 'bfloat16' or
-        'float16' beside variables in float32, by name or as a `tf.DType`; or
-        'auto', which is bfloat16 where the processor multiplies it natively.
-      name: name of the module.
+      in_channels: Number of channels C_in of the images.
+      condition_channels: Number of channels K of the condition, 0 for none.
+      dtype: Floating dtype of inputs, outputs and Variables.
+      network_dtype: Dtype in which the network computes. None is `dtype`. If
+        `dtype` is float32, it can also be 'bfloat16' or 'float16', by name or
+        as a `tf.DType`. 'auto' is bfloat16 if `dtype` is float32 and the
+        processor multiplies bfloat16 natively, and `dtype` otherwise.
+      name: Name of the module.
 
     Raises:
-      ValueError: if `in_channels` is less than 1 or `condition_channels` less
-        than 0, or if `network_dtype` does not go with `dtype`.
+      ValueError: If `in_channels` is less than 1, `condition_channels` is
+        negative, or `network_dtype` cannot be used with `dtype`.
     """
     super().__init__(name=name)
     check_sizes(in_channels=in_channels)
@@ -71,41 +80,64 @@ class ImageNetwork(tf.Module):
 
   @property
   def in_channels(self) -> int:
-    """How many channels the images have."""
+    """Number of channels of the images."""
     return self._in_channels
 
   @property
   def condition_channels(self) -> int:
-    """How many channels the condition has, 0 where there is none."""
+    """Number of channels of the condition, 0 for none."""
     return self._condition_channels
 
   @property
   def dtype(self) -> tf.DType:
-    """The dtype of inputs, outputs and variables."""
+    """Dtype of inputs, outputs and Variables."""
     return self._dtype
 
+  @property
+  def network_dtype(self) -> tf.DType:
+    """Dtype in which the network computes."""
+    return self._network_dtype
+
   def __call__(self, x: tf.Tensor, condition=None) -> tf.Tensor:
-    """The network's output.
+    """Returns the output of the network.
 
     Args:
-      x: floating `Tensor` [..., H, W, C_in].
-      condition: numeric `Tensor`, a vector or a map as above, where
-        `condition_channels` is not 0.
+      x: Floating `Tensor` [..., H, W, C_in].
+      condition: Vector or map, as described above: a numeric `Tensor`. It is
+        required if `condition_channels` is not 0, and must be None otherwise.
 
     Returns:
       `Tensor` [..., H, W, C_out].
 
     Raises:
-      ValueError: if `x` has other dimensions, if `condition` is missing or is
-        none of the above, or if there is one that the network does not take.
+      ValueError: If `x` or `condition` has the wrong shape, if `condition` is
+        missing, or if it is given to a network that takes none.
     """
     x = tf.convert_to_tensor(x)
-    check_channels(self.name, x, self._in_channels)
-    x = append_condition(self.name, x, condition, self._condition_channels)
+    if x.shape[-1] != self._in_channels:
+      check_channels(self.name, x, self._in_channels)
+    if self._condition_channels or condition is not None:
+      x = append_condition(self.name, x, condition, self._condition_channels)
+    if x.shape.rank == 4:
+      return self._run(x)
     return on_image_batch(self._run, x)
 
+  def with_network_dtype(self, network_dtype) -> 'ImageNetwork':
+    """Returns this network, on the same Variables, computing in another dtype.
+
+    Args:
+      network_dtype: Dtype, as in the constructor. None is the dtype of the
+        Variables.
+
+    Raises:
+      ValueError: If `network_dtype` cannot be used with `dtype`.
+    """
+    other = copy.copy(self)
+    other._network_dtype = resolve_network_dtype(self._dtype, network_dtype)
+    return other
+
   def _run(self, x):
-    x = tf.cast(x, computing_dtype(self._dtype, self._network_dtype))
+    x = tf.cast(x, self._network_dtype)
     return tf.cast(self._apply(x), self._dtype)
 
   def _apply(self, x: tf.Tensor) -> tf.Tensor:

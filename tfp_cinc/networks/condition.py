@@ -1,4 +1,4 @@
-"""Conditions as further channels of an image."""
+"""Appends conditions to images as additional channels."""
 
 import tensorflow as tf
 
@@ -6,32 +6,33 @@ __all__ = ['append_condition']
 
 
 def append_condition(network: str, x: tf.Tensor, condition, channels: int):
-  """Puts the channels of a condition behind those of an image.
+  """Returns an image with the channels of a condition appended.
 
-  A vector [..., K] is the same at every pixel. A map [..., H', W', K] with
-  H' = H * f and W' = W * f is averaged over blocks of f x f pixels. The rank
-  tells them apart: a vector has two dimensions less than `x`, a map as many as
-  `x`. Without batch dimensions, as ranks 1 and 3, they are one for all; rank 3
-  beside images of rank 5 is a vector.
+  A vector [..., K] is the same at every pixel. A map [..., H', W', K] with H' =
+  H * f and W' = W * f is averaged over blocks of f x f pixels. The rank
+  distinguishes the two: a vector has two dimensions fewer than `x`; a map has
+  as many dimensions as `x`. A condition of rank 1 or 3 has no batch dimensions
+  and applies to all images. However, if the images have rank 5, a condition of
+  rank 3 is a vector.
 
   Args:
-    network: its name, for messages.
-    x: floating `Tensor` [..., H, W, C].
-    condition: numeric `Tensor` as above, whose batch shape broadcasts with that
-      of `x`; or None.
-    channels: K, 0 for none.
+    network: Name of the network, for error messages.
+    x: Floating `Tensor` [..., H, W, C].
+    condition: Numeric `Tensor` as above, or None. Its batch shape must
+      broadcast with that of `x`.
+    channels: Number of channels K of the condition, 0 for none.
 
   Returns:
-    `Tensor` [..., H, W, C + K] of the dtype of `x`; `x` itself where K = 0.
+    `Tensor` [..., H, W, C + K] of the dtype of `x`, or `x` itself if K = 0.
 
   Raises:
-    ValueError: if `condition` is not as above.
+    ValueError: If `condition` is not as described above.
   """
   if not channels:
     if condition is not None:
       raise ValueError(
-        f'{network}: `condition` is given; this network takes none, as its '
-        '`condition_channels` is 0.'
+        f'{network}: `condition` is given; this network takes none, because '
+        'its `condition_channels` is 0.'
       )
     return x
   if condition is None:
@@ -51,7 +52,8 @@ def append_condition(network: str, x: tf.Tensor, condition, channels: int):
     raise ValueError(
       f'{network}: `condition` has shape {condition.shape} beside images of '
       f'shape {x.shape}; it must be a vector [..., {channels}] or a map '
-      f'[..., H, W, {channels}], with as many batch dimensions as they or none.'
+      f'[..., H, W, {channels}], with as many batch dimensions as the images '
+      'or none.'
     )
   if condition.shape[-1] != channels:
     raise ValueError(
@@ -66,7 +68,7 @@ def append_condition(network: str, x: tf.Tensor, condition, channels: int):
 
 
 def _block_means(network, x, condition):
-  """A map at the height and width of `x`."""
+  """Returns a map averaged to the height and width of `x`."""
   height, width, _ = x.shape[-3:]
   high, wide, channels = condition.shape[-3:]
   if None in (height, width, high, wide):
@@ -79,7 +81,7 @@ def _block_means(network, x, condition):
     raise ValueError(
       f'{network}: `condition` has shape {condition.shape} beside images of '
       f'shape {x.shape}; its height and width must be the same multiple of '
-      'theirs.'
+      'those of the images.'
     )
   if factor == 1:
     return condition
@@ -90,7 +92,7 @@ def _block_means(network, x, condition):
 
 
 def _concat(network, x, condition):
-  """Channels side by side, each broadcast to the other's batch and pixels."""
+  """Concatenates channels; both arguments broadcast over batch and pixels."""
   try:
     static = tf.broadcast_static_shape(x.shape[:-1], condition.shape[:-1])
   except ValueError:

@@ -1,277 +1,274 @@
-"""Networks that are convolutions in a row."""
+"""Convolutions and networks of consecutive convolutions."""
+
+import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
+from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.seeds import split_seed
+from tfp_cinc.internal.shapes import check_sizes
 from tfp_cinc.networks.base import ImageNetwork
-from tfp_cinc.networks.layers import Conv2D, check_sizes, draw_seeds
 
 __all__ = [
+  'Conv2D',
   'ConvNetwork',
-  'dense_network',
-  'glow_network',
-  'pointwise_network',
-  'zero_conv_network',
+  'convolve',
+  'trainable_conv2d',
+  'trainable_conv_network',
 ]
 
+STARTS = ('he_normal', 'zero')
 
-class ConvNetwork(ImageNetwork):
-  """Convolutions in a row with ReLU between them and a zero start at the end.
 
-  As the last layer starts at zero, so does the network's output: a coupling
-  starts as the same map everywhere. The other kernels start as He et al. 2015
-  (Delving Deep into Rectifiers) have them.
+class Conv2D(tfp_compat.CompositeModule):
+  """A convolution of stride 1 that keeps height and width.
+
+  ```
+  y[i, j] = bias + sum_{a, b} x[i + a - p, j + b - p] @ kernel[a, b]
+  ```
+
+  with p = (k - 1) // 2 and x zero outside the image. It computes in the dtype
+  of its input, whatever the dtype of its Variables.
+
+  Cost: O(k^2 H W C_in C_out).
+
+  #### Example
+
+  >>> conv = trainable_conv2d(2, 3, kernel_size=3, seed=1)
+  >>> conv(tf.ones([5, 8, 8, 2])).shape
+  TensorShape([5, 8, 8, 3])
+  """
+
+  def __init__(self, kernel, bias, name: str = 'conv'):
+    """Stores the kernel and the bias.
+
+    Args:
+      kernel: Floating `Tensor` or `Variable` [k, k, C_in, C_out].
+      bias: Floating `Tensor` or `Variable` [C_out].
+      name: Name of the module.
+    """
+    super().__init__(name=name)
+    self._kernel, self._bias = kernel, bias
+
+  @property
+  def kernel(self):
+    """Kernel [k, k, C_in, C_out]."""
+    return self._kernel
+
+  @property
+  def in_channels(self) -> int:
+    """Number of input channels C_in."""
+    return self._kernel.shape[2]
+
+  @property
+  def out_channels(self) -> int:
+    """Number of output channels C_out."""
+    return self._kernel.shape[3]
+
+  @property
+  def dtype(self) -> tf.DType:
+    """Dtype of the kernel and the bias."""
+    return self._kernel.dtype
+
+  def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns the output [N, H, W, C_out] for an input [N, H, W, C_in]."""
+    return convolve(x, *self.weights(x.dtype))
+
+  def weights(self, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the kernel and the bias, cast to `dtype`."""
+    return tf.cast(self._kernel, dtype), tf.cast(self._bias, dtype)
+
+
+def trainable_conv2d(
+  in_channels: int,
+  out_channels: int,
+  kernel_size: int,
+  *,
+  start: str = 'he_normal',
+  seed: int | None = None,
+  dtype=tf.float32,
+  name: str = 'conv',
+) -> Conv2D:
+  """Returns a `Conv2D` of new Variables.
+
+  #### References
+
+  He et al. 2015, [Delving Deep into
+  Rectifiers](https://arxiv.org/abs/1502.01852), equation 10.
+
+  Args:
+    in_channels: Number of input channels C_in.
+    out_channels: Number of output channels C_out.
+    kernel_size: Height and width k of the kernel.
+    start: Initial kernel: 'he_normal' or 'zero'. 'he_normal' draws from a
+      normal distribution that is truncated at two standard deviations and has
+      variance 2 / (k * k * C_in). The bias starts at zero.
+    seed: Seed of the initial kernel. None draws a new one.
+    dtype: Floating dtype of the Variables.
+    name: Name of the module.
+
+  Raises:
+    ValueError: If a size is less than 1 or `start` is unknown.
+  """
+  check_choice('start', start, STARTS)
+  check_sizes(
+    in_channels=in_channels,
+    out_channels=out_channels,
+    kernel_size=kernel_size,
+  )
+  shape = [kernel_size, kernel_size, in_channels, out_channels]
+  if start == 'zero':
+    kernel = tf.zeros(shape, dtype)
+  else:
+    seed = split_seed(None, 1)[0] if seed is None else seed
+    kernel = _he_normal(shape, seed, dtype)
+  with tf.name_scope(name):
+    return Conv2D(
+      tf.Variable(kernel, name='kernel'),
+      tf.Variable(tf.zeros([out_channels], dtype), name='bias'),
+      name=name,
+    )
+
+
+class ConvNetwork(ImageNetwork, tfp_compat.CompositeModule):
+  """A sequence of convolutions with ReLU between them.
+
+  ```
+  y = conv_n(relu(... conv_2(relu(conv_1(x)))))
+  ```
 
   Cost: O(k^2 H W C C') for each layer of k x k from C to C' channels.
 
   #### Example
 
-  >>> network = ConvNetwork(2, [(16, 3), (4, 3)], seed=1)
+  >>> network = trainable_conv_network(2, [(16, 3), (4, 3)], seed=1)
   >>> network(tf.ones([5, 8, 8, 2])).shape
   TensorShape([5, 8, 8, 4])
   """
 
   def __init__(
     self,
-    in_channels: int,
-    layers: list[tuple[int, int]],
+    convs: Sequence[Conv2D],
     *,
     condition_channels: int = 0,
-    seed: int | None = None,
-    dtype=tf.float32,
     network_dtype=None,
     name: str = 'conv_network',
   ):
-    """Creates the network and its variables.
+    """Stores the layers.
 
     Args:
-      in_channels: C_in.
-      layers: (channels, kernel size) of each layer, the last one's channels
-        being C_out.
-      condition_channels: as in `ImageNetwork`.
-      seed: of the initial kernels; None draws others each time.
-      dtype: as in `ImageNetwork`.
-      network_dtype: as in `ImageNetwork`.
-      name: name of the module.
+      convs: Layers. The first one reads C_in + `condition_channels` channels.
+      condition_channels: Number of channels of the condition, 0 for none.
+      network_dtype: Dtype in which the network computes, see `ImageNetwork`.
+      name: Name of the module.
 
     Raises:
-      ValueError: if there is no layer, a size is less than 1, or
-        `network_dtype` does not go with `dtype`.
+      ValueError: If there is no layer, or if the arguments are invalid for an
+        `ImageNetwork`.
     """
+    if not len(convs):
+      raise ValueError('`convs` is empty; a network needs at least one layer.')
     super().__init__(
-      in_channels,
+      convs[0].in_channels - condition_channels,
       condition_channels=condition_channels,
-      dtype=dtype,
+      dtype=convs[0].dtype,
       network_dtype=network_dtype,
       name=name,
     )
-    if not layers:
-      raise ValueError('`layers` is empty; a network needs at least one.')
-    self._layers = []
-    channels, last = in_channels + condition_channels, len(layers) - 1
-    seeds = draw_seeds(seed, len(layers))
-    with tf.name_scope(name):
-      for i, (out_channels, kernel_size) in enumerate(layers):
-        conv = Conv2D(
-          channels,
-          out_channels,
-          kernel_size,
-          start='zero' if i == last else 'he_normal',
-          seed=seeds[i],
-          dtype=dtype,
-          name=f'conv_{i}',
-        )
-        self._layers.append(conv)
-        channels = out_channels
+    self._convs = list(convs)
 
   def _apply(self, x):
-    for i, layer in enumerate(self._layers):
-      x = layer(tf.nn.relu(x) if i else x)
+    for i, conv in enumerate(self._convs):
+      x = conv(tf.nn.relu(x) if i else x)
     return x
 
 
-def glow_network(
+def trainable_conv_network(
   in_channels: int,
-  out_channels: int,
+  layers: Sequence[tuple[int, int]],
   *,
-  hidden_channels: int = 512,
   condition_channels: int = 0,
   seed: int | None = None,
   dtype=tf.float32,
   network_dtype=None,
-  name: str = 'glow_network',
+  name: str = 'conv_network',
 ) -> ConvNetwork:
-  """Glow's coupling network: 3x3, ReLU, 1x1, ReLU, 3x3 started at zero.
+  """Returns a `ConvNetwork` of new Variables whose output starts at zero.
 
-  Glow (Kingma and Dhariwal 2018), section 5.
-
-  #### Example
-
-  >>> network = glow_network(
-  ...   2, 4, hidden_channels=16, condition_channels=10, seed=1
-  ... )
-  >>> labels = tf.one_hot([3, 1, 4, 1, 5], 10)
-  >>> network(tf.ones([5, 8, 8, 2]), condition=labels).shape
-  TensorShape([5, 8, 8, 4])
+  The last kernel starts at zero. A coupling with this network therefore starts
+  as a map that is the same for all inputs. The other kernels start as in
+  `trainable_conv2d`.
 
   Args:
-    in_channels: C_in.
-    out_channels: C_out.
-    hidden_channels: width of the two hidden layers.
-    condition_channels: as in `ImageNetwork`.
-    seed: as in `ConvNetwork`.
-    dtype: as in `ImageNetwork`.
-    network_dtype: as in `ImageNetwork`.
-    name: name of the module.
-
-  Returns:
-    `ConvNetwork`.
-  """
-  return ConvNetwork(
-    in_channels,
-    [(hidden_channels, 3), (hidden_channels, 1), (out_channels, 3)],
-    condition_channels=condition_channels,
-    seed=seed,
-    dtype=dtype,
-    network_dtype=network_dtype,
-    name=name,
-  )
-
-
-def pointwise_network(
-  in_channels: int,
-  out_channels: int,
-  *,
-  hidden_channels: int = 512,
-  condition_channels: int = 0,
-  seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
-  name: str = 'pointwise_network',
-) -> ConvNetwork:
-  """A 3x3 convolution, then two pointwise ones, the last started at zero.
-
-  Glow's coupling network but for its last convolution, which is 1x1: it sees
-  3x3 pixels where that one sees 5x5, in fewer multiplications: two thirds of
-  them for 6 channels in, 12 out and 128 between.
-
-  #### Example
-
-  >>> network = pointwise_network(2, 4, hidden_channels=16, seed=1)
-  >>> network(tf.ones([5, 8, 8, 2])).shape
-  TensorShape([5, 8, 8, 4])
-
-  Args:
-    in_channels: C_in.
-    out_channels: C_out.
-    hidden_channels: width of the two hidden layers.
-    condition_channels: as in `ImageNetwork`.
-    seed: as in `ConvNetwork`.
-    dtype: as in `ImageNetwork`.
-    network_dtype: as in `ImageNetwork`.
-    name: name of the module.
-
-  Returns:
-    `ConvNetwork`.
-  """
-  return ConvNetwork(
-    in_channels,
-    [(hidden_channels, 3), (hidden_channels, 1), (out_channels, 1)],
-    condition_channels=condition_channels,
-    seed=seed,
-    dtype=dtype,
-    network_dtype=network_dtype,
-    name=name,
-  )
-
-
-def dense_network(
-  in_channels: int,
-  out_channels: int,
-  *,
-  hidden_channels: int = 512,
-  num_layers: int = 5,
-  condition_channels: int = 0,
-  seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
-  name: str = 'dense_network',
-) -> ConvNetwork:
-  """NICE's coupling network: fully connected layers with ReLU.
-
-  It is for events [..., 1, 1, D], whose channels are all that there is. Its
-  layers are 1x1 convolutions: with more pixels, it is the same at each.
-
-  NICE (Dinh, Krueger and Bengio 2015), section 5.1, which has five hidden
-  layers of 1000 units for MNIST.
-
-  #### Example
-
-  >>> network = dense_network(392, 392, hidden_channels=16, seed=1)
-  >>> network(tf.ones([5, 1, 1, 392])).shape
-  TensorShape([5, 1, 1, 392])
-
-  Args:
-    in_channels: C_in.
-    out_channels: C_out.
-    hidden_channels: width of the hidden layers.
-    num_layers: how many hidden layers there are, before the last one, which
-      starts at zero.
-    condition_channels: as in `ImageNetwork`.
-    seed: as in `ConvNetwork`.
-    dtype: as in `ImageNetwork`.
-    network_dtype: as in `ImageNetwork`.
-    name: name of the module.
-
-  Returns:
-    `ConvNetwork`.
+    in_channels: Number of input channels C_in.
+    layers: Pairs (channels, kernel size), one for each layer. The last layer
+      has C_out channels.
+    condition_channels: Number of channels of the condition, 0 for none.
+    seed: Seed of the initial kernels. None draws new ones.
+    dtype: Floating dtype of inputs, outputs and Variables.
+    network_dtype: Dtype in which the network computes, see `ImageNetwork`.
+    name: Name of the module.
 
   Raises:
-    ValueError: if a size is less than 1.
+    ValueError: If there is no layer, a size is less than 1,
+      `condition_channels` is negative, or `network_dtype` cannot be used with
+      `dtype`.
   """
-  check_sizes(num_layers=num_layers)
+  check_sizes(in_channels=in_channels)
+  if condition_channels < 0:
+    raise ValueError(
+      f'`condition_channels` is {condition_channels}; it must be at least 0.'
+    )
+  convs, channels = [], in_channels + condition_channels
+  with tf.name_scope(name):
+    for i, ((out_channels, kernel_size), conv_seed) in enumerate(
+      zip(layers, split_seed(seed, len(layers)), strict=True)
+    ):
+      conv = trainable_conv2d(
+        channels,
+        out_channels,
+        kernel_size,
+        start='zero' if i + 1 == len(layers) else 'he_normal',
+        seed=conv_seed,
+        dtype=dtype,
+        name=f'conv_{i}',
+      )
+      convs.append(conv)
+      channels = out_channels
   return ConvNetwork(
-    in_channels,
-    [(hidden_channels, 1)] * num_layers + [(out_channels, 1)],
+    convs,
     condition_channels=condition_channels,
-    seed=seed,
-    dtype=dtype,
     network_dtype=network_dtype,
     name=name,
   )
 
 
-def zero_conv_network(
-  in_channels: int,
-  out_channels: int,
-  *,
-  condition_channels: int = 0,
-  dtype=tf.float32,
-  network_dtype=None,
-  name: str = 'zero_conv_network',
-) -> ConvNetwork:
-  """One 3x3 convolution started at zero, as in Glow's learned priors.
-
-  #### Example
-
-  >>> zero_conv_network(2, 4)(tf.ones([5, 8, 8, 2])).shape
-  TensorShape([5, 8, 8, 4])
+def convolve(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+  """Returns the output of a `Conv2D` with the given kernel and bias.
 
   Args:
-    in_channels: C_in.
-    out_channels: C_out.
-    condition_channels: as in `ImageNetwork`.
-    dtype: as in `ImageNetwork`.
-    network_dtype: as in `ImageNetwork`.
-    name: name of the module.
+    x: `Tensor` [N, H, W, C_in].
+    kernel: `Tensor` [k, k, C_in, C_out] of the dtype of `x`.
+    bias: `Tensor` [C_out] of the dtype of `x`.
 
   Returns:
-    `ConvNetwork`.
+    `Tensor` [N, H, W, C_out].
   """
-  return ConvNetwork(
-    in_channels,
-    [(out_channels, 3)],
-    condition_channels=condition_channels,
-    dtype=dtype,
-    network_dtype=network_dtype,
-    name=name,
+  y = tf.nn.conv2d(x, kernel, strides=1, padding='SAME')
+  if x.shape[0] in (None, 0) and None not in x.shape[1:3]:
+    # On CPU TensorFlow gives the output of an empty batch the number of
+    # channels of the input.
+    y = tf.reshape(y, [tf.shape(x)[0], *x.shape[1:3], kernel.shape[-1]])
+  return tf.nn.bias_add(y, bias)
+
+
+def _he_normal(shape, seed, dtype):
+  """Draws from a truncated normal distribution of variance 2 / fan_in."""
+  deviation = math.sqrt(2 / math.prod(shape[:-1]))
+  # Standard deviation of N(0, 1) truncated to [-2, 2].
+  truncation = 0.87962566103423978
+  return tf.random.stateless_truncated_normal(
+    shape, [seed, 0], stddev=deviation / truncation, dtype=dtype
   )

@@ -1,4 +1,4 @@
-"""What fully connected networks have in common."""
+"""Variables of fully connected networks and checks of their shapes."""
 
 import itertools
 import math
@@ -17,25 +17,26 @@ def dense_variables(
   seed: int | None,
   dtype,
 ) -> tuple[list[tf.Variable], list[tf.Variable]]:
-  """New weights and biases of a fully connected network.
+  """Returns new weights and biases of a fully connected network.
 
   Args:
-    sizes: those of the input, of each hidden layer and of the output.
-    last_scale: factor of the last weight.
-    seed: of the weights, drawn from N(0, 1 / inputs); None draws others each
-      time.
-    dtype: floating dtype.
+    sizes: Sizes of the input, of each hidden layer and of the output.
+    last_scale: Factor of the initial weight of the last layer.
+    seed: Seed of the initial weights, which are drawn from N(0, 1 / inputs).
+      None draws new ones.
+    dtype: Floating dtype of the Variables.
 
   Returns:
-    (weights [inputs, outputs] of the layers, biases [outputs], which are 0).
+    Two lists with one Variable for each layer: the weights [inputs, outputs],
+    and the biases [outputs], which start at zero.
 
   Raises:
-    ValueError: if there is no hidden layer or a size is less than 1.
+    ValueError: If there is no hidden layer or a size is less than 1.
   """
   if len(sizes) < 3 or min(sizes) < 1:
     raise ValueError(
-      f'the sizes of the layers are {list(sizes)}; there must be a hidden one, '
-      'and each must be at least 1.'
+      f'the sizes of the layers are {list(sizes)}; there must be a hidden '
+      'layer, and each size must be at least 1.'
     )
   rng = np.random.default_rng(seed)
   weights, biases = [], []
@@ -49,29 +50,30 @@ def dense_variables(
 
 
 def check_dense_shapes(weights: Sequence, biases: Sequence) -> list[int]:
-  """The sizes [D_0, ..., D_n] of a network from D_0 to D_n = D_0.
+  """Returns the sizes [D_0, ..., D_n] of a network from D_0 to D_n = D_0.
 
   Args:
-    weights: n >= 2 tensors or Variables [D_{i-1}, D_i].
-    biases: n tensors or Variables [D_i].
+    weights: Sequence of n >= 2 tensors or Variables [D_{i-1}, D_i].
+    biases: Sequence of n tensors or Variables [D_i].
 
   Returns:
     List of n + 1 integers.
 
   Raises:
-    ValueError: if the shapes are not as above.
+    ValueError: If the shapes are not as described above.
   """
   if len(weights) < 2 or len(biases) != len(weights):
     raise ValueError(
       f'there are {len(weights)} `weights` and {len(biases)} `biases`; there '
-      'must be as many of both, at least 2.'
+      'must be the same number of both, at least 2.'
     )
   shapes = [tuple(weight.shape) for weight in weights]
   sizes = [shapes[0][0], *(shape[-1] for shape in shapes)]
   if shapes != list(itertools.pairwise(sizes)) or sizes[0] != sizes[-1]:
     raise ValueError(
-      f'`weights` have the shapes {shapes}; each must go from the size that '
-      'the one before it goes to, and the last to the size of the input.'
+      f'`weights` have the shapes {shapes}; the number of rows of each must '
+      'be the number of columns of the one before, and the last one must have '
+      'as many columns as the first one has rows.'
     )
   bias_shapes = [tuple(bias.shape) for bias in biases]
   if bias_shapes != [(size,) for size in sizes[1:]]:

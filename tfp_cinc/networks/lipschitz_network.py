@@ -1,4 +1,4 @@
-"""Networks of a bounded Lipschitz constant."""
+"""Networks with a bounded Lipschitz constant."""
 
 import functools
 from collections.abc import Sequence
@@ -16,40 +16,38 @@ from tfp_cinc.networks.dense_variables import (
   dense_variables,
 )
 
-__all__ = ['LipschitzNetwork']
+__all__ = ['LipschitzNetwork', 'trainable_lipschitz_network']
 
 
-class LipschitzNetwork(tf.Module):
-  """A fully connected network g with Lip(g) <= coefficient, for all parameters.
+class LipschitzNetwork(tfp_compat.CompositeModule):
+  """A fully connected network g with Lip(g) <= coefficient.
 
   ```
   g(x) = W_n f(... f(W_1 x + b_1) ...) + b_n
   ```
 
-  with LipSwish activations f, whose derivatives are at most 1, and each weight
-  divided by max(1, sigma / coefficient^(1/n)), where sigma is its largest
-  singular value: not an estimate of it by a power iteration, but the root of
-  the largest eigenvalue of the smaller Gram matrix, so that the bound holds at
-  each step of training and sigma has its gradient.
+  The bound holds for all values of the parameters. The activations f are
+  LipSwish, whose derivatives are at most 1. Each weight is divided by max(1,
+  sigma / coefficient^(1/n)), where sigma is its largest singular value. sigma
+  is not estimated by power iteration: it is the square root of the largest
+  eigenvalue of the smaller Gram matrix. The bound therefore holds at each
+  training step, and the gradient of sigma is exact.
 
-  Behrmann et al. 2019 (Invertible Residual Networks), section 2.1;
-  Chen et al. 2019 (Residual Flows), section 3.3.
+  Cost: O(D_{i-1} D_i) for each layer and event, and O(D_{i-1} D_i min(D_{i-1},
+  D_i)) for sigma, once for each call.
 
   #### Example
 
-  >>> network = LipschitzNetwork.trainable(4, hidden_channels=8, num_layers=1)
+  >>> network = trainable_lipschitz_network(4, hidden_channels=8, num_layers=1)
   >>> network(tf.ones([5, 4])).shape
   TensorShape([5, 4])
 
-  Args:
-    weights: n >= 2 tensors or Variables [D_{i-1}, D_i], D_n = D_0 = D.
-    biases: n tensors or Variables [D_i].
-    raw_steepness: `Tensor` or `Variable` [n - 1]: the steepness of the hidden
-      layers' LipSwish is its softplus.
-    coefficient: the bound, between 0 and 1.
+  #### References
 
-  Raises:
-    ValueError: if a shape or `coefficient` is not as above.
+  Behrmann et al. 2019, [Invertible Residual
+  Networks](https://arxiv.org/abs/1811.00995), section 2.1; Chen et al. 2019,
+  [Residual Flows for Invertible Generative
+  Modeling](https://arxiv.org/abs/1906.02735), section 3.3.
   """
 
   def __init__(
@@ -60,6 +58,20 @@ class LipschitzNetwork(tf.Module):
     coefficient: float = 0.9,
     name: str = 'lipschitz_network',
   ):
+    """Stores the parameters.
+
+    Args:
+      weights: Sequence of n >= 2 tensors or Variables [D_{i-1}, D_i], with D_n
+        = D_0 = D.
+      biases: Sequence of n tensors or Variables [D_i].
+      raw_steepness: `Tensor` or `Variable` [n - 1]. Its softplus is the
+        steepness of the LipSwish of each hidden layer.
+      coefficient: Bound of the Lipschitz constant, between 0 and 1.
+      name: Name of the module.
+
+    Raises:
+      ValueError: If a shape or `coefficient` is not as described above.
+    """
     super().__init__(name=name)
     convert = tfp_compat.convert_nonref_to_tensor
     dtype = tfp_compat.common_dtype(
@@ -83,62 +95,22 @@ class LipschitzNetwork(tf.Module):
         f'{num_layers} hidden layers it must be [{num_layers}].'
       )
 
-  @classmethod
-  def trainable(
-    cls,
-    size: int,
-    hidden_channels: int,
-    num_layers: int,
-    coefficient: float = 0.9,
-    *,
-    seed: int | None = None,
-    dtype=tf.float32,
-    name: str = 'lipschitz_network',
-  ) -> 'LipschitzNetwork':
-    """A network of new Variables whose output starts small.
-
-    Args:
-      size: D, of input and output.
-      hidden_channels: size of the hidden layers.
-      num_layers: number of hidden layers, at least 1.
-      coefficient: the bound of the Lipschitz constant.
-      seed: of the initial weights; None draws others each time.
-      dtype: floating dtype.
-      name: name of the module.
-
-    Returns:
-      `LipschitzNetwork`.
-
-    Raises:
-      ValueError: if an argument is not as above.
-    """
-    with tf.name_scope(name):
-      weights, biases = dense_variables(
-        [size, *[hidden_channels] * num_layers, size],
-        last_scale=0.1,
-        seed=seed,
-        dtype=dtype,
-      )
-      start = tf.fill([num_layers], tf.cast(0.5, dtype))
-      raw_steepness = tf.Variable(start, name='raw_steepness')
-      return cls(weights, biases, raw_steepness, coefficient, name=name)
-
   def bounded_weights(self) -> list[tf.Tensor]:
-    """The weights as g uses them, of norm <= coefficient^(1/n)."""
+    """Returns the weights that g uses, of norm <= coefficient^(1/n)."""
     bound = self.coefficient ** (1 / len(self.weights))
     return [_bounded(weight, bound) for weight in self.weights]
 
   def evaluate(
     self, x: tf.Tensor, weights: list[tf.Tensor] | None = None
   ) -> tuple[tf.Tensor, DenseJacobian]:
-    """The network and its Jacobian.
+    """Returns the output and the Jacobian of the network.
 
     Args:
       x: `Tensor` [..., D].
-      weights: what `bounded_weights` returned, where it has been called.
+      weights: Result of `bounded_weights`. None computes it.
 
     Returns:
-      (g(x) [..., D], its `DenseJacobian`).
+      (g(x), Jacobian): `Tensor` [..., D] and `DenseJacobian`.
     """
     steepness = tf.unstack(tf.math.softplus(self.raw_steepness))
     return apply_dense_layers(
@@ -149,15 +121,54 @@ class LipschitzNetwork(tf.Module):
     )
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """g(x) for `Tensor` x [..., D]."""
+    """Returns g(x) for a `Tensor` x [..., D]."""
     return self.evaluate(x)[0]
 
 
+def trainable_lipschitz_network(
+  size: int,
+  hidden_channels: int,
+  num_layers: int,
+  coefficient: float = 0.9,
+  *,
+  seed: int | None = None,
+  dtype=tf.float32,
+  name: str = 'lipschitz_network',
+) -> LipschitzNetwork:
+  """Returns a `LipschitzNetwork` of new Variables whose output starts small.
+
+  Args:
+    size: Size D of the input and the output.
+    hidden_channels: Size of the hidden layers.
+    num_layers: Number of hidden layers, at least 1.
+    coefficient: Bound of the Lipschitz constant, between 0 and 1.
+    seed: Seed of the initial weights. None draws new ones.
+    dtype: Floating dtype of the Variables.
+    name: Name of the module.
+
+  Raises:
+    ValueError: If a size is less than 1, there is no hidden layer, or
+      `coefficient` is not between 0 and 1.
+  """
+  with tf.name_scope(name):
+    weights, biases = dense_variables(
+      [size, *[hidden_channels] * num_layers, size],
+      last_scale=0.1,
+      seed=seed,
+      dtype=dtype,
+    )
+    start = tf.fill([num_layers], tf.cast(0.5, dtype))
+    raw_steepness = tf.Variable(start, name='raw_steepness')
+    return LipschitzNetwork(
+      weights, biases, raw_steepness, coefficient, name=name
+    )
+
+
 def _bounded(weight, bound):
-  """weight / max(1, norm / bound)."""
+  """Returns weight / max(1, norm / bound)."""
   weight = tf.convert_to_tensor(weight)
   is_wide = weight.shape[0] < weight.shape[1]
   gram = tf.matmul(weight, weight, transpose_a=not is_wide, transpose_b=is_wide)
   squared = tf.reduce_max(tf.linalg.eigvalsh(gram))
-  # The root after the maximum: its derivative at 0 is not finite.
+  # The root comes after the maximum because its derivative at 0 is infinite.
   return weight / tf.sqrt(tf.maximum(squared / bound**2, 1.0))

@@ -9,16 +9,16 @@ from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels
 from tfp_cinc.networks.dense_variables import dense_variables
 
-__all__ = ['MaskedNetwork']
+__all__ = ['MaskedNetwork', 'trainable_masked_network']
 
 _MAX_LOG_SCALE = 5.0
 
 
-class MaskedNetwork(tf.Module):
-  """A shift and a log-scale of each number, from the numbers before it.
+class MaskedNetwork(tfp_compat.CompositeModule):
+  """A masked fully connected network (MADE) for autoregressive flows.
 
-  A fully connected network (MADE) from x [..., D] to two vectors [..., D],
-  whose numbers i depend on x_1 ... x_{i-1} and on the condition c alone:
+  It maps x [..., D] to a shift and a log-scale, [..., D] each. Element i of
+  both depends only on x_1 ... x_{i-1} and on the condition c:
 
   ```
   h_0 = x,  h_j = tanh((mask_j * W_j) h_{j-1} + V_j c + b_j)
@@ -26,28 +26,30 @@ class MaskedNetwork(tf.Module):
   log_scale = 5 * tanh(h / 5)
   ```
 
-  It is what `tfb.MaskedAutoregressiveFlow` takes as `shift_and_log_scale_fn`.
-  The log-scale is bounded, so that no update of training makes a scale that is
-  not finite. The masks are part of the function. Those of
-  `tfb.AutoregressiveNetwork` are constraints that the optimizers of Keras
-  apply: after an update by anything else its flow has no density. (And it
-  activates in float32 in any dtype.)
+  The network can be used as the `shift_and_log_scale_fn` of
+  `tfb.MaskedAutoregressiveFlow`. The log-scale is bounded, so that the scale
+  stays finite during training.
 
-  Germain et al. 2015 (MADE), section 4, with degrees that go round instead of
-  random ones; Papamakarios et al. 2017 (Masked Autoregressive Flow), section 3.
+  The masks are part of the function. In `tfb.AutoregressiveNetwork` they are
+  constraints that the optimizers of Keras apply: after an update by any other
+  optimizer, its flow has no density. It also computes its activations in
+  float32, whatever its dtype.
+
+  Cost: O(D_{j-1} D_j) for each layer and event.
 
   #### Example
 
-  >>> network = MaskedNetwork.trainable(4, hidden_channels=8, num_layers=2)
+  >>> network = trainable_masked_network(4, hidden_channels=8, num_layers=2)
   >>> shift, log_scale = network(tf.ones([5, 4]))
   >>> log_scale.shape
   TensorShape([5, 4])
 
-  Args:
-    weights: n >= 2 tensors or Variables [D_{j-1}, D_j], D_0 = D, D_n = 2 D.
-    biases: n tensors or Variables [D_j].
-    condition_weights: n tensors or Variables [K, D_j], or an empty list for a
-      network without a condition.
+  #### References
+
+  Germain et al. 2015, [MADE](https://arxiv.org/abs/1502.03509), section 4, with
+  evenly spread degrees instead of random ones; Papamakarios et al. 2017,
+  [Masked Autoregressive Flow for Density
+  Estimation](https://arxiv.org/abs/1705.07057), section 3.
   """
 
   def __init__(
@@ -57,6 +59,16 @@ class MaskedNetwork(tf.Module):
     condition_weights: Sequence = (),
     name: str = 'masked_network',
   ):
+    """Stores the parameters.
+
+    Args:
+      weights: Sequence of n >= 2 tensors or Variables [D_{j-1}, D_j], with D_0
+        = D and D_n = 2 D.
+      biases: Sequence of n tensors or Variables [D_j].
+      condition_weights: Sequence of n tensors or Variables [K, D_j], or an
+        empty one for a network without a condition.
+      name: Name of the module.
+    """
     super().__init__(name=name)
     convert = tfp_compat.convert_nonref_to_tensor
     dtype = tfp_compat.common_dtype(
@@ -73,71 +85,23 @@ class MaskedNetwork(tf.Module):
       self.condition_weights[0].shape[0] if self.condition_weights else 0
     )
 
-  @classmethod
-  def trainable(
-    cls,
-    size: int,
-    hidden_channels: int,
-    num_layers: int,
-    condition_channels: int = 0,
-    *,
-    seed: int | None = None,
-    dtype=tf.float32,
-    name: str = 'masked_network',
-  ) -> 'MaskedNetwork':
-    """A network of new Variables whose output starts at zero.
-
-    Args:
-      size: D.
-      hidden_channels: size of the hidden layers.
-      num_layers: number of hidden layers, at least 1.
-      condition_channels: K, 0 for a network without a condition.
-      seed: of the initial weights; None draws others each time.
-      dtype: floating dtype.
-      name: name of the module.
-
-    Returns:
-      `MaskedNetwork`.
-
-    Raises:
-      ValueError: if an argument is not as above.
-    """
-    if condition_channels < 0:
-      raise ValueError(
-        f'`condition_channels` is {condition_channels}; it must be at least 0.'
-      )
-    sizes = [size, *[hidden_channels] * num_layers, 2 * size]
-    with tf.name_scope(name):
-      weights, biases = dense_variables(
-        sizes, last_scale=0.0, seed=seed, dtype=dtype
-      )
-      condition_weights = []
-      if condition_channels:
-        condition_weights = [
-          tf.Variable(
-            tf.zeros([condition_channels, outputs], dtype),
-            name=f'condition_weight_{j}',
-          )
-          for j, outputs in enumerate(sizes[1:])
-        ]
-      return cls(weights, biases, condition_weights, name=name)
-
   def __call__(
     self, x: tf.Tensor, conditional_input: tf.Tensor | None = None
   ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The shifts and log-scales.
+    """Returns the shift and the log-scale.
 
     Args:
       x: `Tensor` [..., D].
-      conditional_input: c, `Tensor` [..., K] whose batch shape broadcasts with
-        that of x, where `condition_channels` is not 0.
+      conditional_input: Condition c, `Tensor` [..., K], whose batch shape
+        broadcasts with that of `x`. It is required if `condition_channels` is
+        not 0, and must be None otherwise.
 
     Returns:
       Two tensors [..., D].
 
     Raises:
-      ValueError: if a condition is missing, or there is one that the network
-        does not take.
+      ValueError: If `x` or the condition has the wrong number of channels, or
+        if a condition is missing or not expected.
     """
     check_channels(self.name, x, self.size)
     if (conditional_input is None) != (self.condition_channels == 0):
@@ -159,18 +123,64 @@ class MaskedNetwork(tf.Module):
     return shift, _MAX_LOG_SCALE * tf.tanh(log_scale / _MAX_LOG_SCALE)
 
   def _masks(self):
-    """One for each weight: 1 where its output may depend on its input.
+    """Returns a mask for each weight: 1 if the output may depend on the input.
 
-    A number of the network has the degree of the last x_i that it depends on;
-    outputs of place i take those of lesser degrees.
+    The degree of a unit is the index of the last x_i that it depends on. Output
+    i is connected to the units of lower degree.
     """
     numpy_dtype = self.dtype.as_numpy_dtype
     place = np.arange(self.size)
     degrees, masks = place, []
     for weight in self.weights[:-1]:
-      width = weight.shape[1]  # degrees from 0 to size - 2, spread evenly
+      width = weight.shape[1]  # degrees 0 to size - 2, evenly spread
       hidden = ((np.arange(width) + 1) * max(self.size - 1, 1) - 1) // width
       masks.append((degrees[:, np.newaxis] <= hidden).astype(numpy_dtype))
       degrees = hidden
     last = degrees[:, np.newaxis] < place
     return [*masks, np.tile(last, [1, 2]).astype(numpy_dtype)]
+
+
+def trainable_masked_network(
+  size: int,
+  hidden_channels: int,
+  num_layers: int,
+  condition_channels: int = 0,
+  *,
+  seed: int | None = None,
+  dtype=tf.float32,
+  name: str = 'masked_network',
+) -> MaskedNetwork:
+  """Returns a `MaskedNetwork` of new Variables whose output starts at zero.
+
+  Args:
+    size: Size D of an event.
+    hidden_channels: Size of the hidden layers.
+    num_layers: Number of hidden layers, at least 1.
+    condition_channels: Number of elements K of the condition, 0 for none.
+    seed: Seed of the initial weights. None draws new ones.
+    dtype: Floating dtype of the Variables.
+    name: Name of the module.
+
+  Raises:
+    ValueError: If a size is less than 1, there is no hidden layer, or
+      `condition_channels` is negative.
+  """
+  if condition_channels < 0:
+    raise ValueError(
+      f'`condition_channels` is {condition_channels}; it must be at least 0.'
+    )
+  sizes = [size, *[hidden_channels] * num_layers, 2 * size]
+  with tf.name_scope(name):
+    weights, biases = dense_variables(
+      sizes, last_scale=0.0, seed=seed, dtype=dtype
+    )
+    condition_weights = []
+    if condition_channels:
+      condition_weights = [
+        tf.Variable(
+          tf.zeros([condition_channels, outputs], dtype),
+          name=f'condition_weight_{j}',
+        )
+        for j, outputs in enumerate(sizes[1:])
+      ]
+    return MaskedNetwork(weights, biases, condition_weights, name=name)

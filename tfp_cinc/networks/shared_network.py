@@ -1,32 +1,36 @@
-"""The network that the blocks of a coupling share."""
+"""One network that all blocks of a coupling share."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tfp_cinc.internal.shapes import check_channels, on_image_batch
+from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.seeds import split_seed
+from tfp_cinc.internal.shapes import (
+  check_channels,
+  check_sizes,
+  on_image_batch,
+)
 from tfp_cinc.networks.base import ImageNetwork
 from tfp_cinc.networks.condition import append_condition
-from tfp_cinc.networks.layers import (
+from tfp_cinc.networks.conv_network import (
   Conv2D,
-  check_sizes,
   convolve,
-  draw_seeds,
+  trainable_conv2d,
 )
-from tfp_cinc.networks.precision import computing_dtype
 
-__all__ = ['SharedNetwork', 'shared_network']
+__all__ = ['SharedNetwork', 'trainable_shared_network']
 
 _KERNEL_SIZES = (3, 1, 1)
 
 
-class SharedNetwork(ImageNetwork):
-  """A pointwise network whose output j depends on inputs 1 to j alone.
+class SharedNetwork(ImageNetwork, tfp_compat.CompositeModule):
+  """A network whose output group j depends only on input groups 1 to j.
 
-  The channels of its input x, of its two hidden layers and of its output y are
-  cut into n groups, and group j of a layer is a convolution of the groups 1 to
-  j of the layer before:
+  The channels of the input x, of the two hidden layers and of the output y are
+  divided into n groups. Group j of a layer is a convolution of groups 1 to j of
+  the layer before:
 
   ```
   f_j = relu(conv3x3(x_1 ... x_j))
@@ -34,135 +38,97 @@ class SharedNetwork(ImageNetwork):
   y_j = conv1x1(h_1 ... h_j)
   ```
 
-  So one network does the work of the n that a `BlockCoupling` of n + 1 blocks
-  has otherwise. Where all blocks are there, a layer is one convolution by a
-  kernel that is block triangular in its channels. Where they are found one by
-  one, each runs its own group of every layer, on what is known of the groups
-  before: the whole inverse costs no more than one pass. Zeros of the kernel are
-  no variables. With one group it is `pointwise_network`.
+  One such network replaces the n networks that a `BlockCoupling` of n + 1
+  blocks needs otherwise. If all blocks are known, a layer is one convolution
+  with a kernel that is block triangular in its channels. The inverse finds the
+  blocks one by one. Each of them adds its own group to every layer, and the
+  groups before it are not computed again: the whole inverse costs no more than
+  one pass. The zeros of the kernel are not Variables. With one group this is
+  the network of `trainable_pointwise_network`.
 
-  A condition is read with the first group, and so by all.
+  A condition is read with the first group, so that all groups depend on it.
 
-  The masks of MADE (Germain et al. 2015), for blocks of channels and
-  convolutions.
+  Cost: O(H W (9 C_in C + C^2 + C C_out)) for C hidden channels.
 
   #### Example
 
-  >>> network = SharedNetwork(3, 6, groups=3, hidden_channels=16, seed=1)
+  >>> network = trainable_shared_network(
+  ...   3, 6, groups=3, hidden_channels=16, seed=1
+  ... )
   >>> network(tf.ones([5, 8, 8, 3])).shape
   TensorShape([5, 8, 8, 6])
-  >>> parameters_after = network.one_by_one()
+  >>> parameters_after = network.read_blocks()
   >>> parameters_after(tf.ones([5, 8, 8, 1])).shape
   TensorShape([5, 8, 8, 2])
+
+  #### References
+
+  Germain et al. 2015, [MADE](https://arxiv.org/abs/1502.03509). The kernels
+  have the same masks, for blocks of channels and convolutions.
   """
 
   def __init__(
     self,
-    in_channels: int,
-    out_channels: int,
+    layers: Sequence[Sequence[Conv2D]],
     *,
-    groups: int = 1,
-    hidden_channels: int = 512,
     condition_channels: int = 0,
-    seed: int | None = None,
-    dtype=tf.float32,
     network_dtype=None,
     name: str = 'shared_network',
   ):
-    """Creates the network and its variables.
+    """Stores the layers.
 
     Args:
-      in_channels: C_in, of all groups together.
-      out_channels: C_out, of all groups together.
-      groups: n, how many groups there are.
-      hidden_channels: width of the two hidden layers, of all groups together,
-        which differ by one where it is no multiple of n.
-      condition_channels: as in `ImageNetwork`.
-      seed: of the initial kernels; None draws others each time.
-      dtype: as in `ImageNetwork`.
-      network_dtype: as in `ImageNetwork`.
-      name: name of the module.
+      layers: Three lists of n convolutions, one for each group. Number j reads
+        groups 1 to j of the layer before. In the first layer it also reads the
+        `condition_channels`, which come first.
+      condition_channels: Number of channels of the condition, 0 for none.
+      network_dtype: Dtype in which the network computes, see `ImageNetwork`.
+      name: Name of the module.
 
     Raises:
-      ValueError: if a size is less than 1, `in_channels` or `out_channels` is
-        not divisible by `groups`, `hidden_channels` is less than it, or
-        `network_dtype` does not go with `dtype`.
+      ValueError: If the arguments are invalid for an `ImageNetwork`.
     """
     super().__init__(
-      in_channels,
+      layers[0][-1].in_channels - condition_channels,
       condition_channels=condition_channels,
-      dtype=dtype,
+      dtype=layers[0][0].dtype,
       network_dtype=network_dtype,
       name=name,
     )
-    check_sizes(
-      out_channels=out_channels,
-      groups=groups,
-      hidden_channels=hidden_channels,
-    )
-    if in_channels % groups or out_channels % groups:
-      raise ValueError(
-        f'`in_channels` is {in_channels} and `out_channels` {out_channels}; '
-        f'both must be divisible by `groups` = {groups}.'
-      )
-    if hidden_channels < groups:
-      raise ValueError(
-        f'`hidden_channels` is {hidden_channels}; it must be at least `groups` '
-        f'= {groups}.'
-      )
-    self._groups = groups
-    hidden = _sizes(hidden_channels, groups)
-    widths = [
-      _sizes(in_channels, groups),
-      hidden,
-      hidden,
-      _sizes(out_channels, groups),
-    ]
-    widths[0][0] += condition_channels
-    seeds = iter(draw_seeds(seed, len(_KERNEL_SIZES) * groups))
-    # Of each layer the convolutions of its groups.
-    self._layers = []
-    with tf.name_scope(name):
-      for i, kernel_size in enumerate(_KERNEL_SIZES):
-        self._layers.append(
-          [
-            Conv2D(
-              sum(widths[i][: j + 1]),
-              width,
-              kernel_size,
-              start='he_normal' if i + 1 < len(_KERNEL_SIZES) else 'zero',
-              seed=next(seeds),
-              dtype=dtype,
-              name=f'conv_{i}_group_{j}',
-            )
-            for j, width in enumerate(widths[i + 1])
-          ]
-        )
+    self._layers = [list(convs) for convs in layers]
 
   @property
   def groups(self) -> int:
-    """n, how many groups of channels there are."""
-    return self._groups
+    """Number n of groups of channels."""
+    return len(self._layers[0])
 
-  def one_by_one(self, condition=None) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The network where its input comes group by group.
+  def read_blocks(self, known=None, condition=None) -> Callable:
+    """Returns a function from input groups to output groups, one at a time.
+
+    The function is called with x_1, then with x_2 and so on, and returns y_1,
+    then y_2 and so on, each [..., H, W, C_out / n]. Concatenated, they equal
+    the output of the network for the concatenated x_j. It raises the same
+    errors as the network.
 
     Args:
-      condition: as in a call of the network.
+      known: Groups x_1 ... x_n of the input, [..., H, W, C_in / n] each, if all
+        of them are known in advance. The network then runs once.
+      condition: Condition, as in a call of the network.
 
     Returns:
-      A function to call with x_1, then x_2 and so on, [..., H, W, C_in / n]
-      each, that returns y_1, then y_2 and so on, [..., H, W, C_out / n]. Side
-      by side they are what the network makes of all x_j side by side. It raises
-      `ValueError` as the network does.
+      The function from x_j to y_j.
     """
-    known = [[] for _ in self._layers]  # groups of the input of each layer
+    if known is not None:
+      outputs = self(tf.concat(known, -1), condition)
+      outputs = iter(tf.split(outputs, self.groups, axis=-1))
+      return lambda x: next(outputs)
+    inputs_of = [[] for _ in self._layers]  # groups of the input of each layer
 
     def apply_group(x):
-      group = len(known[0])
-      x = tf.cast(x, computing_dtype(self._dtype, self._network_dtype))
+      group = len(inputs_of[0])
+      x = tf.cast(x, self._network_dtype)
       for i, (convs, inputs) in enumerate(
-        zip(self._layers, known, strict=True)
+        zip(self._layers, inputs_of, strict=True)
       ):
         inputs.append(tf.nn.relu(x) if i else x)
         x = convs[group](tf.concat(inputs, -1) if group else inputs[0])
@@ -170,8 +136,8 @@ class SharedNetwork(ImageNetwork):
 
     def read(x):
       x = tf.convert_to_tensor(x)
-      check_channels(self.name, x, self._in_channels // self._groups)
-      if not known[0]:
+      check_channels(self.name, x, self._in_channels // self.groups)
+      if not inputs_of[0]:
         x = append_condition(self.name, x, condition, self._condition_channels)
         x = self._condition_first(x)
       return on_image_batch(apply_group, x)
@@ -185,19 +151,19 @@ class SharedNetwork(ImageNetwork):
     return x
 
   def _condition_first(self, x):
-    """Moves the condition's channels from behind all groups into the first."""
+    """Moves the channels of the condition from the end to the front."""
     count = self._condition_channels
     return tf.roll(x, count, axis=-1) if count else x
 
 
 def _sizes(channels, groups):
-  """The sizes of nearly equal groups of channels."""
+  """Returns the sizes of nearly equal groups of channels."""
   ends = [channels * j // groups for j in range(groups + 1)]
   return [end - start for start, end in itertools.pairwise(ends)]
 
 
 def _joined(convs, dtype):
-  """The kernel and the bias of the groups of a layer side by side."""
+  """Returns the kernels and the biases of a layer's groups, concatenated."""
   kernels, biases = zip(*(conv.weights(dtype) for conv in convs), strict=True)
   rows = kernels[-1].shape[2]
   padded = [
@@ -207,5 +173,83 @@ def _joined(convs, dtype):
   return tf.concat(padded, -1), tf.concat(biases, -1)
 
 
-# Called as `pointwise_network` is, with an option of its own.
-shared_network = SharedNetwork
+def trainable_shared_network(
+  in_channels: int,
+  out_channels: int,
+  *,
+  groups: int = 1,
+  hidden_channels: int = 512,
+  condition_channels: int = 0,
+  seed: int | None = None,
+  dtype=tf.float32,
+  network_dtype=None,
+  name: str = 'shared_network',
+) -> SharedNetwork:
+  """Returns a `SharedNetwork` of new Variables whose output starts at zero.
+
+  Args:
+    in_channels: Number of input channels C_in, of all groups together.
+    out_channels: Number of output channels C_out, of all groups together.
+    groups: Number n of groups.
+    hidden_channels: Number of channels of each hidden layer, of all groups
+      together. If it is not a multiple of n, the sizes of the groups differ by
+      one.
+    condition_channels: Number of channels of the condition, 0 for none.
+    seed: Seed of the initial kernels. None draws new ones.
+    dtype: Floating dtype of inputs, outputs and Variables.
+    network_dtype: Dtype in which the network computes, see `ImageNetwork`.
+    name: Name of the module.
+
+  Raises:
+    ValueError: If a size is less than 1, `condition_channels` is negative,
+      `in_channels` or `out_channels` is not divisible by `groups`,
+      `hidden_channels` is less than `groups`, or `network_dtype` cannot be used
+      with `dtype`.
+  """
+  check_sizes(
+    in_channels=in_channels,
+    out_channels=out_channels,
+    groups=groups,
+    hidden_channels=hidden_channels,
+  )
+  if in_channels % groups or out_channels % groups:
+    raise ValueError(
+      f'`in_channels` is {in_channels} and `out_channels` {out_channels}; '
+      f'both must be divisible by `groups` = {groups}.'
+    )
+  if hidden_channels < groups:
+    raise ValueError(
+      f'`hidden_channels` is {hidden_channels}; it must be at least `groups` '
+      f'= {groups}.'
+    )
+  hidden = _sizes(hidden_channels, groups)
+  widths = [
+    _sizes(in_channels, groups),
+    hidden,
+    hidden,
+    _sizes(out_channels, groups),
+  ]
+  widths[0][0] += condition_channels
+  seeds = iter(split_seed(seed, len(_KERNEL_SIZES) * groups))
+  with tf.name_scope(name):
+    layers = [
+      [
+        trainable_conv2d(
+          sum(widths[i][: j + 1]),
+          width,
+          kernel_size,
+          start='he_normal' if i + 1 < len(_KERNEL_SIZES) else 'zero',
+          seed=next(seeds),
+          dtype=dtype,
+          name=f'conv_{i}_group_{j}',
+        )
+        for j, width in enumerate(widths[i + 1])
+      ]
+      for i, kernel_size in enumerate(_KERNEL_SIZES)
+    ]
+  return SharedNetwork(
+    layers,
+    condition_channels=condition_channels,
+    network_dtype=network_dtype,
+    name=name,
+  )

@@ -1,4 +1,4 @@
-"""Networks of time and place."""
+"""Networks of time and position, for continuous flows."""
 
 from collections.abc import Sequence
 
@@ -14,29 +14,29 @@ from tfp_cinc.networks.dense_variables import (
   dense_variables,
 )
 
-__all__ = ['VelocityNetwork']
+__all__ = ['VelocityNetwork', 'trainable_velocity_network']
 
 
-class VelocityNetwork(tf.Module):
+class VelocityNetwork(tfp_compat.CompositeModule):
   """A fully connected network f(t, x): the velocity of x at time t.
 
   ```
   f(t, x) = W_n tanh(... tanh(W_1 x + b_1 + t a_1) ...) + b_n + t a_n
   ```
 
+  Cost: O(D_{i-1} D_i) for each layer and event.
+
   #### Example
 
-  >>> network = VelocityNetwork.trainable(4, hidden_channels=8, num_layers=1)
+  >>> network = trainable_velocity_network(4, hidden_channels=8, num_layers=1)
   >>> network(0.5, tf.ones([5, 4])).shape
   TensorShape([5, 4])
 
-  Args:
-    weights: n >= 2 tensors or Variables [D_{i-1}, D_i], D_n = D_0 = D.
-    biases: n tensors or Variables [D_i].
-    time_weights: n tensors or Variables [D_i], the a_i.
+  #### References
 
-  Raises:
-    ValueError: if a shape is not as above.
+  Grathwohl et al. 2019, [FFJORD](https://arxiv.org/abs/1810.01367); Chen et al.
+  2018, [Neural Ordinary Differential
+  Equations](https://arxiv.org/abs/1806.07366), section 4.
   """
 
   def __init__(
@@ -46,6 +46,18 @@ class VelocityNetwork(tf.Module):
     time_weights: Sequence,
     name: str = 'velocity_network',
   ):
+    """Stores the parameters.
+
+    Args:
+      weights: Sequence of n >= 2 tensors or Variables [D_{i-1}, D_i], with D_n
+        = D_0 = D.
+      biases: Sequence of n tensors or Variables [D_i].
+      time_weights: Sequence of n tensors or Variables [D_i], the a_i.
+      name: Name of the module.
+
+    Raises:
+      ValueError: If a shape is not as described above.
+    """
     super().__init__(name=name)
     convert = tfp_compat.convert_nonref_to_tensor
     dtype = tfp_compat.common_dtype(
@@ -66,48 +78,8 @@ class VelocityNetwork(tf.Module):
         f'`biases`, {[(size,) for size in sizes[1:]]}.'
       )
 
-  @classmethod
-  def trainable(
-    cls,
-    size: int,
-    hidden_channels: int,
-    num_layers: int,
-    *,
-    seed: int | None = None,
-    dtype=tf.float32,
-    name: str = 'velocity_network',
-  ) -> 'VelocityNetwork':
-    """A network of new Variables whose output starts small.
-
-    Args:
-      size: D, of input and output.
-      hidden_channels: size of the hidden layers.
-      num_layers: number of hidden layers, at least 1.
-      seed: of the initial weights; None draws others each time.
-      dtype: floating dtype.
-      name: name of the module.
-
-    Returns:
-      `VelocityNetwork`.
-
-    Raises:
-      ValueError: if an argument is not as above.
-    """
-    with tf.name_scope(name):
-      weights, biases = dense_variables(
-        [size, *[hidden_channels] * num_layers, size],
-        last_scale=0.1,
-        seed=seed,
-        dtype=dtype,
-      )
-      time_weights = [
-        tf.Variable(tf.zeros_like(bias), name=f'time_weight_{i}')
-        for i, bias in enumerate(biases)
-      ]
-      return cls(weights, biases, time_weights, name=name)
-
   def parameters(self) -> list[list[tf.Tensor]]:
-    """The values of weights, biases and weights of time."""
+    """Returns the values of the weights, the biases and the time weights."""
     return tf.nest.map_structure(
       tf.convert_to_tensor,
       [list(self.weights), list(self.biases), list(self.time_weights)],
@@ -117,15 +89,15 @@ class VelocityNetwork(tf.Module):
   def evaluate(
     time: tf.Tensor, x: tf.Tensor, parameters: list[list[tf.Tensor]]
   ) -> tuple[tf.Tensor, DenseJacobian]:
-    """The velocity and its Jacobian in x, as a function of the parameters.
+    """Returns the velocity and its Jacobian in x for given parameters.
 
     Args:
-      time: t, `Tensor` [].
+      time: Time t, `Tensor` [].
       x: `Tensor` [..., D].
-      parameters: what the method `parameters` returns.
+      parameters: Result of the method `parameters`.
 
     Returns:
-      (f(t, x) [..., D], its `DenseJacobian`).
+      (f(t, x), Jacobian): `Tensor` [..., D] and `DenseJacobian`.
     """
     weights, biases, time_weights = parameters
     biases = [
@@ -135,11 +107,47 @@ class VelocityNetwork(tf.Module):
     return apply_dense_layers(x, weights, biases, [_tanh] * (len(weights) - 1))
 
   def __call__(self, time: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """f(t, x) for `Tensor` t [] and x [..., D]."""
+    """Returns f(t, x) for tensors t [] and x [..., D]."""
     return self.evaluate(time, x, self.parameters())[0]
 
 
+def trainable_velocity_network(
+  size: int,
+  hidden_channels: int,
+  num_layers: int,
+  *,
+  seed: int | None = None,
+  dtype=tf.float32,
+  name: str = 'velocity_network',
+) -> VelocityNetwork:
+  """Returns a `VelocityNetwork` of new Variables whose output starts small.
+
+  Args:
+    size: Size D of the input and the output.
+    hidden_channels: Size of the hidden layers.
+    num_layers: Number of hidden layers, at least 1.
+    seed: Seed of the initial weights. None draws new ones.
+    dtype: Floating dtype of the Variables.
+    name: Name of the module.
+
+  Raises:
+    ValueError: If a size is less than 1 or there is no hidden layer.
+  """
+  with tf.name_scope(name):
+    weights, biases = dense_variables(
+      [size, *[hidden_channels] * num_layers, size],
+      last_scale=0.1,
+      seed=seed,
+      dtype=dtype,
+    )
+    time_weights = [
+      tf.Variable(tf.zeros_like(bias), name=f'time_weight_{i}')
+      for i, bias in enumerate(biases)
+    ]
+    return VelocityNetwork(weights, biases, time_weights, name=name)
+
+
 def _tanh(x):
-  """tanh(x) and its derivative."""
+  """Returns tanh(x) and its derivative."""
   y = tf.tanh(x)
   return y, 1 - y**2

@@ -1,4 +1,4 @@
-"""Export of a flow as a SavedModel that needs TensorFlow alone."""
+"""Export of a flow as a SavedModel that needs only TensorFlow."""
 
 from tfp_cinc.saved_model.export import export_saved_model
 from tfp_cinc.saved_model.signatures import fixed_noise

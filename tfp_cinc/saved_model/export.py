@@ -1,4 +1,4 @@
-"""Writes a flow as a SavedModel."""
+"""Export of a flow to a SavedModel."""
 
 import json
 import math
@@ -13,13 +13,13 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.conditioning import is_conditional
-from tfp_cinc.freezing import frozen_weights
+from tfp_cinc.freezing import freeze
 from tfp_cinc.initialization import is_initialized
-from tfp_cinc.internal import switches
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.latents import AttributeDirections, latent_levels
-from tfp_cinc.networks import ImageNetwork
+from tfp_cinc.precision import with_network_dtype
 from tfp_cinc.saved_model.served_flow import describe, serve
+from tfp_cinc.tree import subtree
 from tfp_cinc.variational_dequantization import VariationalDequantization
 from tfp_cinc.version import __version__
 
@@ -43,70 +43,73 @@ def export_saved_model(
   extra_files: Mapping | None = None,
   precision: str = 'full',
 ) -> None:
-  """Writes a flow as a SavedModel that needs TensorFlow alone.
+  """Writes a flow as a SavedModel that needs only TensorFlow.
 
-  Its signatures, each for a batch of any size N, 0 too:
+  The model has the following signatures. N, the size of a batch, can be any
+  number, including 0.
 
-  - `log_prob`: `images` uint8 [N, H, W, C] -> `log_prob` [N], in nats of the
-    continuous image, `bits_per_dim` [N], and `bits_per_dim_by_level` [N, L],
-    whose sum over the levels it is, with `fixed_noise`; where there is learned
-    `noise`, with that made of it, whose log-density is subtracted from
-    `log_prob` and from the part of level 0.
-  - `log_prob_values`: `values` [N, H, W, C], images that are continuous already
-    -> the same, of the flow alone.
-  - `learned_noise`, where there is `noise`: `values` [N, H, W, C], continuous
-    by uniform noise -> `values`, with the learned noise in its place, and
-    `log_q` [N], its log-density in nats: of `log_prob_values` of these subtract
-    it.
-  - `encode`: `images` uint8 [N, H, W, C] -> `latents` [N, D], D = H*W*C, of the
-    middle of each pixel's bin.
-  - `decode`: `latents` [N, D] -> `images` uint8 [N, H, W, C] and `values`, the
-    same before they are quantized, in [-0.5, 0.5] where they belong to an
-    image.
+  - `log_prob`: `images` uint8 [N, H, W, C] -> `log_prob` [N], in nats, of the
+    continuous images; `bits_per_dim` [N]; and `bits_per_dim_by_level` [N, L],
+    which sums to it. Pixels are dequantized with `fixed_noise`. If there is
+    learned `noise`, it is computed from `fixed_noise`, and its log-density is
+    subtracted from `log_prob` and from the part of level 0.
+  - `log_prob_values`: `values` [N, H, W, C], images that are already continuous
+    -> the same outputs, for the flow without learned noise.
+  - `learned_noise`, if there is `noise`: `values` [N, H, W, C], dequantized
+    with uniform noise -> `values` with learned noise instead, and its
+    log-density `log_q` [N] in nats. Subtract `log_q` from the `log_prob` that
+    `log_prob_values` returns for these `values`.
+  - `encode`: `images` uint8 [N, H, W, C] -> `latents` [N, D], D = H * W * C, of
+    the middle of each pixel's bin.
+  - `decode`: `latents` [N, D] -> `images` uint8 [N, H, W, C], and `values`, the
+    same before quantization. They are in [-0.5, 0.5] if the latents are those
+    of an image.
   - `sample`: `number` int32 [], `temperature` [], `seed` int32 [2] -> `images`
-    and `values` [number, H, W, C], from latents of the base distribution times
-    `temperature`.
+    and `values` [number, H, W, C], from latents of the base distribution
+    multiplied by `temperature`.
   - `interpolate`: `first` and `second` uint8 [N, H, W, C], `steps` int32 [],
-    `method` string [], 'linear' or 'spherical' -> `images` uint8 [N, steps, H,
-    W, C], see `tfp_cinc.latents.interpolate_latents`.
-  - `manipulate`, where there are `directions`: `images` uint8 [N, H, W, C],
+    `method` string [], 'linear' or 'spherical' -> `images` uint8
+    [N, steps, H, W, C], see `tfp_cinc.latents.interpolate_latents`.
+  - `manipulate`, if there are `directions`: `images` uint8 [N, H, W, C],
     `attribute` string [], `strengths` [S] -> `images` uint8 [N, S, H, W, C].
 
-  Those with images have a variant of files, as `log_prob_bytes`: in it each
-  uint8 array is a string array of the bytes of PNG files (inputs: or JPEG) of
-  its leading dimensions, with `_bytes` behind its name, and `values` are left
-  out.
+  Each signature with images also has a variant for image files, such as
+  `log_prob_bytes`. In it every uint8 array is replaced by a string array
+  without the dimensions [H, W, C], whose name ends with `_bytes`. Its elements
+  are the bytes of PNG files; inputs can also be JPEG files. The output `values`
+  is left out.
 
-  It is loaded by `tf.saved_model.load(path).signatures[name]`, where neither
-  tfp_cinc nor TFP nor tf_keras needs to be installed. The matrices that follow
-  from the weights are computed here, once. An image or a name that a signature
-  does not take is a `tf.errors.InvalidArgumentError` that says what it takes.
+  The model is loaded by `tf.saved_model.load(path).signatures[name]`, without
+  tfp_cinc, TFP or tf_keras. The matrices that follow from the weights are
+  computed once, during the export. An invalid image or name raises
+  `tf.errors.InvalidArgumentError`, whose message says what is valid.
 
-  Beside it are `model_card.json`, which tells what it is, and the folder
-  `assets.extra`, with `latents.npz` (`levels` int32 [D], the level of each
-  latent), `directions.npz` and `extra_files`. All is written to a temporary
-  folder beside `path` and renamed.
+  The folder also has `model_card.json`, a description of the model, and the
+  folder `assets.extra` with `latents.npz` (`levels` int32 [D], the level of
+  each latent), `directions.npz` and `extra_files`. Everything is written to a
+  temporary folder next to `path`, which is then renamed.
 
   Args:
-    flow: an initialized flow over images [H, W, C].
-    path: the folder to write. A SavedModel that is there is replaced.
-    image_shape: [H, W, C].
-    num_bits: the bits of a pixel that the flow was trained on.
-    noise: that the flow was trained with, where it was learned: without it the
-      densities of images are by uniform noise, lower ones.
-    directions: of attributes in the latents of this flow.
-    card: what to tell in the model card beside what the flow itself tells: the
-      name and licence of the data, say. Values as JSON takes them.
-    extra_files: name -> path of a file or its bytes, for `assets.extra`.
-    precision: 'full', in which networks compute in the flow's own dtype, so
-      that decode(encode(images)) gives back `images`; or 'bfloat16', faster
-      for large batches where the processor multiplies it natively, in which
-      they are off by about a pixel value.
+    flow: Initialized flow over images [H, W, C].
+    path: Folder to write. An existing SavedModel is replaced.
+    image_shape: Shape [H, W, C] of an image.
+    num_bits: Bits per channel, 1 to 8, with which the flow was trained.
+    noise: Learned dequantization noise with which the flow was trained. Without
+      it the densities of images use uniform noise and are lower.
+    directions: Directions of attributes in the latents of this flow.
+    card: Additional entries of the model card, such as the name and the licence
+      of the data. Values must be valid in JSON.
+    extra_files: Mapping from names in `assets.extra` to files, as paths or
+      bytes.
+    precision: Precision of the networks, 'full' or 'bfloat16'. With 'full' they
+      compute in the dtype of the flow, and decode(encode(images)) returns
+      `images`. 'bfloat16' is faster for large batches if the processor
+      multiplies it natively; values are then off by about one pixel value.
 
   Raises:
-    ValueError: if the flow is not initialized, is over another shape or is
-      conditional, if `path` is something else than a SavedModel, or if another
-      argument is not as above.
+    ValueError: If the flow is not initialized, has another shape or is
+      conditional, if `path` exists and is not a SavedModel, or if another
+      argument is not as described above.
   """
   path = os.path.abspath(os.fspath(path))
   image_shape = [int(size) for size in image_shape]
@@ -132,10 +135,15 @@ def export_saved_model(
   try:
     os.chmod(temporary, 0o755)
     written = pathlib.Path(temporary, 'new')
-    with _precision(precision), frozen_weights(flow):
-      module, signatures = serve(flow, num_bits, directions, noise)
-      functions = {name: s.function for name, s in signatures.items()}
-      tf.saved_model.save(module, str(written), signatures=functions)
+    network_dtype = None if precision == 'full' else precision
+    frozen = freeze(with_network_dtype(flow, network_dtype))
+    if noise is not None:
+      noise = with_network_dtype(noise, network_dtype)
+    module, signatures = serve(frozen, num_bits, directions, noise)
+    functions = {name: s.function for name, s in signatures.items()}
+    # A SavedModel cannot store the gradient of a gradient.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(written), functions, options)
     own['signatures'] = {name: describe(s) for name, s in signatures.items()}
     _write_extras(written, {**own, **card}, flow, directions, extra_files)
     _replace(written, path, os.path.join(temporary, 'old'))
@@ -144,7 +152,7 @@ def export_saved_model(
 
 
 def _check_flow(flow, image_shape, directions, precision):
-  """Raises where a flow cannot be exported in this way."""
+  """Raises `ValueError` if a flow cannot be exported with these arguments."""
   check_choice('precision', precision, PRECISIONS)
   event_shape = flow.event_shape.as_list()
   if event_shape != image_shape:
@@ -153,8 +161,8 @@ def _check_flow(flow, image_shape, directions, precision):
     )
   if len(image_shape) != 3:
     raise ValueError(
-      f'`image_shape` is {image_shape}; a flow over images [H, W, C] can be '
-      'exported.'
+      f'`image_shape` is {image_shape}; only a flow over images [H, W, C] can '
+      'be exported.'
     )
   if not is_initialized(flow):
     raise ValueError(
@@ -163,14 +171,14 @@ def _check_flow(flow, image_shape, directions, precision):
     )
   if is_conditional(flow):
     raise ValueError(
-      f'{flow.name} is conditional; its signatures would lack the condition, '
-      'so that it cannot be exported.'
+      f'{flow.name} is conditional; it cannot be exported, because signatures '
+      'have no condition.'
     )
   if directions is not None:
     if directions.layer is not None:
       raise ValueError(
-        f'`directions` are of the activations of {directions.layer}; those of '
-        'the latents can be exported.'
+        f'`directions` are of the activations of {directions.layer}; only '
+        'directions of the latents can be exported.'
       )
     found, size = directions.directions.shape[1], math.prod(image_shape)
     if found != size:
@@ -180,25 +188,30 @@ def _check_flow(flow, image_shape, directions, precision):
       )
   if precision == 'bfloat16' and (
     flow.dtype != tf.float32
-    or not any(isinstance(m, ImageNetwork) for m in flow.submodules)
+    or not any(_has_network_dtype(bijector) for bijector in subtree(flow))
   ):
     raise ValueError(
-      "`precision` is 'bfloat16', which is for the coupling networks of a flow "
-      f'in float32; {flow.name} is in {flow.dtype.name} or has none.'
+      "`precision` is 'bfloat16', which is for flows in float32 with coupling "
+      f'networks; {flow.name} is in {flow.dtype.name} or has none.'
     )
 
 
+def _has_network_dtype(bijector):
+  networks = bijector.own_networks()
+  return any(hasattr(network, 'with_network_dtype') for network in networks)
+
+
 def _check_extras(own, card, extra_files):
-  """Raises where the card or the files cannot be as they are asked for."""
+  """Raises `ValueError` if the card or the extra files are invalid."""
   for key in card:
     if key in (*own, 'signatures'):
-      raise ValueError(f'`card` has {key!r}, which the flow itself tells.')
+      raise ValueError(f'`card` has {key!r}, which the export itself writes.')
   json.dumps(card, allow_nan=False)
   for name, content in extra_files.items():
     if name in _OWN_FILES or pathlib.PurePath(name).name != name:
       raise ValueError(
-        f'`extra_files` has the name {name!r}; it must be that of a file other '
-        f'than {" and ".join(_OWN_FILES)}, without a folder.'
+        f'`extra_files` has the name {name!r}; it must be a file name without '
+        f'a folder, other than {" and ".join(_OWN_FILES)}.'
       )
     if not isinstance(content, bytes) and not os.path.isfile(content):
       raise ValueError(
@@ -206,17 +219,8 @@ def _check_extras(own, card, extra_files):
       )
 
 
-def _precision(precision):
-  """A context in which networks compute so."""
-  switch = {
-    'full': switches.full_precision,
-    'bfloat16': switches.bfloat16_networks,
-  }[precision]
-  return switch.on()
-
-
 def _write_extras(folder, card, flow, directions, extra_files):
-  """The model card and what goes to `assets.extra`."""
+  """Writes the model card and the folder `assets.extra`."""
   extra = folder / 'assets.extra'
   extra.mkdir()
   np.savez(extra / 'latents.npz', levels=latent_levels(flow))
@@ -232,7 +236,7 @@ def _write_extras(folder, card, flow, directions, extra_files):
 
 
 def _replace(written, path, old):
-  """Renames `written` to `path`, whose folder goes to `old`."""
+  """Renames `written` to `path`, after moving an existing folder to `old`."""
   if os.path.exists(path):
     os.rename(path, old)
   try:

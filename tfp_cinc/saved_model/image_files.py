@@ -1,4 +1,7 @@
-"""Images as the bytes of PNG and JPEG files, in TensorFlow alone."""
+"""Conversion between images and the bytes of PNG and JPEG files.
+
+It uses only TensorFlow, so that it can be part of an exported model.
+"""
 
 import tensorflow as tf
 
@@ -7,22 +10,24 @@ from tfp_cinc.saved_model.requirements import require
 __all__ = ['decode_images', 'encode_images']
 
 _PNG, _JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'
-# Channels by a PNG's colour type: grey, RGB, palette of RGB, grey and alpha,
-# RGBA; the numbers between have no meaning (PNG specification, section 11.2.1).
+# Channels of each colour type of PNG: grey (0), RGB (2), palette of RGB (3),
+# grey and alpha (4), RGBA (6); 1 and 5 are not used (PNG specification, section
+# 11.2.1).
 _PNG_CHANNELS = [1, 0, 3, 3, 2, 0, 4]
 
 
 def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
-  """The pixels of image files, which must have them as the flow takes them.
+  """Returns the pixels of image files of the given shape.
 
-  Nothing is resized or converted. The size that a file says to have is checked
-  before it is decoded.
+  Images are neither resized nor converted. The size in the header of a file is
+  checked before the file is decoded. A file of another shape, format or depth
+  raises `tf.errors.InvalidArgumentError`.
 
   Args:
-    contents: string `Tensor` [N], each the bytes of a PNG or JPEG file of 8
-      bits a channel.
-    image_shape: [H, W, C].
-    name: of the argument that `contents` are.
+    contents: String `Tensor` [N], the bytes of PNG or JPEG files with 8 bits
+      per channel.
+    image_shape: Shape [H, W, C] of an image.
+    name: Name of the argument, for error messages.
 
   Returns:
     uint8 `Tensor` [N, H, W, C].
@@ -75,13 +80,13 @@ def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
 
 
 def encode_images(images: tf.Tensor) -> tf.Tensor:
-  """The bytes of PNG files.
+  """Returns the bytes of PNG files.
 
   Args:
-    images: uint8 `Tensor` [..., H, W, C], C from 1 to 4.
+    images: uint8 `Tensor` [..., H, W, C], with C from 1 to 4.
 
   Returns:
-    string `Tensor` [...].
+    String `Tensor` [...].
   """
   return tf.ensure_shape(tf.io.encode_png(images), images.shape[:-3])
 
@@ -91,7 +96,7 @@ def _starts_with(header, magic):
 
 
 def _png_shape(header):
-  """[height, width, channels] as a PNG's IHDR has them."""
+  """Returns [height, width, channels] from the IHDR chunk of a PNG file."""
   places = tf.constant([2**24, 2**16, 2**8, 1])
   width = tf.reduce_sum(header[16:20] * places)
   height = tf.reduce_sum(header[20:24] * places)

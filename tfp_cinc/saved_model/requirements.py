@@ -1,4 +1,4 @@
-"""Checks within exported functions, that fail in a sentence."""
+"""Checks in exported functions, with error messages that are sentences."""
 
 import tensorflow as tf
 
@@ -6,17 +6,17 @@ __all__ = ['require', 'require_shape']
 
 
 def require(condition, *sentence) -> tf.Operation:
-  """An operation that fails where a condition does not hold.
+  """Returns an operation that fails if a condition does not hold.
 
   Args:
     condition: bool `Tensor` [].
-    *sentence: what is wrong and what would be right, in parts: strings, and
-      `Tensor`s whose values come between them. TensorFlow puts a backslash
-      before quotation marks; backticks stay as they are.
+    *sentence: Parts of the message, which says what is wrong and what would be
+      right: strings, and tensors whose values are inserted. TensorFlow puts a
+      backslash before quotation marks; backticks stay as they are.
 
   Returns:
-    An operation, to be a control dependency of what needs the condition. Its
-    error is `tf.errors.InvalidArgumentError`.
+    Operation, for use as a control dependency of whatever needs the condition.
+    Its error is `tf.errors.InvalidArgumentError`.
   """
   parts = [
     part
@@ -28,22 +28,22 @@ def require(condition, *sentence) -> tf.Operation:
 
 
 def require_shape(tensor: tf.Tensor, name: str, shape) -> tf.Tensor:
-  """A tensor of a known shape, or an error that says what is right.
+  """Returns a tensor with a known shape, or fails if it has another one.
 
   Args:
-    tensor: of any shape.
-    name: of the argument that it is.
-    shape: its sizes, the first of them a word where it can be any.
+    tensor: `Tensor` of any shape.
+    name: Name of the argument, for the error message.
+    shape: List of sizes. The first one is a word if it can be any number.
 
   Returns:
-    `tensor`, whose static shape is `shape`.
+    `tensor` with `shape` as its static shape.
   """
   known = [size for size in shape if not isinstance(size, str)]
   free = len(shape) - len(known)
   found = tf.shape(tensor)
   is_right = tf.logical_and(
     tf.equal(tf.size(found), len(shape)),
-    # As texts, because they may not have the same size.
+    # Compared as strings, because the ranks may differ.
     tf.equal(_text(found[free:]), _text(tf.constant(known, tf.int32))),
   )
   expected = ', '.join(map(str, shape))
@@ -51,8 +51,8 @@ def require_shape(tensor: tf.Tensor, name: str, shape) -> tf.Tensor:
     is_right, f'`{name}` has the shape ', found, f'; it must be [{expected}].'
   )
   with tf.control_dependencies([checked]):
-    # No `ensure_shape`: TensorFlow's optimizer would take its shape for that of
-    # the input and the condition above for true.
+    # `ensure_shape` does not work here: TensorFlow's optimizer would assume its
+    # shape for the input too, and replace the condition above by True.
     return tf.reshape(tensor, [-1] * free + known)
 
 

@@ -1,12 +1,14 @@
-"""What `tf.saved_model.save` is given of a flow."""
+"""The module that is saved for a flow."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.internal.composite import tensors_of, with_tensors
 from tfp_cinc.latents import AttributeDirections
 from tfp_cinc.saved_model import image_files
 from tfp_cinc.saved_model.requirements import require_shape
 from tfp_cinc.saved_model.signatures import Signature, flow_signatures
+from tfp_cinc.tree import root, with_bijector
 from tfp_cinc.variational_dequantization import VariationalDequantization
 
 __all__ = ['describe', 'serve']
@@ -20,26 +22,32 @@ def serve(
   directions: AttributeDirections | None,
   noise: VariationalDequantization | None = None,
 ) -> tuple[tf.Module, dict[str, Signature]]:
-  """A module with the variables of a flow and its traced signatures.
+  """Returns a module with the variables of a flow, and its traced signatures.
 
   Args:
-    flow: the distribution of images.
-    num_bits: of a pixel.
-    directions: None for no `manipulate`.
-    noise: None for no `learned_noise`.
+    flow: Frozen distribution of images.
+    num_bits: Bits per channel, 1 to 8.
+    directions: Directions of attributes, None for no `manipulate`.
+    noise: Learned dequantization noise, None for no `learned_noise`.
 
   Returns:
-    (the module, its signatures, whose functions are concrete).
+    (module, signatures): the functions of the signatures are concrete.
   """
   module = tf.Module(name='flow')
-  # The variables alone, not the flow: loading needs no class of ours.
+  # Variables, because a constant would be copied into each function that uses
+  # it. They are stored without the flow: loading then needs no class of ours.
+  variables = [
+    tf.Variable(tensor, trainable=False) for tensor in tensors_of(flow.bijector)
+  ]
+  flow = with_bijector(flow, with_tensors(flow.bijector, variables))
   module.flow_variables = list(flow.variables)
+  # The Variables of networks that are not composite tensors.
+  module.captured_variables = root(flow).captured_variables()
   if noise is not None:
     module.noise_variables = list(noise.variables)
   names = []
   if directions is not None:
     names = list(directions.names)
-    # A constant would be in each function that uses it.
     module.directions = tf.Variable(
       tf.cast(directions.directions, flow.dtype), trainable=False
     )
@@ -50,7 +58,7 @@ def serve(
   signatures = {}
   for name, signature in table.items():
     signatures[name] = arrays = _traced(signature)
-    # A PNG has up to 4 channels.
+    # A PNG file has at most 4 channels.
     if image_shape[-1] <= 4 and _has_images(arrays):
       signatures[f'{name}_bytes'] = _traced(_of_files(arrays, image_shape))
   for name, signature in signatures.items():
@@ -59,7 +67,7 @@ def serve(
 
 
 def describe(signature: Signature) -> dict:
-  """The inputs and outputs of a traced signature, as JSON takes them."""
+  """Returns the inputs and outputs of a traced signature, for JSON."""
   inputs = signature.inputs.items()
   outputs = signature.function.structured_outputs.items()
   return {
@@ -71,7 +79,7 @@ def describe(signature: Signature) -> dict:
 
 
 def _traced(signature):
-  """The signature with a concrete function, which checks its inputs' shapes."""
+  """Returns the signature with a concrete function that checks input shapes."""
 
   def call(**inputs):
     return signature.function(
@@ -81,8 +89,8 @@ def _traced(signature):
       }
     )
 
-  # Of any rank: inputs of a shape that is not the signature's would fail with
-  # words of TensorFlow's that do not name it.
+  # The specs allow any shape. Otherwise TensorFlow would reject wrong shapes
+  # itself, with a message that does not name the argument.
   specs = {
     name: tf.TensorSpec(None, dtype, name)
     for name, (dtype, _) in signature.inputs.items()
@@ -98,10 +106,11 @@ def _has_images(signature):
 
 
 def _of_files(signature, image_shape):
-  """The signature of image files, by the traced one of arrays.
+  """Returns the signature of image files that belongs to one of arrays.
 
-  What is an array of images in one is an array of as many files in the other,
-  and has `_bytes` behind its name: TensorFlow Serving takes that for base64.
+  An array of images becomes an array of the same number of files, and `_bytes`
+  is appended to its name: TensorFlow Serving decodes inputs of such names from
+  base64.
   """
   specs = signature.inputs.items()
   images = [name for name, (dtype, _) in specs if dtype == tf.uint8]
@@ -113,7 +122,7 @@ def _of_files(signature, image_shape):
         files, image_shape, f'{name}_bytes'
       )
     outputs = signature.function(**inputs)
-    outputs.pop('values', None)  # they are the images too
+    outputs.pop('values', None)  # the same images, not quantized
     for name in [k for k, v in outputs.items() if v.dtype == tf.uint8]:
       outputs[f'{name}_bytes'] = image_files.encode_images(outputs.pop(name))
     return outputs

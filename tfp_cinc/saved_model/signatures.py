@@ -20,12 +20,12 @@ tfd = tfp.distributions
 
 
 class Signature(NamedTuple):
-  """A function of named tensors that returns a dict of tensors.
+  """A function from named tensors to a dict of tensors.
 
   Attributes:
-    inputs: name -> (dtype, shape), whose first size is a word where it can be
-      any.
-    function: called with these tensors by name.
+    inputs: Mapping from names to (dtype, shape). The first size of a shape is a
+      word if it can be any number.
+    function: Function that is called with these tensors by name.
   """
 
   inputs: dict[str, tuple[tf.DType, list]]
@@ -33,13 +33,13 @@ class Signature(NamedTuple):
 
 
 def fixed_noise(image_shape) -> tf.Tensor:
-  """The dequantization noise of exported models: the same for every image.
+  """Returns the dequantization noise of exported models.
 
-  One fixed draw from U[0, 1) gives an image the same density at each call and
-  in any batch.
+  It is one fixed draw from U[0, 1), the same for all images. An image therefore
+  has the same density at each call and in any batch.
 
   Args:
-    image_shape: [H, W, C].
+    image_shape: Shape [H, W, C] of an image.
 
   Returns:
     float32 `Tensor` [H, W, C].
@@ -54,21 +54,20 @@ def flow_signatures(
   directions: tf.Variable | None,
   noise: VariationalDequantization | None = None,
 ) -> dict[str, Signature]:
-  """What a flow over images can be asked, as `export_saved_model` tells it.
+  """Returns the signatures of a flow, as described in `export_saved_model`.
 
-  The functions that go through the flow or the noise are traced once each; all
+  The functions that evaluate the flow or the noise are traced once; all
   signatures call them.
 
   Args:
-    flow: the distribution.
-    num_bits: of a pixel.
-    attributes: names of the A attributes.
-    directions: [A, D], the direction of each; None for no `manipulate`.
-    noise: that the flow was trained with, where it was learned; None for no
-      `learned_noise`.
+    flow: Distribution of images.
+    num_bits: Bits per channel, 1 to 8.
+    attributes: Names of the A attributes.
+    directions: Directions of the attributes [A, D], None for no `manipulate`.
+    noise: Learned dequantization noise, None for no `learned_noise`.
 
   Returns:
-    name -> `Signature`.
+    Mapping from names to `Signature`.
   """
   shape, dtype = flow.event_shape.as_list(), flow.dtype
   size, levels = math.prod(shape), latents_lib.latent_levels(flow)
@@ -76,8 +75,8 @@ def flow_signatures(
 
   def traced(function, *event_shape):
     def call(x):
-      # An empty batch goes through as one of one: kernels of TensorFlow's for
-      # convolutions fail on it.
+      # An empty batch is padded to one example, because TensorFlow's kernels
+      # for convolutions fail on it.
       number = tf.shape(x)[0]
       empty = tf.cast(tf.equal(number, 0), tf.int32)
       x = tf.pad(x, [[0, empty], *[[0, 0]] * len(event_shape)])
@@ -118,7 +117,7 @@ def flow_signatures(
   def densities(values, log_q=None):
     log_prob, by_level = log_prob_by_level(values)
     if log_q is not None:
-      # The cost of the noise counts to level 0, where single pixels are.
+      # The cost of the noise belongs to level 0, the level of single pixels.
       log_prob -= log_q
       first, others = tf.split(by_level, [1, -1], axis=-1)
       by_level = tf.concat([first - log_q[:, tf.newaxis], others], axis=-1)

@@ -16,7 +16,9 @@ _FLOW_ARGUMENTS = {
   'hidden_channels': int,
   'kernel_size': int,
   'padding': str,
-  'corner': str,
+  'dilation': int,
+  'use_bias': bool,  # of k x k convolutions
+  'diagonal_block': str,
   'parametrization': str,
   'checkerboards': int,
   'split_prior': bool,

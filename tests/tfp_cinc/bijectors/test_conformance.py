@@ -14,9 +14,13 @@ REJECTED = {
   conformance.check_graph: broken.EagerOnly,
   conformance.check_gradients: broken.StoppedGradient,
   conformance.check_pull_back: broken.WrongInverse,
+  conformance.check_value_and_log_det: broken.IgnoresEventNdims,
   conformance.check_variables: broken.HiddenVariable,
   conformance.check_validate_args: broken.TakesAnything,
   conformance.check_copy: broken.NewVariableInCopy,
+  conformance.check_pickle: broken.IsItsOwnCopy,
+  conformance.check_function_argument: broken.HiddenVariable,
+  conformance.check_while_loop: broken.HiddenVariable,
   conformance.check_checkpoint: broken.HiddenVariable,
   conformance.check_saved_model: broken.EagerOnly,
 }

@@ -6,6 +6,8 @@ import tensorflow as tf
 
 import tfp_cinc
 from tests import zoo
+from tfp_cinc import bijectors
+from tfp_cinc.networks import trainable_glow_network
 
 
 def count_calls(coupling):
@@ -20,7 +22,7 @@ def count_calls(coupling):
     return call
 
   networks = [counted(network) for network in coupling.networks]
-  return tfp_cinc.BlockCoupling(networks, dtype=coupling.dtype), calls
+  return bijectors.BlockCoupling(networks, dtype=coupling.dtype), calls
 
 
 def quad(dtype=tf.float32):
@@ -48,7 +50,12 @@ def test_blocks_depend_on_those_before_them_alone():
 
 @pytest.mark.parametrize(
   ('scale_function', 'expected'),
-  [('exp', np.exp(0.3)), ('sigmoid', 1 / (1 + np.exp(-2.3)))],
+  [
+    ('exp', np.exp(0.3)),
+    ('sigmoid', 1 / (1 + np.exp(-2.3))),
+    ('tanh', np.exp(np.tanh(0.3))),
+    (tf.negative, np.exp(-0.3)),
+  ],
 )
 def test_formula_of_the_affine_coupling(scale_function, expected):
   """y_2 = (x_2 + f) * s for a network that returns f = 0.5 and h = 0.3."""
@@ -56,7 +63,7 @@ def test_formula_of_the_affine_coupling(scale_function, expected):
   def network(x):
     return tf.concat([0.5 + 0 * x, 0.3 + 0 * x], -1)
 
-  coupling = tfp_cinc.AffineCoupling(network, scale_function)
+  coupling = bijectors.AffineCoupling(network, scale_function)
   x = tf.ones([1, 2, 2, 2])
   np.testing.assert_allclose(coupling.forward(x)[..., 0], 1.0)
   np.testing.assert_allclose(
@@ -65,6 +72,37 @@ def test_formula_of_the_affine_coupling(scale_function, expected):
   np.testing.assert_allclose(
     coupling.forward_log_det_jacobian(x, 3), 4 * np.log(expected), rtol=1e-6
   )
+
+
+@pytest.mark.parametrize(
+  ('word', 'options', 'function'),
+  [
+    ('additive', {}, bijectors.Additive()),
+    ('affine', {}, bijectors.Affine()),
+    ('affine', {'scale_function': 'tanh'}, bijectors.Affine('tanh')),
+    (
+      'logistic_mixture',
+      {'scale_function': 'exp'},
+      bijectors.LogisticMixture('exp'),
+    ),
+    ('spline', {}, bijectors.Spline()),
+  ],
+)
+def test_a_word_stands_for_a_function(word, options, function):
+  network = trainable_glow_network(
+    2, 2 * function.num_parameters(3), hidden_channels=8, seed=1
+  )
+  for variable in network.trainable_variables:
+    variable.assign_add(tf.fill(variable.shape, 0.01))
+  one = bijectors.BlockCoupling([network], word, **options)
+  other = bijectors.BlockCoupling([network], function)
+  assert type(one.function) is type(function)
+  assert one.scale_function == other.scale_function
+  x = tf.random.stateless_normal([2, 4, 4, 4], [0, 0])
+  for ours, theirs in zip(
+    one.forward_and_log_det(x), other.forward_and_log_det(x), strict=True
+  ):
+    np.testing.assert_array_equal(ours, theirs)
 
 
 def test_value_and_log_det_come_from_one_call_of_the_networks():
@@ -83,15 +121,19 @@ def test_value_and_log_det_come_from_one_call_of_the_networks():
 
 def test_bad_input():
   with pytest.raises(ValueError, match='3 channels are not divisible into 2'):
-    tfp_cinc.AffineCoupling(tf.identity).forward(tf.zeros([1, 2, 2, 3]))
-  with pytest.raises(ValueError, match="'affine' needs 2 numbers for each"):
-    tfp_cinc.AffineCoupling(tf.identity).forward(tf.zeros([1, 2, 2, 4]))
+    bijectors.AffineCoupling(tf.identity).forward(tf.zeros([1, 2, 2, 3]))
+  with pytest.raises(ValueError, match='Affine needs 2 numbers for each'):
+    bijectors.AffineCoupling(tf.identity).forward(tf.zeros([1, 2, 2, 4]))
   with pytest.raises(ValueError, match="did you mean 'sigmoid'"):
-    tfp_cinc.AffineCoupling(tf.identity, 'sigmod')
+    bijectors.AffineCoupling(tf.identity, 'sigmod')
   with pytest.raises(ValueError, match='has 2 entries; a quad-coupling has 3'):
-    tfp_cinc.QuadCoupling([tf.identity] * 2)
+    bijectors.QuadCoupling([tf.identity] * 2)
   with pytest.raises(ValueError, match='`networks` is empty'):
-    tfp_cinc.BlockCoupling([])
+    bijectors.BlockCoupling([])
+  with pytest.raises(ValueError, match="did you mean 'spline'"):
+    bijectors.BlockCoupling([tf.identity], 'splines')
+  with pytest.raises(ValueError, match='must be a `CouplingFunction` or'):
+    bijectors.BlockCoupling([tf.identity], tf.identity)
 
 
 @pytest.mark.parametrize('log_scale', [-7.0, -5.0, 0.0, 15.0])
@@ -104,13 +146,13 @@ def test_mixture_inverts_where_components_are_narrow_or_wide(log_scale):
     scales = [zeros + log_scale, zeros - 1.0]
     return tf.concat([zeros] * 4 + means + scales, -1)
 
-  coupling = tfp_cinc.BlockCoupling([network], 'logistic_mixture', 'exp')
+  coupling = bijectors.BlockCoupling([network], 'logistic_mixture', 'exp')
   x = tf.reshape(tf.linspace(-3.0, 3.0, 128), [1, 8, 8, 2])
   y = tf.identity(coupling.forward(x))
   again = coupling.inverse(y)
   assert np.all(np.isfinite(again))
   np.testing.assert_allclose(coupling.forward(tf.identity(again)), y, atol=2e-3)
-  chain = tfp_cinc.ReversibleChain([coupling], 'reversible')
+  chain = bijectors.Chain([coupling], 'reversible')
   with tf.GradientTape() as tape:
     tape.watch(x)
     loss = tf.reduce_sum(chain.forward(x))

@@ -8,12 +8,19 @@ import tensorflow_probability as tfp
 from hypothesis import strategies as st
 
 import tfp_cinc
-from tfp_cinc.bijectors.one_by_one_conv2d import PARAMETRIZATIONS
+from tfp_cinc import matrices
+
+PARAMETRIZATIONS = {
+  'plu': matrices.PLUMatrix,
+  'dense': matrices.DenseMatrix,
+  'qr': matrices.QRMatrix,
+}
 
 
 @pytest.mark.parametrize('parametrization', PARAMETRIZATIONS)
 def test_starts_as_a_rotation(parametrization):
-  layer = tfp_cinc.trainable_one_by_one_conv2d(
+  assert PARAMETRIZATIONS.keys() == matrices.MATRICES.keys()
+  layer = tfp_cinc.bijectors.trainable_one_by_one_conv2d(
     6, parametrization=parametrization, seed=0, dtype=tf.float64
   )
   assert isinstance(layer.matrix, PARAMETRIZATIONS[parametrization])
@@ -23,7 +30,7 @@ def test_starts_as_a_rotation(parametrization):
 
 @pytest.mark.parametrize('parametrization', PARAMETRIZATIONS)
 def test_acts_on_the_channels_of_each_pixel(parametrization):
-  layer = tfp_cinc.trainable_one_by_one_conv2d(
+  layer = tfp_cinc.bijectors.trainable_one_by_one_conv2d(
     3, parametrization=parametrization, seed=0
   )
   x = tf.random.stateless_normal([2, 4, 5, 3], [0, 0])
@@ -38,7 +45,7 @@ def test_acts_on_the_channels_of_each_pixel(parametrization):
 )
 def test_is_the_matvec_of_tfp(channels, seed):
   """`tfb.ScaleMatvecLU` of the same factors multiplies from the left."""
-  layer = tfp_cinc.trainable_one_by_one_conv2d(
+  layer = tfp_cinc.bijectors.trainable_one_by_one_conv2d(
     channels, seed=seed, dtype=tf.float64
   )
   rng = np.random.default_rng(seed)
@@ -69,7 +76,7 @@ def test_is_the_matvec_of_tfp(channels, seed):
 @pytest.mark.parametrize('method', ['forward', 'inverse'])
 def test_wrong_channels_are_named(method):
   """2 * 4 * 4 * 2 numbers would also be 4-vectors: it must not guess."""
-  layer = tfp_cinc.trainable_one_by_one_conv2d(4)
+  layer = tfp_cinc.bijectors.trainable_one_by_one_conv2d(4)
   with pytest.raises(ValueError, match='this layer is for 4 channels'):
     getattr(layer, method)(tf.zeros([2, 4, 4, 2]))
 
@@ -83,4 +90,4 @@ def test_wrong_channels_are_named(method):
 )
 def test_bad_arguments(arguments, message):
   with pytest.raises(ValueError, match=message):
-    tfp_cinc.trainable_one_by_one_conv2d(**arguments)
+    tfp_cinc.bijectors.trainable_one_by_one_conv2d(**arguments)

@@ -17,12 +17,12 @@ tfb = tfp.bijectors
   max_examples=20, deadline=None, derandomize=True, database=None
 )
 def test_are_the_permutations_of_tfp(channels, seed):
-  shuffle = tfp_cinc.random_shuffle_channels(channels, seed=seed)
+  shuffle = tfp_cinc.bijectors.random_shuffle_channels(channels, seed=seed)
   x = np.random.default_rng(seed).normal(size=[2, 2, 3, channels])
   x = x.astype(np.float32)
   for layer, permutation in (
     (shuffle, shuffle.permutation.numpy()),
-    (tfp_cinc.ReverseChannels(), np.arange(channels)[::-1]),
+    (tfp_cinc.bijectors.ReverseChannels(), np.arange(channels)[::-1]),
   ):
     reference = tfb.Permute(permutation)
     np.testing.assert_array_equal(layer.forward(x), reference.forward(x))
@@ -32,7 +32,8 @@ def test_are_the_permutations_of_tfp(channels, seed):
 
 def test_seed_decides_the_permutation():
   one, same, other = (
-    tfp_cinc.random_shuffle_channels(20, seed=s).permutation for s in (1, 1, 2)
+    tfp_cinc.bijectors.random_shuffle_channels(20, seed=s).permutation
+    for s in (1, 1, 2)
   )
   np.testing.assert_array_equal(one, same)
   assert np.any(one.numpy() != other.numpy())
@@ -40,7 +41,7 @@ def test_seed_decides_the_permutation():
 
 
 def test_permutation_is_kept_but_not_trained():
-  layer = tfp_cinc.random_shuffle_channels(4, seed=1)
+  layer = tfp_cinc.bijectors.random_shuffle_channels(4, seed=1)
   assert layer.trainable_variables == ()
   assert [v.dtype for v in layer.variables] == [tf.int32]
 
@@ -56,13 +57,13 @@ def test_permutation_is_kept_but_not_trained():
 )
 def test_what_is_no_permutation_is_refused(permutation, message):
   with pytest.raises(ValueError, match=message):
-    tfp_cinc.ShuffleChannels(permutation)
+    tfp_cinc.bijectors.ShuffleChannels(permutation)
 
 
 @pytest.mark.parametrize('method', ['forward', 'inverse'])
 def test_a_variable_is_checked_when_it_is_used(method):
   permutation = tf.Variable([1, 0, 2])
-  layer = tfp_cinc.ShuffleChannels(permutation, validate_args=True)
+  layer = tfp_cinc.bijectors.ShuffleChannels(permutation, validate_args=True)
   x = tf.ones([2, 2, 2, 3])
   getattr(layer, method)(x)
   permutation.assign([1, 1, 2])
@@ -72,11 +73,23 @@ def test_a_variable_is_checked_when_it_is_used(method):
 
 @pytest.mark.parametrize('method', ['forward', 'inverse'])
 def test_wrong_channels_are_named(method):
-  layer = tfp_cinc.random_shuffle_channels(4)
+  layer = tfp_cinc.bijectors.random_shuffle_channels(4)
   with pytest.raises(ValueError, match='this layer is for 4 channels'):
     getattr(layer, method)(tf.zeros([2, 4, 4, 6]))
 
 
+@pytest.mark.parametrize('dtype', [tf.float16, tf.float32, tf.float64])
+def test_take_any_dtype(dtype):
+  x = tf.reshape(tf.range(6, dtype=dtype), [1, 1, 2, 3])
+  for layer in (
+    tfp_cinc.bijectors.ReverseChannels(),
+    tfp_cinc.bijectors.ShuffleChannels([2, 1, 0]),
+  ):
+    y, log_det = layer.forward_and_log_det(x, 3)
+    assert y.dtype == log_det.dtype == dtype
+    np.testing.assert_array_equal(y, x[..., ::-1])
+
+
 def test_there_must_be_a_channel():
   with pytest.raises(ValueError, match='`channels` is 0'):
-    tfp_cinc.random_shuffle_channels(0)
+    tfp_cinc.bijectors.random_shuffle_channels(0)

@@ -16,7 +16,9 @@ examples = hypothesis.settings(
 def make(size, seed, scale, bias):
   rng = np.random.default_rng(seed)
   weight, direction = scale * rng.normal(size=[2, size])
-  layer = tfp_cinc.Planar(weight, direction, tf.constant(bias, tf.float64))
+  layer = tfp_cinc.bijectors.Planar(
+    weight, direction, tf.constant(bias, tf.float64)
+  )
   return layer, 3 * rng.normal(size=[20, size])
 
 
@@ -51,7 +53,7 @@ def test_is_the_papers_map_and_has_an_inverse(size, seed, scale, bias):
 @pytest.mark.parametrize('dtype', ['float32', 'float64'])
 def test_extreme_directions(product, dtype):
   """w.v from close to -1, where the slope is close to 0, to large."""
-  layer = tfp_cinc.Planar(
+  layer = tfp_cinc.bijectors.Planar(
     np.array([1, 0], dtype), np.array([product, 2], dtype), np.array(0, dtype)
   )
   x = tf.constant([[0.5, 1], [-2, 3], [0, 0], [100, 1], [-1e4, 1]], dtype)
@@ -63,7 +65,7 @@ def test_extreme_directions(product, dtype):
 
 
 def test_a_weight_of_zero_is_a_shift():
-  layer = tfp_cinc.Planar([0.0, 0.0], [1.0, 2.0], 1.0)
+  layer = tfp_cinc.bijectors.Planar([0.0, 0.0], [1.0, 2.0], 1.0)
   x = tf.constant([[3.0, 4.0]])
   y = layer.forward(x)
   np.testing.assert_allclose(y, x + np.tanh(1) * np.array([1, 2]), rtol=1e-6)
@@ -72,9 +74,9 @@ def test_a_weight_of_zero_is_a_shift():
 
 def test_starts_close_to_the_identity():
   x = tf.random.stateless_normal([5, 6], [0, 1])
-  layer = tfp_cinc.trainable_planar(6, seed=1)
+  layer = tfp_cinc.bijectors.trainable_planar(6, seed=1)
   np.testing.assert_allclose(layer.forward(x), x, atol=0.1)
-  other = tfp_cinc.trainable_planar(6, seed=2)
+  other = tfp_cinc.bijectors.trainable_planar(6, seed=2)
   assert np.any(np.not_equal(layer.weight, other.weight))
 
 
@@ -88,11 +90,11 @@ def test_starts_close_to_the_identity():
 )
 def test_bad_parameters(arguments, message):
   with pytest.raises(ValueError, match=message):
-    tfp_cinc.Planar(*arguments)
+    tfp_cinc.bijectors.Planar(*arguments)
 
 
 def test_bad_input():
   with pytest.raises(ValueError, match='`size` is 0'):
-    tfp_cinc.trainable_planar(0)
+    tfp_cinc.bijectors.trainable_planar(0)
   with pytest.raises(ValueError, match='this layer is for 3 channels'):
-    tfp_cinc.trainable_planar(3).forward(tf.zeros([2, 4]))
+    tfp_cinc.bijectors.trainable_planar(3).forward(tf.zeros([2, 4]))

@@ -23,7 +23,7 @@ examples = hypothesis.settings(
 def test_is_the_papers_map_and_has_an_inverse(size, seed, log_alpha, beta_hat):
   rng = np.random.default_rng(seed)
   reference, x = rng.normal(size=size), 3 * rng.normal(size=[20, size])
-  layer = tfp_cinc.Radial(reference, log_alpha, beta_hat)
+  layer = tfp_cinc.bijectors.Radial(reference, log_alpha, beta_hat)
   alpha = np.exp(log_alpha)
   beta = np.log1p(np.exp(beta_hat)) - alpha
   assert beta > -alpha
@@ -50,7 +50,7 @@ def test_is_the_papers_map_and_has_an_inverse(size, seed, log_alpha, beta_hat):
 
 @pytest.mark.parametrize('direction', ['forward', 'inverse'])
 def test_gradients_at_the_reference_are_finite(direction):
-  layer = tfp_cinc.trainable_radial(3, seed=1)
+  layer = tfp_cinc.bijectors.trainable_radial(3, seed=1)
   x = tf.identity(layer.reference)
   with tf.GradientTape() as tape:
     tape.watch(x)
@@ -64,7 +64,7 @@ def test_gradients_at_the_reference_are_finite(direction):
 
 def test_the_root_keeps_its_digits():
   """Where the two terms of the quadratic's root nearly cancel."""
-  layer = tfp_cinc.Radial([0.0, 0.0], log_alpha=0.0, beta_hat=1e4)
+  layer = tfp_cinc.bijectors.Radial([0.0, 0.0], log_alpha=0.0, beta_hat=1e4)
   x = tf.constant([[1e-3, 2e-3], [3.0, 4.0], [1e3, 1e5]])
   z = layer.inverse(tf.identity(layer.forward(x)))
   np.testing.assert_allclose(z, x, rtol=2e-6)
@@ -72,7 +72,7 @@ def test_the_root_keeps_its_digits():
 
 def test_starts_as_the_identity():
   x = tf.random.stateless_normal([5, 6], [0, 1])
-  layer = tfp_cinc.trainable_radial(6, seed=1)
+  layer = tfp_cinc.bijectors.trainable_radial(6, seed=1)
   np.testing.assert_allclose(layer.forward(x), x, atol=1e-6)
   log_det = layer.forward_log_det_jacobian(x, 1)
   np.testing.assert_allclose(log_det, 0, atol=1e-5)
@@ -88,11 +88,11 @@ def test_starts_as_the_identity():
 )
 def test_bad_parameters(arguments, message):
   with pytest.raises(ValueError, match=message):
-    tfp_cinc.Radial(*arguments)
+    tfp_cinc.bijectors.Radial(*arguments)
 
 
 def test_bad_input():
   with pytest.raises(ValueError, match='`size` is 0'):
-    tfp_cinc.trainable_radial(0)
+    tfp_cinc.bijectors.trainable_radial(0)
   with pytest.raises(ValueError, match='this layer is for 3 channels'):
-    tfp_cinc.trainable_radial(3).forward(tf.zeros([2, 4]))
+    tfp_cinc.bijectors.trainable_radial(3).forward(tf.zeros([2, 4]))

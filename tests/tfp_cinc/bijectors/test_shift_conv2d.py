@@ -12,9 +12,9 @@ def test_is_equation_6_of_the_paper():
   rng = np.random.default_rng(0)
   log_scale, shift = rng.normal(size=[2, 3])
   matrix = rng.normal(size=[3, 3])
-  layer = tfp_cinc.ShiftConv2D(
-    tfp_cinc.ChannelShift(log_scale, shift),
-    tfp_cinc.OneByOneConv2D(tfp_cinc.math.DenseMatrix(matrix)),
+  layer = tfp_cinc.bijectors.ShiftConv2D(
+    tfp_cinc.bijectors.ChannelAffine(log_scale, shift),
+    tfp_cinc.bijectors.OneByOneConv2D(tfp_cinc.matrices.DenseMatrix(matrix)),
   )
   x = rng.normal(size=[2, 4, 5, 3])
   expected = np.einsum('cd,nijc->nijd', matrix, np.exp(log_scale) * x + shift)
@@ -30,7 +30,7 @@ def test_is_equation_6_of_the_paper():
   ('parametrization', 'parameters'), [('plu', 24), ('dense', 24), ('qr', 34)]
 )
 def test_parameters(parametrization, parameters):
-  layer = tfp_cinc.trainable_shift_conv2d(
+  layer = tfp_cinc.bijectors.trainable_shift_conv2d(
     4, parametrization=parametrization, seed=0, dtype=tf.float64
   )
   sizes = [int(np.prod(v.shape)) for v in layer.trainable_variables]
@@ -39,17 +39,21 @@ def test_parameters(parametrization, parameters):
   np.testing.assert_allclose(
     matrix @ tf.transpose(matrix), np.eye(4), atol=1e-12
   )
-  same = tfp_cinc.trainable_one_by_one_conv2d(4, seed=0, dtype=tf.float64)
+  same = tfp_cinc.bijectors.trainable_one_by_one_conv2d(
+    4, seed=0, dtype=tf.float64
+  )
   np.testing.assert_allclose(matrix, same.matrix.dense(), atol=1e-12)
 
 
 def test_bad_arguments():
-  shift = tfp_cinc.trainable_channel_shift(3)
+  shift = tfp_cinc.bijectors.trainable_channel_affine(3)
   with pytest.raises(ValueError, match=r'for 3 channels .* for 4; both'):
-    tfp_cinc.ShiftConv2D(shift, tfp_cinc.trainable_one_by_one_conv2d(4))
+    tfp_cinc.bijectors.ShiftConv2D(
+      shift, tfp_cinc.bijectors.trainable_one_by_one_conv2d(4)
+    )
   with pytest.raises(ValueError, match='dtypes'):
-    tfp_cinc.ShiftConv2D(
-      shift, tfp_cinc.trainable_one_by_one_conv2d(3, dtype=tf.float64)
+    tfp_cinc.bijectors.ShiftConv2D(
+      shift, tfp_cinc.bijectors.trainable_one_by_one_conv2d(3, dtype=tf.float64)
     )
   with pytest.raises(ValueError, match='`parametrization` is'):
-    tfp_cinc.trainable_shift_conv2d(3, parametrization='lu')
+    tfp_cinc.bijectors.trainable_shift_conv2d(3, parametrization='lu')

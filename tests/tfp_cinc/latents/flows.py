@@ -48,13 +48,15 @@ def scales(*factors):
   """A multi-scale flow that does no more than scale, each level by its own."""
 
   def level(number):
-    squeeze = tfp_cinc.Squeeze(name=f'squeeze_{number}')
+    squeeze = tfp_cinc.bijectors.Squeeze(name=f'squeeze_{number}')
     parts = [squeeze, tfb.Scale(factors[number], name='scale')]
     if number + 1 < len(factors):
       channels = SHAPE[-1] * 2**number * 2
-      parts.append(tfp_cinc.LeadingChannels(level(number + 1), channels))
+      parts.append(
+        tfp_cinc.bijectors.LeadingChannels(level(number + 1), channels)
+      )
     parts.append(tfb.Invert(squeeze))
-    return tfp_cinc.ReversibleChain(parts[::-1], name=f'level_{number}')
+    return tfp_cinc.bijectors.Chain(parts[::-1], name=f'level_{number}')
 
   base = tfd.Sample(tfd.Normal(0.0, 1.0), SHAPE)
   return tfd.TransformedDistribution(base, tfb.Invert(level(0)))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfp_cinc
 from tests.tfp_cinc.latents import flows
 from tfp_cinc import latents
 
@@ -34,7 +35,7 @@ def test_names_are_in_the_order_of_the_way_to_the_latents():
 @pytest.mark.parametrize(
   'layer',
   [
-    'level_0/squeeze_0',
+    'level_0_step_0/act_norm',
     'level_0_step_0/coupling',
     'level_0/split_prior_0',
     'level_1_step_0',
@@ -51,8 +52,8 @@ def test_images_come_back_from_activations(layer):
 
 def test_activations_are_those_of_the_layer():
   flow, x = flows.flow(), flows.values()
-  level_0 = flow.bijector.bijector
-  squeeze, first, second, prior, *_ = level_0.bijectors[::-1]
+  level_0, squeeze = flow.bijector.bijector, tfp_cinc.bijectors.Squeeze()
+  first, second, prior, after_0 = level_0.bijector.bijectors[::-1]
   y = first.forward(squeeze.forward(x))
   expected = squeeze.inverse(y)  # in the place that it has among the latents
   found = latents.activations(flow, x, 'level_0_step_0')
@@ -63,10 +64,9 @@ def test_activations_are_those_of_the_layer():
   left = latents.latent_levels(flow) == 0
   np.testing.assert_allclose(found.numpy()[:, left], z.numpy()[:, left])
   assert np.all(np.any(found != z, axis=0)[~left])
-  inner = level_0.bijectors[1].bijector
-  squeeze_1, step, *_ = inner.bijectors[::-1]
+  step = after_0.bijector.bijector.bijectors[-1]
   y = prior.forward(second.forward(tf.identity(y)))[..., :4]
-  y = squeeze_1.inverse(step.forward(squeeze_1.forward(y)))
+  y = squeeze.inverse(step.forward(squeeze.forward(y)))
   z = squeeze.forward(tf.reshape(z, x.shape))
   y = squeeze.inverse(tf.concat([y, z[..., 4:]], -1))
   np.testing.assert_allclose(found, tf.reshape(y, [3, -1]), atol=1e-5)

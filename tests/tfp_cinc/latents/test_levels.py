@@ -55,15 +55,15 @@ def test_density_of_a_level_is_its_latents_and_its_layers():
 )
 def test_the_levels_add_up_to_the_density(model, options):
   flow, x = flows.flow(model, **options), flows.values()
-  condition, kwargs = None, {}
+  condition, of_condition = None, flow
   if options.get('condition_channels'):
     condition = flows.labels(3)
-    kwargs = tfp_cinc.condition_on(flow, condition)
+    of_condition = tfp_cinc.given(flow, condition)
   number = 1 if model == 'nice' else options.get('levels', 2)
   assert latents.latent_levels(flow).max() == number - 1
   total, parts = latents.log_prob_by_level(flow, x, condition)
   assert parts.shape == [3, number]
-  expected = flow.log_prob(tf.identity(x), bijector_kwargs=kwargs)
+  expected = of_condition.log_prob(tf.identity(x))
   np.testing.assert_allclose(total, expected, rtol=1e-5)
   np.testing.assert_allclose(tf.reduce_sum(parts, 1), expected, rtol=1e-5)
   bits = latents.bits_per_dim_by_level(parts, latents.latent_levels(flow), 6)

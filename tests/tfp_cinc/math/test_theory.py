@@ -54,7 +54,7 @@ def test_agrees_with_the_rank_of_the_matrix(
   rng = np.random.default_rng(seed)
   shape = [kernel_size, kernel_size, channels, channels]
   kernel = rng.integers(-1, 2, size=shape).astype(np.float64)
-  # The corner dominates, or has a column that is zero.
+  # The last block dominates, or has a column that is zero.
   kernel[-1, -1] += 4.0 * np.eye(channels)
   if lost < channels:
     kernel[-1, -1, :, lost] = 0.0
@@ -76,10 +76,10 @@ def test_agrees_with_the_layers_that_refuse_such_kernels(dtype, closeness):
   invertible = math.is_invertible(kernel)
   assert bool(invertible) == (closeness > 1.0)
   if invertible:
-    tfp_cinc.CInCConv2D.from_kernel(kernel)
+    tfp_cinc.bijectors.CInCConv2D.from_kernel(kernel)
   else:
     with pytest.raises(ValueError, match='Theorem 2'):
-      tfp_cinc.CInCConv2D.from_kernel(kernel)
+      tfp_cinc.bijectors.CInCConv2D.from_kernel(kernel)
 
 
 def test_reasons():
@@ -141,12 +141,14 @@ def test_poster_counts_of_parameters(channels):
   """The right column of the table in the CInC Flow poster, for 3 x 3."""
   n = channels
   count = math.parameter_count
-  cinc = tfp_cinc.trainable_cinc_conv2d(n, 3)
+  cinc = tfp_cinc.bijectors.trainable_cinc_conv2d(n, 3)
   assert count(cinc) == 9 * n**2 - n * (n - 1) // 2
-  autoregressive = tfp_cinc.trainable_autoregressive_conv2d(n, 3, corner='plu')
+  autoregressive = tfp_cinc.bijectors.trainable_autoregressive_conv2d(
+    n, 3, diagonal_block='plu'
+  )
   assert count(autoregressive) == 5 * n**2
-  emerging = tfp_cinc.trainable_emerging_conv2d(
-    n, 3, mask='raster', corner='plu'
+  emerging = tfp_cinc.bijectors.trainable_emerging_conv2d(
+    n, 3, mask='raster', diagonal_block='plu'
   )
   assert count(emerging) == 10 * n**2
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import tfp_cinc
-from tfp_cinc import models
+from tfp_cinc import bijectors, models, tree
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -29,12 +29,12 @@ def make(model, event_shape, condition_channels=0):
 
 def parts(flow):
   """The bijectors by their names, and their order from event to latent."""
-  bijectors = flow.bijector.bijector.bijector.bijectors[::-1]
-  return {b.name: b for b in bijectors}
+  chain = flow.bijector.bijector.bijector
+  return {b.name: b for b in chain.bijectors[::-1]}
 
 
 @pytest.mark.parametrize('kind', ['maf', 'iaf'])
-def test_is_a_chain_of_tfps_bijectors(kind):
+def test_agrees_with_a_chain_of_tfps_bijectors(kind):
   flow = make(getattr(models, kind), [5])
   found = parts(flow)
   assert list(found) == [
@@ -42,15 +42,21 @@ def test_is_a_chain_of_tfps_bijectors(kind):
     for step in (0, 1)
     for name in (f'act_norm_{step}', f'{kind}_{step}', f'reverse_{step}')
   ]
+  x = tf.random.stateless_normal([3, 5], [0, 0], dtype=tf.float64)
   encoder = []
   for step in (0, 1):
     norm, layer = found[f'act_norm_{step}'], found[f'{kind}_{step}']
     if kind == 'maf':
+      assert isinstance(layer, bijectors.Inverse)
       layer = layer.bijector
-    assert isinstance(layer, tfb.MaskedAutoregressiveFlow)
-    made = tfb.MaskedAutoregressiveFlow(
-      layer.parameters['shift_and_log_scale_fn']
-    )
+    assert isinstance(layer, bijectors.MaskedAutoregressive)
+    made = tfb.MaskedAutoregressiveFlow(layer.network)
+    for ours, theirs in ((layer, made), (tfb.Invert(layer), tfb.Invert(made))):
+      np.testing.assert_allclose(ours.forward(x), theirs.forward(x))
+      np.testing.assert_allclose(
+        ours.forward_log_det_jacobian(x, 1),
+        theirs.forward_log_det_jacobian(x, 1),
+      )
     encoder += [
       tfb.Scale(log_scale=norm.log_scale),
       tfb.Shift(norm.shift),
@@ -61,7 +67,6 @@ def test_is_a_chain_of_tfps_bijectors(kind):
   expected = tfd.TransformedDistribution(
     base, tfb.Invert(tfb.Chain(encoder[::-1]))
   )
-  x = tf.random.stateless_normal([3, 5], [0, 0], dtype=tf.float64)
   np.testing.assert_allclose(flow.log_prob(x), expected.log_prob(x))
   z = tf.random.stateless_normal([3, 5], [0, 1], dtype=tf.float64)
   np.testing.assert_allclose(
@@ -75,16 +80,18 @@ def test_is_a_chain_of_tfps_bijectors(kind):
   ids=['maf', 'iaf'],
 )
 def test_which_way_takes_one_pass(model, cheap, dear):
-  flow = make(model, [7])
   calls = []
-  for bijector in parts(flow).values():
-    made = getattr(bijector, 'bijector', bijector)
-    if isinstance(made, tfb.MaskedAutoregressiveFlow):
-      function = made._bijector_fn
-      made._bijector_fn = lambda *args, function=function, **kwargs: (
-        calls.append(1),
-        function(*args, **kwargs),
-      )[1]
+
+  def counted(network):
+    def call(*args, **kwargs):
+      calls.append(network)
+      return network(*args, **kwargs)
+
+    return call
+
+  flow = tree.map_bijectors(
+    make(model, [7]), lambda bijector: bijector.map_networks(counted)
+  )
   x = tf.zeros([1, 7], tf.float64)
   getattr(flow.bijector.bijector.bijector, _opposite(cheap))(x)
   assert len(calls) == 2  # one for each of two steps
@@ -101,30 +108,31 @@ def _opposite(direction):
 @pytest.mark.parametrize('model', [models.maf, models.iaf])
 def test_conditional(model):
   flow = make(model, [2, 1, 2], condition_channels=3)
-  assert tfp_cinc.is_conditional(flow)
+  assert tfp_cinc.conditioning.is_conditional(flow)
   labels = tf.one_hot([0, 1, 2], 3, dtype=tf.float64)
-  kwargs = tfp_cinc.condition_on(flow, labels)
-  kind = model.__name__
-  assert set(kwargs) == {f'{kind}_0', f'{kind}_1'}
+  of_labels = tfp_cinc.given(flow, labels)
   x = tf.ones([3, 2, 1, 2], tf.float64)
-  log_prob = flow.log_prob(x, bijector_kwargs=kwargs)
+  log_prob = of_labels.log_prob(x)
   assert len(np.unique(np.round(log_prob, 6))) == 3
-  alone = flow.log_prob(
-    x[1], bijector_kwargs=tfp_cinc.condition_on(flow, labels[1])
-  )
+  alone = tfp_cinc.given(flow, labels[1]).log_prob(x[1])
   np.testing.assert_allclose(log_prob[1], alone)
 
-  samples = flow.sample(3, seed=1, bijector_kwargs=kwargs)
+  samples = of_labels.sample(3, seed=[0, 1])
   assert samples.shape == [3, 2, 1, 2]
-  latents = flow.bijector.inverse(tf.identity(samples), **kwargs)
-  again = flow.bijector.forward(tf.identity(latents), **kwargs)
+  latents = of_labels.bijector.inverse(tf.identity(samples))
+  again = of_labels.bijector.forward(tf.identity(latents))
   np.testing.assert_allclose(again, samples, atol=1e-10)
+
+  kind = model.__name__
+  kwargs = {f'{kind}_{i}': {'conditional_input': labels} for i in range(2)}
+  np.testing.assert_allclose(flow.log_prob(x, bijector_kwargs=kwargs), log_prob)
+  np.testing.assert_allclose(
+    flow.sample(3, seed=[0, 1], bijector_kwargs=kwargs), samples, atol=1e-10
+  )
 
   with tf.GradientTape() as tape:
     tape.watch(labels)
-    loss = tf.reduce_sum(
-      flow.log_prob(x, bijector_kwargs=tfp_cinc.condition_on(flow, labels))
-    )
+    loss = tf.reduce_sum(tfp_cinc.given(flow, labels).log_prob(x))
   variables = [*flow.trainable_variables, labels]
   assert all(np.any(g != 0) for g in tape.gradient(loss, variables))
   with pytest.raises(ValueError, match='no `conditional_input`'):
@@ -136,8 +144,8 @@ def test_given_a_condition_the_density_integrates_to_one():
   line = np.linspace(-30, 30, 1201)
   grid = np.stack(np.meshgrid(line, line), axis=-1).reshape([-1, 2])
   for condition in ([0.0, 0.0], [2.0, -1.0]):
-    kwargs = tfp_cinc.condition_on(flow, tf.constant(condition, tf.float64))
-    density = np.exp(flow.log_prob(grid, bijector_kwargs=kwargs))
+    given = tfp_cinc.given(flow, tf.constant(condition, tf.float64))
+    density = np.exp(given.log_prob(grid))
     total = np.sum(density) * (line[1] - line[0]) ** 2
     np.testing.assert_allclose(total, 1, atol=1e-3)
 

@@ -89,8 +89,7 @@ def test_networks_in_bfloat16_stay_close():
   difference = full.log_prob(x) - half.log_prob(x)
   assert np.max(np.abs(difference)) > 0
   np.testing.assert_allclose(difference / 48, 0, atol=0.02)
-  with tfp_cinc.full_precision():
-    exact = half.log_prob(tf.identity(x))
+  exact = tfp_cinc.with_network_dtype(half, None).log_prob(x)
   np.testing.assert_allclose(exact, full.log_prob(x), rtol=1e-6)
   models.cinc([4, 4, 3], network_dtype='auto', **options).log_prob(x)
   with pytest.raises(ValueError, match='does not go with `dtype` float64'):

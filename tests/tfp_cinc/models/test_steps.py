@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_cinc
-from tfp_cinc import models
+from tfp_cinc import models, tree
 
 
 def make_flow(depth, dtype=tf.float64, levels=1, **options):
@@ -29,20 +29,8 @@ def make_flow(depth, dtype=tf.float64, levels=1, **options):
 
 def paddings(flow):
   """Those of the causal convolutions, in the order of the image."""
-  encoder = flow.bijector.bijector
-  found = []
-
-  def collect(bijector):
-    if hasattr(bijector, 'padding'):
-      found.append(bijector.padding)
-    elif isinstance(bijector, tfp_cinc.LeadingChannels):
-      collect(bijector.bijector)
-    elif isinstance(bijector, tfp_cinc.ReversibleChain):
-      for part in bijector.bijectors[::-1]:
-        collect(part)
-
-  collect(encoder)
-  return found
+  bijectors = [layer.bijector for layer in tree.layers(flow)]
+  return [b.padding for b in bijectors if hasattr(b, 'padding')]
 
 
 def test_paddings_in_turn():
@@ -95,10 +83,9 @@ def gradients(memory):
 
   @tf.function(autograph=False)
   def compute(x, condition):
-    kwargs = tfp_cinc.condition_on(flow, condition)
     with tf.GradientTape() as tape:
       tape.watch(condition)
-      loss = tf.reduce_mean(flow.log_prob(x, bijector_kwargs=kwargs))
+      loss = tf.reduce_mean(tfp_cinc.given(flow, condition).log_prob(x))
     return tape.gradient(loss, [condition, *flow.trainable_variables])
 
   return compute(images(tf.float64), tf.constant([[0.3, -0.5]], tf.float64))
@@ -117,11 +104,9 @@ def test_served_and_frozen(tmp_path):
   tfp_cinc.initialize_from_data(flow, images(tf.float32))
   latents = flow.bijector.inverse(images(tf.float32))
   expected = images(tf.float32)
-  with tfp_cinc.frozen_weights(flow):
-    decode = tf.function(flow.bijector.forward, autograph=False)
-    np.testing.assert_allclose(
-      decode(tf.identity(latents)), expected, atol=1e-5
-    )
+  frozen = tfp_cinc.freeze(flow)
+  decode = tf.function(frozen.bijector.forward, autograph=False)
+  np.testing.assert_allclose(decode(latents), expected, atol=1e-5)
   tfp_cinc.export_saved_model(flow, tmp_path / 'model', [8, 8, 1])
   decode = tf.saved_model.load(str(tmp_path / 'model')).signatures['decode']
   values = decode(latents=tf.reshape(latents, [4, 64]))['values']

@@ -70,7 +70,7 @@ def test_training_lowers_the_loss(model):
   data = tf.constant(np.concatenate([first, second], axis=-1), tf.float32)
   flow = model([2], seed=0, **{**SMALL[model], 'hidden_channels': 16})
   tfp_cinc.initialize_from_data(flow, data)
-  assert tfp_cinc.is_initialized(flow)
+  assert tfp_cinc.initialization.is_initialized(flow)
   variables = flow.trainable_variables
 
   @tf.function(autograph=False)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from tfp_cinc.networks import LipschitzNetwork
+from tfp_cinc.networks import LipschitzNetwork, trainable_lipschitz_network
 
 
 @hypothesis.given(
@@ -23,7 +23,7 @@ from tfp_cinc.networks import LipschitzNetwork
 def test_the_bound_holds(
   size, hidden_channels, num_layers, coefficient, scale, seed
 ):
-  network = LipschitzNetwork.trainable(
+  network = trainable_lipschitz_network(
     size, hidden_channels, num_layers, coefficient, seed=seed, dtype=tf.float64
   )
   rng = np.random.default_rng(seed)
@@ -45,7 +45,7 @@ def test_the_bound_holds(
 
 def test_the_norm_has_its_gradient():
   """Also where the weight is zero and no eigenvalue has one."""
-  network = LipschitzNetwork.trainable(3, 4, 1, seed=0, dtype=tf.float64)
+  network = trainable_lipschitz_network(3, 4, 1, seed=0, dtype=tf.float64)
   network.weights[0].assign(3 * network.weights[0])
   network.weights[1].assign(tf.zeros([4, 3], tf.float64))
   with tf.GradientTape() as tape:
@@ -85,4 +85,4 @@ def test_bad_parameters(arguments, message):
 @pytest.mark.parametrize('sizes', [(0, 4, 1), (3, 0, 1), (3, 4, 0)])
 def test_bad_sizes(sizes):
   with pytest.raises(ValueError, match='the sizes of the layers are'):
-    LipschitzNetwork.trainable(*sizes)
+    trainable_lipschitz_network(*sizes)

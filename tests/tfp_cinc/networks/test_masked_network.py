@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.networks import MaskedNetwork
+from tfp_cinc.networks import trainable_masked_network
 
 tfb = tfp.bijectors
 
 
 def make(size, hidden_channels=12, num_layers=2, condition_channels=0):
   """A network away from its start, at which it is zero."""
-  network = MaskedNetwork.trainable(
+  network = trainable_masked_network(
     size, hidden_channels, num_layers, condition_channels, dtype=tf.float64
   )
   rng = np.random.default_rng(0)
@@ -77,7 +77,7 @@ def test_is_tfps_network_of_the_same_kernels():
 
 
 def test_starts_at_zero():
-  network = MaskedNetwork.trainable(3, 8, 2, condition_channels=2, seed=1)
+  network = trainable_masked_network(3, 8, 2, condition_channels=2, seed=1)
   for output in network(tf.ones([2, 3]), conditional_input=tf.ones([2])):
     np.testing.assert_array_equal(output, np.zeros([2, 3]))
 
@@ -105,9 +105,9 @@ def test_bad_input():
   with pytest.raises(ValueError, match='this layer is for 4 channels'):
     make(4)(x)
   with pytest.raises(ValueError, match='`condition_channels` is -1'):
-    MaskedNetwork.trainable(3, 4, 1, -1)
+    trainable_masked_network(3, 4, 1, -1)
   with pytest.raises(ValueError, match='the sizes of the layers are'):
-    MaskedNetwork.trainable(3, 4, 0)
+    trainable_masked_network(3, 4, 0)
 
 
 def test_all_inputs_count_in_a_narrow_network():

@@ -13,26 +13,31 @@ from tfp_cinc import networks
 
 SMALL = {
   'attention': functools.partial(
-    networks.attention_network, hidden_channels=4, num_blocks=1, num_heads=2
+    networks.trainable_attention_network,
+    hidden_channels=4,
+    num_blocks=1,
+    num_heads=2,
   ),
   'dense': functools.partial(
-    networks.dense_network, hidden_channels=4, num_layers=2
+    networks.trainable_dense_network, hidden_channels=4, num_layers=2
   ),
-  'glow': functools.partial(networks.glow_network, hidden_channels=4),
-  'pointwise': functools.partial(networks.pointwise_network, hidden_channels=4),
+  'glow': functools.partial(networks.trainable_glow_network, hidden_channels=4),
+  'pointwise': functools.partial(
+    networks.trainable_pointwise_network, hidden_channels=4
+  ),
   'residual': functools.partial(
-    networks.residual_network, hidden_channels=4, num_blocks=1
+    networks.trainable_residual_network, hidden_channels=4, num_blocks=1
   ),
   'residual-none': functools.partial(
-    networks.residual_network,
+    networks.trainable_residual_network,
     hidden_channels=4,
     num_blocks=1,
     normalization='none',
   ),
-  'shared': functools.partial(networks.shared_network, hidden_channels=4),
-  'zero_conv': lambda *args, seed=None, **options: networks.zero_conv_network(
-    *args, **options
+  'shared': functools.partial(
+    networks.trainable_shared_network, hidden_channels=4
   ),
+  'zero_conv': networks.trainable_zero_conv_network,
 }
 
 every_network = pytest.mark.parametrize('name', SMALL)
@@ -154,9 +159,8 @@ def test_bfloat16_is_close_to_float32(name):
   assert half(x).dtype == tf.float32
   assert np.any(difference)
   assert np.linalg.norm(difference) < 0.02 * np.linalg.norm(y)
-  with networks.full_precision():
-    np.testing.assert_array_equal(half(x), y)
-    np.testing.assert_array_equal(auto(x), y)
+  for network in (half, auto):
+    np.testing.assert_array_equal(network.with_network_dtype(None)(x), y)
   assert np.linalg.norm(auto(x) - y) < 0.02 * np.linalg.norm(y)
 
 
@@ -204,16 +208,19 @@ def test_channels_must_agree(name):
 
 @pytest.mark.parametrize('name', networks.NETWORKS)
 def test_networks_by_name_have_one_signature(name):
-  network = networks.NETWORKS[name]
-  parameters = inspect.signature(network).parameters
-  expected = inspect.signature(networks.glow_network).parameters
-  assert list(parameters)[:2] == ['in_channels', 'out_channels']
-  for key, value in expected.items():
-    assert parameters[key].kind == value.kind
-    if key != 'name':
-      assert parameters[key].default == value.default
-  assert all(p.kind == p.KEYWORD_ONLY for p in list(parameters.values())[2:])
-  assert parameters['name'].default == f'{name}_network'
+  parameters = inspect.signature(networks.NETWORKS[name]).parameters
+  expected = {
+    'hidden_channels': 512,
+    'condition_channels': 0,
+    'seed': None,
+    'dtype': tf.float32,
+    'network_dtype': None,
+    'name': f'{name}_network',
+  }
+  for key, default in expected.items():
+    assert parameters[key].default == default
+  positional = [p.name for p in parameters.values() if p.kind != p.KEYWORD_ONLY]
+  assert positional == ['in_channels', 'out_channels']
 
 
 @pytest.mark.parametrize('name', networks.NETWORKS)
@@ -221,9 +228,9 @@ def test_chains_of_conditional_couplings(name):
   """Alike steps share a trace; both memories give the same gradients."""
 
   def gradients(memory):
-    chain = tfp_cinc.ReversibleChain(
+    chain = tfp_cinc.bijectors.Chain(
       [
-        tfp_cinc.AffineCoupling(
+        tfp_cinc.bijectors.AffineCoupling(
           SMALL[name](2, 4, condition_channels=3, seed=i, dtype=tf.float64),
           dtype=tf.float64,
           name=f'coupling_{i}',

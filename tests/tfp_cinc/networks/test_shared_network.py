@@ -1,5 +1,7 @@
 """What is special to the network that the blocks of a coupling share."""
 
+import collections
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +12,7 @@ from tfp_cinc import networks
 
 def make(dtype=tf.float64, **options):
   """A network of 3 groups, with variables away from where they start."""
-  network = networks.SharedNetwork(
+  network = networks.trainable_shared_network(
     6, 9, groups=3, hidden_channels=8, seed=1, dtype=dtype, **options
   )
   rng = np.random.default_rng(0)
@@ -25,9 +27,9 @@ def images(*batch_shape, channels=6, dtype=tf.float64):
   return tf.random.stateless_normal(shape, [0, 0], dtype=dtype)
 
 
-def one_by_one(network, x, condition=None):
+def block_by_block(network, x, condition=None):
   """The network's output, from a group of its input after the other."""
-  read = network.one_by_one(condition)
+  read = network.read_blocks(condition=condition)
   return tf.concat([read(part) for part in tf.split(x, 3, axis=-1)], -1)
 
 
@@ -46,20 +48,22 @@ def test_group_by_group_is_what_it_is_at_once(batch_shape, condition_shape):
   x = images(*batch_shape)
   y = network(x, condition)
   assert y.shape == [*batch_shape, 4, 3, 9]
-  np.testing.assert_allclose(one_by_one(network, x, condition), y, atol=1e-12)
+  np.testing.assert_allclose(
+    block_by_block(network, x, condition), y, atol=1e-12
+  )
 
 
 def test_precision_is_the_same_group_by_group():
   network = make(tf.float32, network_dtype='bfloat16')
   x = images(4, dtype=tf.float32)
   exact = make(tf.float32)(x)
-  y = one_by_one(network, x)
+  y = block_by_block(network, x)
   assert y.dtype == tf.float32
   error = np.linalg.norm(y - exact) / np.linalg.norm(exact)
   assert 1e-4 < error < 0.02
-  with networks.full_precision():
-    error = np.linalg.norm(one_by_one(network, x) - exact)
-    assert error < 1e-5 * np.linalg.norm(exact)
+  full = network.with_network_dtype(None)
+  error = np.linalg.norm(block_by_block(full, x) - exact)
+  assert error < 1e-5 * np.linalg.norm(exact)
 
 
 def test_output_depends_on_inputs_up_to_its_own():
@@ -74,8 +78,8 @@ def test_output_depends_on_inputs_up_to_its_own():
 
 
 def test_with_one_group_it_is_the_pointwise_network():
-  shared = networks.shared_network(2, 4, hidden_channels=5, seed=1)
-  other = networks.pointwise_network(2, 4, hidden_channels=5, seed=1)
+  shared = networks.trainable_shared_network(2, 4, hidden_channels=5, seed=1)
+  other = networks.trainable_pointwise_network(2, 4, hidden_channels=5, seed=1)
   rng = np.random.default_rng(0)
   for ours, theirs in zip(shared.variables, other.variables, strict=True):
     np.testing.assert_array_equal(ours, theirs)
@@ -98,29 +102,29 @@ def test_has_no_variables_for_the_zeros_of_its_kernels():
   )
 
 
-class Counted(networks.SharedNetwork):
-  """Counts the operations of each kind of use."""
+def test_a_coupling_runs_it_once_in_either_direction(monkeypatch):
+  """Forward runs it as a whole; the inverse runs each group once."""
+  network = networks.trainable_shared_network(
+    3, 6, groups=3, hidden_channels=4, seed=1
+  )
+  coupling = tfp_cinc.bijectors.BlockCoupling(network)
+  whole, convs = [], collections.Counter()
 
-  def __init__(self, *args, **options):
-    super().__init__(*args, **options)
-    self.calls = []
+  def apply(self, x, run=networks.SharedNetwork._apply):
+    whole.append(x)
+    return run(self, x)
 
-  def __call__(self, x, condition=None):
-    self.calls.append('at once')
-    return super().__call__(x, condition)
+  def convolve(self, x, run=networks.Conv2D.__call__):
+    convs[id(self)] += 1
+    return run(self, x)
 
-  def one_by_one(self, condition=None):
-    self.calls.append('one by one')
-    return super().one_by_one(condition)
-
-
-def test_a_coupling_runs_it_once_in_either_direction():
-  network = Counted(3, 6, groups=3, hidden_channels=4, seed=1)
-  coupling = tfp_cinc.BlockCoupling(network)
+  monkeypatch.setattr(networks.SharedNetwork, '_apply', apply)
+  monkeypatch.setattr(networks.Conv2D, '__call__', convolve)
   y = coupling.forward(images(2, channels=4, dtype=tf.float32))
-  assert network.calls == ['at once']
+  assert (len(whole), len(convs)) == (1, 0)
   coupling.inverse(tf.identity(y))
-  assert network.calls == ['at once', 'one by one']
+  assert len(whole) == 1
+  assert sorted(convs.values()) == [1] * 9  # 3 layers of 3 groups
 
 
 @pytest.mark.parametrize(
@@ -135,21 +139,21 @@ def test_a_coupling_runs_it_once_in_either_direction():
 def test_bad_sizes(options, message):
   sizes = {'in_channels': 3, 'out_channels': 6, 'groups': 3, **options}
   with pytest.raises(ValueError, match=message):
-    networks.SharedNetwork(**{'hidden_channels': 8, **sizes})
+    networks.trainable_shared_network(**{'hidden_channels': 8, **sizes})
 
 
 def test_bad_use():
   network = make()
   with pytest.raises(ValueError, match='this layer is for 2 channels'):
-    network.one_by_one()(images(1))
+    network.read_blocks()(images(1))
   with pytest.raises(ValueError, match='this network takes none'):
-    network.one_by_one(tf.zeros([2]))(images(1, channels=2))
-  coupling = tfp_cinc.BlockCoupling(network, dtype=tf.float64)
+    network.read_blocks(condition=tf.zeros([2]))(images(1, channels=2))
+  coupling = tfp_cinc.bijectors.BlockCoupling(network, dtype=tf.float64)
   with pytest.raises(ValueError, match='6 channels are not divisible into 4'):
     coupling.forward(images(1))
   with pytest.raises(ValueError, match='this layer is for 6 channels'):
     coupling.forward(images(1, channels=4))
   with pytest.raises(ValueError, match='this layer is for 2 channels'):
     coupling.inverse(images(1, channels=4))
-  with pytest.raises(ValueError, match="'affine' needs 2 numbers for each"):
+  with pytest.raises(ValueError, match='Affine needs 2 numbers for each'):
     coupling.forward(images(1, channels=8))

@@ -1,0 +1,157 @@
+"""TFP's own bijectors with the protocol of this package."""
+
+import copy
+from collections.abc import Callable
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.internal import tfp_compat
+
+__all__ = ['Adapted', 'as_flow_bijector']
+
+tfb = tfp.bijectors
+
+
+class Adapted(FlowBijector):
+  """A bijector of TFP, or of anybody, as a `FlowBijector`.
+
+  Chains and other containers put it around the bijectors that they are given,
+  and users hardly meet it.
+
+  #### Example
+
+  >>> y, log_det = Adapted(tfb.Scale(2.0)).forward_and_log_det(
+  ...   tf.ones([5, 3]), event_ndims=1
+  ... )
+  >>> round(float(log_det), 3)
+  2.079
+  """
+
+  condition_keyword = 'conditional_input'  # of TFP's MAF
+
+  def __init__(
+    self,
+    bijector: tfb.Bijector,
+    captured=None,
+    validate_args: bool = False,
+    name: str | None = None,
+  ):
+    """Stores the bijector.
+
+    Args:
+      bijector: The bijector.
+      captured: If it is no composite tensor, the Variables that it reads; None
+        for `bijector.variables`. Values in their place have no effect.
+      validate_args: Whether to check that inputs are finite.
+      name: Name; None for that of `bijector`.
+    """
+    parameters = dict(locals())
+    with tf.name_scope(name or bijector.name) as name:
+      self._bijector, self._captured = bijector, captured
+      super().__init__(
+        forward_min_event_ndims=bijector.forward_min_event_ndims,
+        inverse_min_event_ndims=bijector.inverse_min_event_ndims,
+        is_constant_jacobian=bijector.is_constant_jacobian,
+        dtype=bijector.dtype,
+        validate_args=validate_args,
+        parameters=parameters,
+        name=name,
+      )
+
+  @property
+  def bijector(self) -> tfb.Bijector:
+    """The bijector that is adapted."""
+    return self._bijector
+
+  @property
+  def captured(self) -> list:
+    """The Variables of a bijector that is no composite tensor."""
+    if self._captured is not None or tfp_compat.is_composite(self._bijector):
+      return self._captured
+    return tfp_compat.module_variables(self._bijector)
+
+  def captured_variables(self) -> list[tf.Variable]:
+    """As in `FlowBijector`."""
+    if tfp_compat.is_composite(self._bijector):
+      return []
+    return tfp_compat.module_variables(self._bijector)
+
+  @property
+  def only_permutes(self) -> bool:
+    """Whether it is a `tfb.Permute`."""
+    return isinstance(self._bijector, tfb.Permute)
+
+  def own_networks(self) -> tuple:
+    """Returns the network of a `tfb.MaskedAutoregressiveFlow`."""
+    if not isinstance(self._bijector, tfb.MaskedAutoregressiveFlow):
+      return ()
+    network = self._bijector.parameters['shift_and_log_scale_fn']
+    return () if network is None else (network,)
+
+  def map_networks(self, function: Callable) -> 'Adapted':
+    """As in `FlowBijector`."""
+    if not self.own_networks():
+      return self
+    [network] = map(function, self.own_networks())
+    return Adapted(
+      self._bijector.copy(shift_and_log_scale_fn=network), name=self.name
+    )
+
+  def _forward_and_log_det(self, x, **kwargs):
+    ndims = self.forward_min_event_ndims
+    return (
+      self._bijector.forward(x, **kwargs),
+      self._bijector.forward_log_det_jacobian(x, ndims, **kwargs),
+    )
+
+  def _inverse_and_log_det(self, y, **kwargs):
+    ndims = self.inverse_min_event_ndims
+    return (
+      self._bijector.inverse(y, **kwargs),
+      self._bijector.inverse_log_det_jacobian(y, ndims, **kwargs),
+    )
+
+  def freeze(self, event_shape) -> 'Adapted':
+    """As in `FlowBijector`; a bijector that is not composite is copied."""
+    if tfp_compat.is_composite(self._bijector):
+      return super().freeze(event_shape)
+    with tf.init_scope():
+      bijector = copy.deepcopy(self._bijector)
+    return Adapted(bijector, [], self.validate_args, self.name)
+
+  def _forward_event_shape(self, input_shape):
+    return self._bijector.forward_event_shape(input_shape)
+
+  def _inverse_event_shape(self, output_shape):
+    return self._bijector.inverse_event_shape(output_shape)
+
+  def _forward_event_shape_tensor(self, input_shape):
+    return self._bijector.forward_event_shape_tensor(input_shape)
+
+  def _inverse_event_shape_tensor(self, output_shape):
+    return self._bijector.inverse_event_shape_tensor(output_shape)
+
+
+def as_flow_bijector(bijector: tfb.Bijector) -> FlowBijector:
+  """Returns a bijector with the protocol of `FlowBijector`.
+
+  Args:
+    bijector: Any bijector.
+
+  Returns:
+    The bijector itself if it is a `FlowBijector`; an `Inverse` or a `Chain` for
+    TFP's `Invert` and `Chain`, of the same parts; else an `Adapted`.
+  """
+  if isinstance(bijector, FlowBijector):
+    return bijector
+  # These two adapt their own parts by this function.
+  from tfp_cinc.bijectors.chain import Chain
+  from tfp_cinc.bijectors.inverse import Inverse
+
+  if isinstance(bijector, tfp_compat.INVERT):
+    return Inverse(bijector.bijector, name=bijector.name)
+  if isinstance(bijector, tfp_compat.CHAIN) and bijector.bijectors:
+    return Chain(bijector.bijectors, name=bijector.name)
+  return Adapted(bijector)

@@ -1,0 +1,121 @@
+"""Networks with a fixed condition."""
+
+import tensorflow as tf
+
+from tfp_cinc.internal import tfp_compat
+
+__all__ = [
+  'ConditionedBlockNetwork',
+  'ConditionedNetwork',
+  'condition_channels',
+  'with_condition',
+]
+
+
+class ConditionedNetwork(tfp_compat.CompositeModule):
+  """A conditional network bound to a condition.
+
+  ```
+  call(x) = network(x, condition=condition)
+  ```
+
+  The condition is one of the tensors of this module. Gradients reach it, and
+  steps that share a trace treat it like a weight.
+
+  #### Example
+
+  >>> from tfp_cinc.networks import trainable_glow_network
+  >>> network = trainable_glow_network(
+  ...   2, 4, hidden_channels=8, condition_channels=3
+  ... )
+  >>> given = ConditionedNetwork(network, tf.one_hot(1, 3))
+  >>> given(tf.ones([5, 8, 8, 2])).shape
+  TensorShape([5, 8, 8, 4])
+  """
+
+  # The condition is fixed; no other one is accepted.
+  condition_channels = 0
+
+  def __init__(
+    self,
+    network,
+    condition,
+    keyword: str = 'condition',
+    name: str = 'conditioned_network',
+  ):
+    """Stores the network and the condition.
+
+    Args:
+      network: Callable that takes a condition, such as an `ImageNetwork` with
+        `condition_channels`.
+      condition: `Tensor` of a shape that the network accepts.
+      keyword: Name of the argument by which the network takes the condition.
+      name: Name of the module.
+    """
+    super().__init__(name=name)
+    self._network, self._keyword = network, keyword
+    self._condition = tfp_compat.convert_nonref_to_tensor(condition)
+
+  def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns the output of the network under the condition."""
+    return self._network(x, **{self._keyword: self._condition})
+
+  def with_network_dtype(self, network_dtype) -> 'ConditionedNetwork':
+    """Returns the same module with its network computing in another dtype.
+
+    Args:
+      network_dtype: Dtype in which the network computes, see `ImageNetwork`.
+    """
+    if not hasattr(self._network, 'with_network_dtype'):
+      return self
+    network = self._network.with_network_dtype(network_dtype)
+    return type(self)(network, self._condition, self._keyword, self.name)
+
+
+class ConditionedBlockNetwork(ConditionedNetwork):
+  """A `ConditionedNetwork` whose network is a `SharedNetwork`."""
+
+  def __init__(
+    self,
+    network,
+    condition,
+    keyword: str = 'condition',
+    name: str = 'conditioned_block_network',
+  ):
+    super().__init__(network, condition, keyword, name)
+
+  @property
+  def groups(self) -> int:
+    """Number of groups of channels."""
+    return self._network.groups
+
+  def read_blocks(self, known=None):
+    """Returns `SharedNetwork.read_blocks` under the condition.
+
+    Args:
+      known: Groups of the input, if all of them are known; see `SharedNetwork`.
+    """
+    return self._network.read_blocks(known, **{self._keyword: self._condition})
+
+
+def with_condition(network, condition, keyword: str) -> ConditionedNetwork:
+  """Returns a conditional network bound to a condition.
+
+  Args:
+    network: Network whose `condition_channels` is not 0.
+    condition: `Tensor` of a shape that the network accepts.
+    keyword: Name of the argument by which the network takes the condition.
+  """
+  is_of_blocks = hasattr(network, 'read_blocks')
+  kind = ConditionedBlockNetwork if is_of_blocks else ConditionedNetwork
+  return kind(network, condition, keyword)
+
+
+def condition_channels(network) -> int:
+  """Returns the number of channels of a network's condition, 0 for none.
+
+  For an `AutoregressiveNetwork` of TFP the result is 1 if it is conditional.
+  """
+  if getattr(network, '_conditional', False):
+    return 1
+  return int(getattr(network, 'condition_channels', 0))
