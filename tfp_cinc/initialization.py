@@ -4,6 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.conditioning import given
+from tfp_cinc.internal.shapes import check_events
 from tfp_cinc.tree import root, subtree, walk
 
 __all__ = ['initialize_from_data', 'is_initialized']
@@ -38,24 +39,13 @@ def initialize_from_data(
   Raises:
     ValueError: If `images` are not as described above.
   """
-  images = tf.convert_to_tensor(images)
-  if not images.dtype.is_floating:
-    raise ValueError(
-      f'`images` are {images.dtype.name}; a flow takes floating values in '
-      '[-0.5, 0.5]: use `tfp_cinc.dequantize` on uint8 pixels.'
-    )
-  event_shape = flow.event_shape
-  if images.shape.rank is None or images.shape[1:] != event_shape:
-    raise ValueError(
-      f'`images` have shape {images.shape}; the flow takes '
-      f'{[None, *event_shape.as_list()]}.'
-    )
+  images = check_events(flow, images, 'images')
   if not images.shape[0]:
     raise ValueError('`images` are none; at least 1 is needed, 256 are usual.')
   if not bool(tf.reduce_all(tf.math.is_finite(images))):
     raise ValueError('`images` have values that are not finite.')
   least, most = float(tf.reduce_min(images)), float(tf.reduce_max(images))
-  if event_shape.rank == 3 and (least < -0.5 or most > 0.5):
+  if flow.event_shape.rank == 3 and (least < -0.5 or most > 0.5):
     raise ValueError(
       f'`images` have values from {least:.4g} to {most:.4g}; a flow takes '
       '[-0.5, 0.5], as `tfp_cinc.dequantize` makes them.'
@@ -68,7 +58,7 @@ def initialize_from_data(
 
   if condition is not None:
     flow = given(flow, condition)
-  walk(root(flow), tf.cast(images, flow.dtype), initialize, invert=True)
+  walk(root(flow), images, initialize, invert=True)
 
 
 def is_initialized(flow: tfd.TransformedDistribution) -> bool:

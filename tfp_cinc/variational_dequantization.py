@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from tfp_cinc.dequantization import LARGEST_NOISE, dequantize, quantize
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.seeds import split_seed
-from tfp_cinc.internal.shapes import on_image_batch
+from tfp_cinc.internal.shapes import as_image_shape, on_image_batch
 from tfp_cinc.networks import NETWORKS
 
 __all__ = [
@@ -206,9 +206,7 @@ def trainable_variational_dequantization(
     ValueError: If `image_shape` is not [H, W, C] or another argument is not as
       described above.
   """
-  image_shape = [int(size) for size in image_shape]
-  if len(image_shape) != 3 or min(image_shape) < 1:
-    raise ValueError(f'`image_shape` is {image_shape}; it must be [H, W, C].')
+  image_shape = as_image_shape(image_shape)
   check_choice('network', network, NETWORKS)
   channels = image_shape[-1]
   with tf.name_scope(name):

@@ -1,12 +1,14 @@
 """Checks of shapes, and functions of images with any batch shape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 __all__ = [
+  'as_image_shape',
   'check_bias',
   'check_channels',
+  'check_events',
   'check_sizes',
   'on_image_batch',
 ]
@@ -28,6 +30,40 @@ def check_channels(layer: str, x: tf.Tensor, channels: int) -> None:
       f'{layer}: the input has shape {x.shape}; this layer is for {channels} '
       'channels.'
     )
+
+
+def as_image_shape(image_shape: Sequence[int]) -> list[int]:
+  """Returns [H, W, C] as integers, or raises `ValueError`."""
+  image_shape = [int(size) for size in image_shape]
+  if len(image_shape) != 3 or min(image_shape) < 1:
+    raise ValueError(f'`image_shape` is {image_shape}; it must be [H, W, C].')
+  return image_shape
+
+
+def check_events(flow, values, name: str) -> tf.Tensor:
+  """Returns events of a flow in its dtype.
+
+  Args:
+    flow: A distribution.
+    values: Floating `Tensor` [N, *event_shape].
+    name: Name of the argument, for the message.
+
+  Raises:
+    ValueError: If they are not floating or have another shape.
+  """
+  values = tf.convert_to_tensor(values)
+  if not values.dtype.is_floating:
+    raise ValueError(
+      f'`{name}` are {values.dtype.name}; a flow takes floating values in '
+      '[-0.5, 0.5]: use `tfp_cinc.dequantize` on uint8 pixels.'
+    )
+  expected = [None, *flow.event_shape.as_list()]
+  if not values.shape.is_compatible_with(expected):
+    raise ValueError(
+      f'`{name}` have shape {values.shape}; the flow takes '
+      f'{["N", *expected[1:]]}.'
+    )
+  return tf.cast(tf.ensure_shape(values, expected), flow.dtype)
 
 
 def check_sizes(**sizes: int) -> None:

@@ -6,8 +6,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.conditioning import given
+from tfp_cinc.internal.shapes import check_events
 
-__all__ = ['check_latents', 'check_values', 'decode', 'encode', 'latent_size']
+__all__ = ['check_latents', 'decode', 'encode', 'latent_size']
 
 tfd = tfp.distributions
 
@@ -38,7 +39,7 @@ def encode(
     ValueError: If `values` are not as described above.
   """
   # A new tensor, because TFP would return the cached result for `values`.
-  values = tf.identity(check_values(flow, values))
+  values = tf.identity(check_events(flow, values, 'values'))
   flow = flow if condition is None else given(flow, condition)
   latents = flow.bijector.inverse(values)
   return tf.reshape(latents, [-1, latent_size(flow)])
@@ -70,27 +71,6 @@ def decode(
 def latent_size(flow: tfd.TransformedDistribution) -> int:
   """Returns the number D of latents of an image."""
   return math.prod(flow.distribution.event_shape.as_list())
-
-
-def check_values(flow, values, name: str = 'values') -> tf.Tensor:
-  """Returns `values` in the dtype of the flow.
-
-  Raises:
-    ValueError: If they are not floating or have the wrong shape.
-  """
-  values = tf.convert_to_tensor(values)
-  if not values.dtype.is_floating:
-    raise ValueError(
-      f'`{name}` are {values.dtype.name}; a flow takes floating values in '
-      '[-0.5, 0.5]: use `tfp_cinc.dequantize` on uint8 pixels.'
-    )
-  expected = [None, *flow.event_shape.as_list()]
-  if not values.shape.is_compatible_with(expected):
-    raise ValueError(
-      f'`{name}` have shape {values.shape}; the flow takes '
-      f'{["N", *expected[1:]]}.'
-    )
-  return tf.cast(tf.ensure_shape(values, expected), flow.dtype)
 
 
 def check_latents(flow, latents, name: str = 'latents') -> tf.Tensor:

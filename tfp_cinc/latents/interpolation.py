@@ -6,7 +6,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.latents.encoding import check_values, decode, encode
+from tfp_cinc.internal.shapes import check_events
+from tfp_cinc.latents.encoding import decode, encode
 
 __all__ = ['METHODS', 'interpolate', 'interpolate_latents']
 
@@ -38,8 +39,8 @@ def interpolate(
   Raises:
     ValueError: If an argument is not as described above; the message names it.
   """
-  first = check_values(flow, first, 'first')
-  second = check_values(flow, second, 'second')
+  first = check_events(flow, first, 'first')
+  second = check_events(flow, second, 'second')
   if not first.shape.is_compatible_with(second.shape):
     raise ValueError(
       f'`first` has shape {first.shape} and `second` {second.shape}; they must '

@@ -7,7 +7,8 @@ import tensorflow_probability as tfp
 from tfp_cinc.bijectors.leading_channels import LeadingChannels
 from tfp_cinc.conditioning import given
 from tfp_cinc.dequantization import bits_per_dim
-from tfp_cinc.latents.encoding import check_latents, check_values, latent_size
+from tfp_cinc.internal.shapes import check_events
+from tfp_cinc.latents.encoding import check_latents, latent_size
 from tfp_cinc.tree import root, subtree, walk
 
 __all__ = [
@@ -132,7 +133,7 @@ def log_prob_by_level(
   Raises:
     ValueError: If `values` or the base are not as described above.
   """
-  values = tf.identity(check_values(flow, values))
+  values = tf.identity(check_events(flow, values, 'values'))
   flow = flow if condition is None else given(flow, condition)
   places = _places(flow)
   if len(places) == 1:

@@ -3,12 +3,12 @@
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
-from tfp_cinc.matrices.invertible_matrix import InvertibleMatrix
+from tfp_cinc.matrices.factored_matrix import FactoredMatrix
 
 __all__ = ['DenseMatrix', 'trainable_dense_matrix']
 
 
-class DenseMatrix(InvertibleMatrix):
+class DenseMatrix(FactoredMatrix):
   """A C x C matrix A that is stored as its C^2 entries.
 
   It can represent any invertible matrix. Nothing keeps it from becoming

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
-from tfp_cinc.matrices.invertible_matrix import InvertibleMatrix
+from tfp_cinc.matrices.factored_matrix import FactoredMatrix
 
 __all__ = [
   'PLUMatrix',
@@ -15,7 +15,7 @@ __all__ = [
 ]
 
 
-class PLUMatrix(InvertibleMatrix):
+class PLUMatrix(FactoredMatrix):
   """An invertible C x C matrix A = P L D U that cannot become singular.
 
   P is a fixed permutation, L is unit lower triangular, U is unit upper

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
-from tfp_cinc.matrices.invertible_matrix import InvertibleMatrix
+from tfp_cinc.matrices.factored_matrix import FactoredMatrix
 from tfp_cinc.matrices.plu_matrix import (
   signed_scale,
   strict_lower,
@@ -14,7 +14,7 @@ from tfp_cinc.matrices.plu_matrix import (
 __all__ = ['QRMatrix', 'trainable_qr_matrix']
 
 
-class QRMatrix(InvertibleMatrix):
+class QRMatrix(FactoredMatrix):
   """An invertible C x C matrix A = Q R that cannot become singular.
 
   Q = H_1 H_2 ... H_C is a product of Householder reflections

@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 from tfp_cinc.bijectors.chain import Chain
 from tfp_cinc.bijectors.leading_channels import LeadingChannels
 from tfp_cinc.bijectors.squeezed import Squeezed
+from tfp_cinc.internal.shapes import as_image_shape
 from tfp_cinc.models.base import flow_of, standard_normal
 from tfp_cinc.models.steps import StepFactory
 
@@ -128,10 +129,8 @@ def multiscale_flow(
   Raises:
     ValueError: If an argument is not as described above; the message names it.
   """
-  image_shape = [int(size) for size in image_shape]
+  image_shape = as_image_shape(image_shape)
   dtype = tf.as_dtype(dtype)
-  if len(image_shape) != 3 or min(image_shape) < 1:
-    raise ValueError(f'`image_shape` is {image_shape}; it must be [H, W, C].')
   if levels < 1 or depth < 1 or checkerboards < 0:
     raise ValueError(
       f'`levels` is {levels}, `depth` {depth} and `checkerboards` '
