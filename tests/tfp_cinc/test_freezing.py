@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
+import tf_keras
 
 import tfp_cinc
 
@@ -136,3 +137,28 @@ def test_threads_freeze_and_sample_together(in_graph):
   for ours, alone in zip(found, expected, strict=True):
     np.testing.assert_array_equal(ours[0], alone[0])
     np.testing.assert_array_equal(ours[1], alone[1])
+
+
+def keras_flow():
+  """A flow whose coupling network is no composite tensor."""
+  network = tf_keras.Sequential([tf_keras.layers.Conv2D(4, 1)])
+  network.build([None, 4, 4, 2])
+  coupling = tfp_cinc.bijectors.AffineCoupling(network)
+  chain = tfp_cinc.bijectors.Chain([coupling, tfb.Scale(tf.Variable(2.0))])
+  base = tfd.Sample(tfd.Normal(0.0, 1.0), [4, 4, 4])
+  return tfd.TransformedDistribution(base, tfb.Invert(chain)), network
+
+
+def test_a_network_of_keras_is_frozen_and_exported(tmp_path):
+  flow, network = keras_flow()
+  images = tf.random.stateless_uniform([2, 4, 4, 4], [0, 0]) - 0.5
+  before = flow.log_prob(images)
+  frozen = tfp_cinc.freeze(flow)
+  tfp_cinc.export_saved_model(flow, tmp_path / 'model', [4, 4, 4])
+  for variable in network.trainable_variables:
+    variable.assign_add(tf.ones_like(variable))
+  assert np.any(np.abs(flow.log_prob(tf.identity(images)) - before) > 0.1)
+  np.testing.assert_allclose(frozen.log_prob(images), before, rtol=1e-6)
+  model = tf.saved_model.load(str(tmp_path / 'model'))
+  found = model.signatures['log_prob_values'](values=images)['log_prob']
+  np.testing.assert_allclose(found, before, rtol=1e-5)

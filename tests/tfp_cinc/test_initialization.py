@@ -64,6 +64,41 @@ def test_a_constant_channel_is_no_nan():
   assert np.exp(layer.log_scale[0]) <= 1000.1
 
 
+def test_layers_of_ones_own_are_initialized_too():
+  class Centred(tfp_cinc.bijectors.FlowBijector):
+    def __init__(self, mean, validate_args=False, name='centred'):
+      parameters = dict(locals())
+      self.mean = mean
+      super().__init__(
+        forward_min_event_ndims=1, parameters=parameters, name=name
+      )
+
+    def initialize(self, x):
+      self.mean.assign(tf.reduce_mean(x, axis=range(x.shape.rank - 1)))
+
+    def _forward_and_log_det(self, x):
+      return x - self.mean, tf.zeros([])
+
+    def _inverse_and_log_det(self, y):
+      return y + self.mean, tf.zeros([])
+
+  flow = tfp_cinc.models.multiscale_flow(
+    [4, 4, 1],
+    layers=lambda channels, seed, dtype: Centred(tf.Variable([0.0] * channels)),
+    levels=1,
+    depth=1,
+    hidden_channels=2,
+    seed=0,
+  )
+  values = tf.random.stateless_uniform([32, 4, 4, 1], [0, 1]) - 0.5
+  tfp_cinc.initialize_from_data(flow, values)
+  [layer] = [b for b in tfp_cinc.tree.subtree(flow) if isinstance(b, Centred)]
+  # `ActNorm`, before it, has made the means 0.
+  np.testing.assert_allclose(layer.mean, 0, atol=1e-4)
+  layer.initialize(tf.ones([2, 2, 2, 4]))
+  np.testing.assert_allclose(layer.mean, 1.0)
+
+
 def test_given_parameters_are_left_alone():
   layer = tfp_cinc.bijectors.ActNorm(log_scale=[1.0], shift=[2.0])
   layer.initialize(tf.random.normal([4, 2, 2, 1]))

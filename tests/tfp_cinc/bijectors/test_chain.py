@@ -319,6 +319,36 @@ def test_is_the_chain_of_tfp():
   )
 
 
+def test_constructors_make_no_variables():
+  class Makes(tfp_cinc.bijectors.FlowBijector):
+    def __init__(self, name='makes'):
+      parameters = dict(locals())
+      self.weight = tf.Variable(1.0)
+      super().__init__(
+        forward_min_event_ndims=1, parameters=parameters, name=name
+      )
+
+  with pytest.raises(ValueError, match="Makes creates the Variable 'weight'"):
+    Makes()
+
+
+def test_log_dets_are_summed_over_events():
+  class Unsummed(tfp_cinc.bijectors.FlowBijector):
+    def __init__(self, name='unsummed'):
+      parameters = dict(locals())
+      super().__init__(
+        forward_min_event_ndims=3, parameters=parameters, name=name
+      )
+
+    def _forward_and_log_det(self, x):
+      return 2 * x, tf.math.log(2.0) * tf.ones_like(x[..., 0])
+
+  layer, x = Unsummed(), tf.ones([4, 4, 4, 1])
+  for function in (layer.forward, tfp_cinc.bijectors.Chain([layer]).forward):
+    with pytest.raises(ValueError, match='must be summed over these dimension'):
+      function(x)
+
+
 def test_bad_input():
   with pytest.raises(ValueError, match='`bijectors` is empty'):
     tfp_cinc.bijectors.Chain([])
