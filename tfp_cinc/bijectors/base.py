@@ -13,6 +13,7 @@ from tfp_cinc.internal.composite import (
 )
 
 __all__ = [
+  'BijectorWrapper',
   'ConstantJacobianBijector',
   'FlowBijector',
   'gradients_at',
@@ -390,6 +391,32 @@ class FlowBijector(
 
   def _inverse_log_det_jacobian(self, y, **kwargs) -> tf.Tensor:
     return self._inverse_and_log_det(y, **kwargs)[1]
+
+
+class BijectorWrapper(FlowBijector):
+  """A container of one bijector, the attribute `_bijector`.
+
+  Subclasses implement the constructor and `route`, and `pull_back` if the parts
+  of a deep bijector are to be inverted one by one.
+  """
+
+  @property
+  def bijector(self) -> FlowBijector:
+    """The bijector that is applied."""
+    return self._bijector
+
+  def parts(self) -> tuple[FlowBijector]:
+    """Returns the bijector."""
+    return (self._bijector,)
+
+  def with_parts(self, parts) -> 'BijectorWrapper':
+    """Returns the same around another bijector."""
+    [bijector] = parts
+    return self.copy(bijector=bijector)
+
+  def sources(self, kwargs: dict) -> list:
+    """As in `FlowBijector`: those of the bijector."""
+    return self._bijector.sources(kwargs)
 
 
 class ConstantJacobianBijector(FlowBijector):

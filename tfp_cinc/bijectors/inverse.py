@@ -6,14 +6,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.adapted import as_flow_bijector
-from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.bijectors.base import BijectorWrapper
 
 __all__ = ['Inverse']
 
 tfb = tfp.bijectors
 
 
-class Inverse(FlowBijector):
+class Inverse(BijectorWrapper):
   """Exchanges forward and inverse, like `tfb.Invert`.
 
   ```
@@ -54,23 +54,9 @@ class Inverse(FlowBijector):
       )
 
   @property
-  def bijector(self) -> FlowBijector:
-    """The bijector whose inverse this is."""
-    return self._bijector
-
-  @property
   def only_permutes(self) -> bool:
     """Whether the bijector only permutes."""
     return self._bijector.only_permutes
-
-  def parts(self) -> tuple[FlowBijector]:
-    """Returns the bijector."""
-    return (self._bijector,)
-
-  def with_parts(self, parts) -> 'Inverse':
-    """Returns the inverse of another bijector."""
-    [bijector] = parts
-    return self.copy(bijector=bijector)
 
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
     """Takes x through the bijector the other way."""

@@ -6,14 +6,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.adapted import as_flow_bijector
-from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.bijectors.base import BijectorWrapper
 
 __all__ = ['LeadingChannels']
 
 tfb = tfp.bijectors
 
 
-class LeadingChannels(FlowBijector):
+class LeadingChannels(BijectorWrapper):
   """Applies a bijector to the first channels and leaves the others as they are.
 
   ```
@@ -67,32 +67,14 @@ class LeadingChannels(FlowBijector):
       )
 
   @property
-  def bijector(self) -> FlowBijector:
-    """The bijector of the first channels."""
-    return self._bijector
-
-  @property
   def num_channels(self) -> int:
     """Number of channels that the bijector acts on."""
     return self._num_channels
-
-  def parts(self) -> tuple[FlowBijector]:
-    """Returns the bijector of the first channels."""
-    return (self._bijector,)
-
-  def with_parts(self, parts) -> 'LeadingChannels':
-    """Returns the same with another bijector."""
-    [bijector] = parts
-    return self.copy(bijector=bijector)
 
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
     """Takes the first channels of x through the bijector."""
     first, rest = self._split(x)
     return tf.concat([run(0, first, invert, kwargs), rest], -1)
-
-  def sources(self, kwargs: dict) -> list:
-    """As in `FlowBijector`: those of the bijector."""
-    return self._bijector.sources(kwargs)
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
     """As in `FlowBijector`, by that of the bijector."""

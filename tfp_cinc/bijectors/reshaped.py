@@ -7,14 +7,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.adapted import as_flow_bijector
-from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.bijectors.base import BijectorWrapper
 
 __all__ = ['Reshaped']
 
 tfb = tfp.bijectors
 
 
-class Reshaped(FlowBijector):
+class Reshaped(BijectorWrapper):
   """Applies a bijector to reshaped events.
 
   ```
@@ -93,11 +93,6 @@ class Reshaped(FlowBijector):
       )
 
   @property
-  def bijector(self) -> FlowBijector:
-    """The bijector of events of `inner_shape`."""
-    return self._bijector
-
-  @property
   def event_shape(self) -> tuple[int, ...]:
     """Shape of the events of this layer."""
     return self._event_shape
@@ -107,24 +102,11 @@ class Reshaped(FlowBijector):
     """Shape of the events of `bijector`."""
     return self._inner_shape
 
-  def parts(self) -> tuple[FlowBijector]:
-    """Returns the bijector of events of `inner_shape`."""
-    return (self._bijector,)
-
-  def with_parts(self, parts) -> 'Reshaped':
-    """Returns this layer with another bijector."""
-    [bijector] = parts
-    return self.copy(bijector=bijector)
-
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
     """Takes x through the bijector in the inner shape."""
     inner = self._reshape(x, self._event_shape, self._inner_shape)
     y = run(0, inner, invert, kwargs)
     return self._reshape(y, self._inner_shape, self._event_shape)
-
-  def sources(self, kwargs: dict) -> list:
-    """Does as in `FlowBijector`; returns the sources of the bijector."""
-    return self._bijector.sources(kwargs)
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
     """Does as in `FlowBijector`, by `pull_back` of the bijector."""

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.adapted import as_flow_bijector
-from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.bijectors.base import BijectorWrapper
 from tfp_cinc.internal.shapes import on_image_batch
 
 __all__ = ['Squeezed']
@@ -14,7 +14,7 @@ __all__ = ['Squeezed']
 tfb = tfp.bijectors
 
 
-class Squeezed(FlowBijector):
+class Squeezed(BijectorWrapper):
   """Applies a bijector to images of less resolution and more channels.
 
   ```
@@ -73,31 +73,13 @@ class Squeezed(FlowBijector):
       )
 
   @property
-  def bijector(self) -> FlowBijector:
-    """The bijector of squeezed images."""
-    return self._bijector
-
-  @property
   def factor(self) -> int:
     """The side of the blocks of pixels that become one."""
     return self._factor
 
-  def parts(self) -> tuple[FlowBijector]:
-    """Returns the bijector of squeezed images."""
-    return (self._bijector,)
-
-  def with_parts(self, parts) -> 'Squeezed':
-    """Returns the same with another bijector."""
-    [bijector] = parts
-    return self.copy(bijector=bijector)
-
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
     """Takes x through the bijector as a squeezed image."""
     return self._unsqueeze(run(0, self._squeeze(x), invert, kwargs))
-
-  def sources(self, kwargs: dict) -> list:
-    """As in `FlowBijector`: those of the bijector."""
-    return self._bijector.sources(kwargs)
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
     """As in `FlowBijector`, by that of the bijector."""
