@@ -1,10 +1,11 @@
 """Flows under a condition."""
 
-import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.internal import tfp_compat
+from tfp_cinc.networks.condition import condition_channels
 from tfp_cinc.networks.conditioned_network import (
-  condition_channels,
+  ConditionedNetwork,
   with_condition,
 )
 from tfp_cinc.tree import Flow, map_bijectors, subtree
@@ -42,8 +43,14 @@ def given(flow: Flow, condition) -> Flow:
   Raises:
     ValueError: If nothing in the flow takes a condition.
   """
-  condition = tf.convert_to_tensor(condition)
+  condition = tfp_compat.convert_nonref_to_tensor(condition)
   if not is_conditional(flow):
+    networks = [n for b in subtree(flow) for n in b.own_networks()]
+    if any(isinstance(n, ConditionedNetwork) for n in networks):
+      raise ValueError(
+        f'{flow.name} has its condition already; give another one to the flow '
+        'without it.'
+      )
     raise ValueError(
       f'{flow.name} takes no condition: build it with `condition_channels=`.'
     )

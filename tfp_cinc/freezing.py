@@ -1,7 +1,9 @@
 """Flows whose weights are constants."""
 
+import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.internal.composite import tensors_of, with_tensors
 from tfp_cinc.tree import Flow, map_places, root, walk_shapes, with_bijector
 
 __all__ = ['freeze']
@@ -16,7 +18,7 @@ def freeze(flow: Flow, event_shape=None) -> Flow:
   weights; exported models consist of these constants too. Later changes of the
   Variables have no effect on it, and gradients reach images and latents but not
   the weights. It can be used in several threads. Networks that are no composite
-  tensors, such as Keras models, are copied with their Variables.
+  tensors, such as Keras models, are copied with their Variables if they can be.
 
     frozen = tfp_cinc.freeze(flow)
     sample = tf.function(lambda seed: frozen.sample(16, seed=seed))
@@ -61,4 +63,7 @@ def freeze(flow: Flow, event_shape=None) -> Flow:
   )
   if isinstance(flow, tfp.bijectors.Bijector):
     return frozen
-  return with_bijector(flow, frozen)
+  flow = with_bijector(flow, frozen)
+  base = flow.distribution
+  constants = map(tf.convert_to_tensor, tensors_of(base))
+  return flow.copy(distribution=with_tensors(base, constants))

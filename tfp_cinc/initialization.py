@@ -52,8 +52,7 @@ def initialize_from_data(
     )
 
   def initialize(layer, x):
-    if not layer.invert:
-      layer.bijector.initialize(x)
+    layer.bijector.initialize(x, layer.invert)
     return layer.value(x)
 
   if condition is not None:

@@ -136,5 +136,32 @@ def test_bad_input():
   assert tfp_cinc.conditioning.is_conditional(flow)
   with pytest.raises(ValueError, match='condition'):
     flow.log_prob(IMAGES)
+  with pytest.raises(ValueError, match='has its condition already'):
+    tfp_cinc.given(tfp_cinc.given(flow, LABELS), LABELS)
   with pytest.raises(ValueError, match='is conditional'):
     tfp_cinc.export_saved_model(flow, 'model', SHAPE)
+
+
+def test_a_variable_stays_the_condition():
+  flow = build()
+  label = tf.Variable(LABELS)
+  of_label = tfp_cinc.given(flow, label)
+  with tf.GradientTape() as tape:
+    before = of_label.log_prob(tf.identity(IMAGES))
+  assert np.any(tape.gradient(before, label))
+  label.assign(tf.roll(LABELS, 1, axis=0))
+  after = of_label.log_prob(tf.identity(IMAGES))
+  assert np.all(np.abs(after - before) > 1e-3)
+
+
+def test_is_exported_for_one_condition(tmp_path):
+  flow = build()
+  with pytest.raises(ValueError, match='which is of a batch'):
+    tfp_cinc.export_saved_model(
+      tfp_cinc.given(flow, LABELS), tmp_path / 'model', SHAPE
+    )
+  one = tfp_cinc.given(flow, LABELS[0])
+  tfp_cinc.export_saved_model(one, tmp_path / 'model', SHAPE)
+  model = tf.saved_model.load(str(tmp_path / 'model'))
+  found = model.signatures['log_prob_values'](values=IMAGES)['log_prob']
+  np.testing.assert_allclose(found, one.log_prob(IMAGES), rtol=1e-4)

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 import tfp_cinc
+
+tfb, tfd = tfp.bijectors, tfp.distributions
 
 
 def make_flow():
@@ -73,7 +76,7 @@ def test_layers_of_ones_own_are_initialized_too():
         forward_min_event_ndims=1, parameters=parameters, name=name
       )
 
-    def initialize(self, x):
+    def initialize(self, x, invert=False):
       self.mean.assign(tf.reduce_mean(x, axis=range(x.shape.rank - 1)))
 
     def _forward_and_log_det(self, x):
@@ -121,3 +124,16 @@ def test_bad_images(bad, message):
   with pytest.raises(ValueError, match=message):
     tfp_cinc.initialize_from_data(flow, bad)
   assert not tfp_cinc.initialization.is_initialized(flow)
+
+
+def test_an_inverted_layer_is_initialized():
+  layer = tfp_cinc.bijectors.trainable_act_norm(2)
+  encoder = tfp_cinc.bijectors.Inverse(layer)
+  base = tfd.Sample(tfd.Normal(0.0, 1.0), [4, 4, 2])
+  flow = tfd.TransformedDistribution(base, tfb.Invert(encoder))
+  values = tf.random.stateless_uniform([64, 4, 4, 2], [0, 1]) ** 2 - 0.5
+  tfp_cinc.initialize_from_data(flow, values)
+  assert tfp_cinc.initialization.is_initialized(flow)
+  latents = encoder.forward(values)
+  np.testing.assert_allclose(np.mean(latents, (0, 1, 2)), 0, atol=1e-5)
+  np.testing.assert_allclose(np.std(latents, (0, 1, 2)), 1, atol=1e-4)

@@ -74,7 +74,7 @@ class ActNorm(ChannelAffine):
     """A bool, whether `log_scale` and `shift` have been set."""
     return self._initialized
 
-  def initialize(self, x) -> None:
+  def initialize(self, x, invert: bool = False) -> None:
     """Sets the Variables so that `forward(x)` has mean 0 and deviation 1.
 
     It does nothing if `initialized` is not a Variable, because the parameters
@@ -91,8 +91,9 @@ class ActNorm(ChannelAffine):
       return
     mean, variance = tf.nn.moments(x, axes=range(x.shape.rank - 1))
     deviation = tf.maximum(tf.sqrt(variance), _LEAST_STANDARD_DEVIATION)
-    self._log_scale.assign(-tf.math.log(deviation))
-    self._shift.assign(-mean / deviation)
+    sign = -1 if not invert else 1
+    self._log_scale.assign(sign * tf.math.log(deviation))
+    self._shift.assign(mean if invert else -mean / deviation)
     self._initialized.assign(True)
 
 

@@ -1,8 +1,5 @@
 """TFP's own bijectors with the protocol of this package."""
 
-import copy
-from collections.abc import Callable
-
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -29,8 +26,6 @@ class Adapted(FlowBijector):
   2.079
   """
 
-  condition_keyword = 'conditional_input'  # of TFP's MAF
-
   def __init__(
     self,
     bijector: tfb.Bijector,
@@ -48,7 +43,8 @@ class Adapted(FlowBijector):
       name: Name; None for that of `bijector`.
     """
     parameters = dict(locals())
-    with tf.name_scope(name or bijector.name) as name:
+    name = name or bijector.name
+    with tf.name_scope(name):
       self._bijector, self._captured = bijector, captured
       super().__init__(
         forward_min_event_ndims=bijector.forward_min_event_ndims,
@@ -72,32 +68,10 @@ class Adapted(FlowBijector):
       return self._captured
     return tfp_compat.module_variables(self._bijector)
 
-  def captured_variables(self) -> list[tf.Variable]:
-    """As in `FlowBijector`."""
-    if tfp_compat.is_composite(self._bijector):
-      return []
-    return tfp_compat.module_variables(self._bijector)
-
   @property
   def only_permutes(self) -> bool:
     """Whether it is a `tfb.Permute`."""
     return isinstance(self._bijector, tfb.Permute)
-
-  def own_networks(self) -> tuple:
-    """Returns the network of a `tfb.MaskedAutoregressiveFlow`."""
-    if not isinstance(self._bijector, tfb.MaskedAutoregressiveFlow):
-      return ()
-    network = self._bijector.parameters['shift_and_log_scale_fn']
-    return () if network is None else (network,)
-
-  def map_networks(self, function: Callable) -> 'Adapted':
-    """As in `FlowBijector`."""
-    if not self.own_networks():
-      return self
-    [network] = map(function, self.own_networks())
-    return Adapted(
-      self._bijector.copy(shift_and_log_scale_fn=network), name=self.name
-    )
 
   def _forward_and_log_det(self, x, **kwargs):
     ndims = self.forward_min_event_ndims
@@ -112,14 +86,6 @@ class Adapted(FlowBijector):
       self._bijector.inverse(y, **kwargs),
       self._bijector.inverse_log_det_jacobian(y, ndims, **kwargs),
     )
-
-  def freeze(self, event_shape) -> 'Adapted':
-    """As in `FlowBijector`; a bijector that is not composite is copied."""
-    if tfp_compat.is_composite(self._bijector):
-      return super().freeze(event_shape)
-    with tf.init_scope():
-      bijector = copy.deepcopy(self._bijector)
-    return Adapted(bijector, [], self.validate_args, self.name)
 
   def _forward_event_shape(self, input_shape):
     return self._bijector.forward_event_shape(input_shape)
@@ -141,17 +107,43 @@ def as_flow_bijector(bijector: tfb.Bijector) -> FlowBijector:
     bijector: Any bijector.
 
   Returns:
-    The bijector itself if it is a `FlowBijector`; an `Inverse` or a `Chain` for
-    TFP's `Invert` and `Chain`, of the same parts; else an `Adapted`.
+    The bijector itself if it is a `FlowBijector`; an `Inverse`, a `Chain` or a
+    `MaskedAutoregressive` for TFP's `Invert`, `Chain` and
+    `MaskedAutoregressiveFlow`; else an `Adapted`.
   """
   if isinstance(bijector, FlowBijector):
     return bijector
-  # These two adapt their own parts by this function.
+  # These adapt their own parts by this function.
   from tfp_cinc.bijectors.chain import Chain
   from tfp_cinc.bijectors.inverse import Inverse
+  from tfp_cinc.bijectors.masked_autoregressive import MaskedAutoregressive
 
   if isinstance(bijector, tfp_compat.INVERT):
     return Inverse(bijector.bijector, name=bijector.name)
-  if isinstance(bijector, tfp_compat.CHAIN) and bijector.bijectors:
+  if _is_chain(bijector):
     return Chain(bijector.bijectors, name=bijector.name)
+  if isinstance(bijector, tfb.MaskedAutoregressiveFlow):
+    given = {k: v for k, v in bijector.parameters.items() if v is not None}
+    network = given.pop('shift_and_log_scale_fn', None)
+    defaults = {
+      'is_constant_jacobian': False,
+      'validate_args': False,
+      'unroll_loop': False,
+      'event_ndims': 1,
+      'name': bijector.name,
+    }
+    if network is not None and given.items() <= defaults.items():
+      return MaskedAutoregressive(network, name=bijector.name)
   return Adapted(bijector)
+
+
+def _is_chain(bijector):
+  """Whether it is a `tfb.Chain` of parts that a `Chain` takes."""
+  return (
+    isinstance(bijector, tfp_compat.CHAIN)
+    and bijector.bijectors
+    and all(
+      part.forward_min_event_ndims == part.inverse_min_event_ndims
+      for part in bijector.bijectors
+    )
+  )

@@ -7,8 +7,10 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.composite import (
+  captured_variables,
   tensors_of,
   variables_of,
+  with_module_copies,
   with_tensors,
 )
 
@@ -19,6 +21,7 @@ __all__ = [
   'gradients_at',
   'num_pixels',
   'sum_event_dims',
+  'with_own_tensors',
 ]
 
 tfb = tfp.bijectors
@@ -184,8 +187,9 @@ class FlowBijector(
     """
     own = tensors_of([self, kwargs])
     known = {id(tensor) for tensor in own}
-    captured = [v for v in self.captured_variables() if id(v) not in known]
-    return [x for x in [*own, *captured] if x.dtype.is_floating]
+    captured = {id(v): v for v in captured_variables(self)}
+    others = [v for key, v in captured.items() if key not in known]
+    return [x for x in [*own, *others] if x.dtype.is_floating]
 
   def parts(self) -> tuple['FlowBijector', ...]:
     """Returns the bijectors that this one applies; a layer has none."""
@@ -252,23 +256,20 @@ class FlowBijector(
     """The trainable ones of `variables`."""
     return tuple(v for v in self.variables if v.trainable)
 
-  def captured_variables(self) -> list[tf.Variable]:
-    """Returns the Variables of networks that are no composite tensors."""
-    return [v for part in self.parts() for v in part.captured_variables()]
-
   @property
   def initialized(self) -> bool | tf.Tensor:
     """Whether its Variables are set from data, or need not be."""
     return True
 
-  def initialize(self, x) -> None:
+  def initialize(self, x, invert: bool = False) -> None:
     """Sets Variables from data, see `tfp_cinc.initialize_from_data`.
 
     Args:
       x: `Tensor` [N, *event_shape] of concrete values, the first inputs of
-        `forward`.
+        `forward`; or of `inverse`.
+      invert: Whether the flow uses `inverse` from image to latent.
     """
-    del x
+    del x, invert
 
   @property
   def only_permutes(self) -> bool:
@@ -290,7 +291,8 @@ class FlowBijector(
     del event_shape
     if self.parts():
       return self
-    return with_tensors(self, map(tf.convert_to_tensor, tensors_of(self)))
+    own = with_module_copies(self)
+    return with_tensors(own, map(tf.convert_to_tensor, tensors_of(own)))
 
   def _evaluate(self, x, invert, event_ndims, kwargs):
     """`forward_and_log_det`, or `inverse_and_log_det`."""
@@ -479,9 +481,22 @@ def sum_event_dims(log_det, x, ndims: int, event_ndims: int | None):
     if None in sizes:
       return log_det * tf.cast(tf.reduce_prod(tf.shape(x)[first:last]), x.dtype)
     return log_det * tf.cast(sizes.num_elements(), x.dtype)
-  if log_det.shape.rank != last:
+  if log_det.shape != x.shape[:last]:
     log_det = tf.broadcast_to(log_det, tf.shape(x)[:last])
   return tf.reduce_sum(log_det, axis=range(first, last))
+
+
+def with_own_tensors(bijector, kwargs):
+  """Returns a bijector and its conditions, of tensors of the current graph.
+
+  A tape finds no gradient to a tensor of another graph, such as that of a loop.
+
+  Args:
+    bijector: The bijector.
+    kwargs: Its conditions.
+  """
+  whole = [bijector, kwargs]
+  return with_tensors(whole, map(tf.identity, tensors_of(whole)))
 
 
 def gradients_at(bijector, x, dy, dlog_det, event_ndims, kwargs):
@@ -499,6 +514,7 @@ def gradients_at(bijector, x, dy, dlog_det, event_ndims, kwargs):
     (the gradient with respect to x, those with respect to
     `bijector.sources(kwargs)`).
   """
+  bijector, kwargs = with_own_tensors(bijector, kwargs)
   places = bijector.sources(kwargs)
   with tf.GradientTape() as tape:
     tape.watch([x, *places])

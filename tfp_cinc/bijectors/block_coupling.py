@@ -1,18 +1,22 @@
 """The coupling of which all others are cases."""
 
-import copy
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.base import FlowBijector, sum_event_dims
+from tfp_cinc.bijectors.base import (
+  FlowBijector,
+  sum_event_dims,
+  with_own_tensors,
+)
 from tfp_cinc.bijectors.coupling_functions import (
   CouplingFunction,
   as_coupling_function,
 )
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.networks.opaque_network import as_composite
 
-__all__ = ['BlockCoupling', 'Network', 'OpaqueNetwork', 'SeparateNetworks']
+__all__ = ['BlockCoupling', 'Network', 'SeparateNetworks']
 
 Network = Callable[..., tf.Tensor]
 
@@ -84,7 +88,7 @@ class BlockCoupling(FlowBijector):
       ValueError: If there is no network, or a word is unknown.
     """
     parameters = dict(locals()) if parameters is None else parameters
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       self._function = as_coupling_function(function, scale_function)
       if not hasattr(networks, 'read_blocks'):
         networks = SeparateNetworks(networks)
@@ -120,29 +124,6 @@ class BlockCoupling(FlowBijector):
       return tuple(self._networks)
     return (self._networks,)
 
-  def captured_variables(self) -> list[tf.Variable]:
-    """As in `FlowBijector`."""
-    return [
-      variable
-      for network in self.own_networks()
-      if isinstance(network, OpaqueNetwork)
-      for variable in tfp_compat.module_variables(network.function)
-    ]
-
-  def freeze(self, event_shape) -> 'BlockCoupling':
-    """As in `FlowBijector`; networks that are not composite are copied."""
-
-    def frozen(network):
-      if not isinstance(network, OpaqueNetwork):
-        return network
-      with tf.init_scope():
-        return copy.deepcopy(network.function)
-
-    coupling = self
-    if self.captured_variables():
-      coupling = self.map_networks(frozen)
-    return super(BlockCoupling, coupling).freeze(event_shape)
-
   def map_networks(self, function: Callable) -> 'BlockCoupling':
     """As in `FlowBijector`."""
     networks = [*map(function, self.own_networks())]
@@ -151,16 +132,17 @@ class BlockCoupling(FlowBijector):
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
     """As in `FlowBijector`, but each network runs only once."""
-    places = self.sources(kwargs)
+    own, kwargs = with_own_tensors(self, kwargs)
+    places, function = own.sources(kwargs), own.function
     with tf.GradientTape() as tape:
       tape.watch([y, *places])
 
       def change(block, parameters):
-        x = tf.stop_gradient(self._function.inverse(block, parameters)[0])
+        x = tf.stop_gradient(function.inverse(block, parameters)[0])
         tape.watch(x)
-        return x, *self._function.forward(x, parameters)
+        return x, *function.forward(x, parameters)
 
-      x, again, log_det = self._walk(y, change, kwargs)
+      x, again, log_det = own._walk(y, change, kwargs)
       again = self._join(again)
       log_det = sum_event_dims(log_det, y, 3, event_ndims)
       log_det = tf.broadcast_to(log_det, tf.shape(dlog_det))
@@ -234,52 +216,6 @@ class BlockCoupling(FlowBijector):
     return log_slope
 
 
-class OpaqueNetwork(tfp_compat.CompositeModule):
-  """A callable that is no composite tensor, such as a Keras model, as one.
-
-  It is equal only to itself: couplings with such networks do not share a trace.
-  If a flow with such a network is an argument of a `tf.function`, the callable
-  reads its own Variables there, to which the tape outside has gradients and a
-  tape inside has none. Its attributes are those of the callable too.
-  """
-
-  def __init__(
-    self, function: Callable, captured=None, name: str = 'opaque_network'
-  ):
-    """Stores the callable.
-
-    Args:
-      function: The callable.
-      captured: The Variables that it reads, None for `function.variables`. They
-        count as tensors of the network, so that everybody finds them; values
-        in their place have no effect.
-      name: Name of the module.
-    """
-    super().__init__(name=name)
-    self._function, self._captured = function, captured
-
-  @property
-  def function(self) -> Callable:
-    """The callable."""
-    return self._function
-
-  @property
-  def captured(self) -> list:
-    """The Variables that the callable reads, or what is in their place."""
-    if self._captured is not None:
-      return self._captured
-    return tfp_compat.module_variables(self._function)
-
-  def __call__(self, *arguments, **options):
-    """Calls the function."""
-    return self._function(*arguments, **options)
-
-  def __getattr__(self, name: str):
-    if name.startswith('_'):
-      raise AttributeError(name)
-    return getattr(self._function, name)
-
-
 class SeparateNetworks(tfp_compat.CompositeModule):
   """A list of networks, one for each block but the first, as one network.
 
@@ -296,10 +232,7 @@ class SeparateNetworks(tfp_compat.CompositeModule):
       name: Name of the module.
     """
     super().__init__(name=name)
-    self._networks = [
-      network if tfp_compat.is_composite(network) else OpaqueNetwork(network)
-      for network in networks
-    ]
+    self._networks = [as_composite(network) for network in networks]
 
   def __len__(self) -> int:
     return len(self._networks)

@@ -62,7 +62,7 @@ class CausalConv2D(ConstantJacobianBijector):
     Raises:
       ValueError: If a shape, `padding` or `dilation` is invalid.
     """
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       check_choice('padding', padding, causal_conv.PADDINGS)
       if dilation < 1:
         raise ValueError(f'`dilation` is {dilation}; it must be at least 1.')

@@ -88,10 +88,12 @@ class Chain(FlowBijector):
         changes the rank of its events, or if `memory` is unknown.
     """
     parameters = dict(locals()) if parameters is None else parameters
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       check_choice('memory', memory, MEMORY)
       self._bijectors = [as_flow_bijector(part) for part in bijectors]
       self._memory = memory
+      if 'bijectors' in parameters:  # the adapted ones can be copied
+        parameters['bijectors'] = self._bijectors
       if not self._bijectors:
         raise ValueError('`bijectors` is empty; a chain needs at least one.')
       for part in self._bijectors:

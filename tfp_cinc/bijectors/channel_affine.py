@@ -55,7 +55,7 @@ class ChannelAffine(ConstantJacobianBijector):
       ValueError: If `log_scale` and `shift` are not vectors of the same length.
     """
     parameters = dict(locals()) if parameters is None else parameters
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       dtype = tfp_compat.common_dtype([log_scale, shift], dtype_hint=tf.float32)
       convert = tfp_compat.convert_nonref_to_tensor
       self._log_scale = convert(log_scale, dtype=dtype, name='log_scale')

@@ -90,7 +90,7 @@ class ContinuousFlow(FlowBijector):
       ValueError: If an argument has an invalid value.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       check_choice('trace', trace, TRACES)
       if min(num_probes, max_num_steps) < 1:
         raise ValueError(

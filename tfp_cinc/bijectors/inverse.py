@@ -41,8 +41,9 @@ class Inverse(BijectorWrapper):
       name: Name of the inverse.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       self._bijector = as_flow_bijector(bijector)
+      parameters['bijector'] = self._bijector
       super().__init__(
         forward_min_event_ndims=self._bijector.inverse_min_event_ndims,
         inverse_min_event_ndims=self._bijector.forward_min_event_ndims,

@@ -54,8 +54,9 @@ class LeadingChannels(BijectorWrapper):
       name: Name of the layer.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       self._bijector = as_flow_bijector(bijector)
+      parameters['bijector'] = self._bijector
       self._num_channels = num_channels
       super().__init__(
         forward_min_event_ndims=3,

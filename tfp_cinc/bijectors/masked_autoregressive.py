@@ -10,6 +10,7 @@ from tfp_cinc.networks.masked_network import (
   MaskedNetwork,
   trainable_masked_network,
 )
+from tfp_cinc.networks.opaque_network import as_composite
 
 __all__ = ['MaskedAutoregressive', 'trainable_masked_autoregressive']
 
@@ -61,8 +62,8 @@ class MaskedAutoregressive(FlowBijector):
       name: Name of the layer.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
-      self._network = network
+    with tf.name_scope(name):
+      self._network = as_composite(network)
       super().__init__(
         forward_min_event_ndims=1,
         dtype=getattr(network, 'dtype', None),
@@ -85,14 +86,19 @@ class MaskedAutoregressive(FlowBijector):
     return self.copy(network=function(self._network))
 
   def _forward_and_log_det(self, x, **kwargs):
-    flow = tfb.MaskedAutoregressiveFlow(self._network)
+    flow = tfb.MaskedAutoregressiveFlow(self._shift_and_log_scale)
     return (
       flow.forward(x, **kwargs),
       flow.forward_log_det_jacobian(x, 1, **kwargs),
     )
 
+  def _shift_and_log_scale(self, y, **kwargs):
+    """What the network returns, also if that is one tensor [..., D, 2]."""
+    result = self._network(y, **kwargs)
+    return tf.unstack(result, axis=-1) if tf.is_tensor(result) else result
+
   def _inverse_and_log_det(self, y, **kwargs):
-    shift, log_scale = self._network(y, **kwargs)
+    shift, log_scale = self._shift_and_log_scale(y, **kwargs)
     log_det = -tf.reduce_sum(log_scale, axis=-1)
     return (y - shift) * tf.exp(-log_scale), log_det
 

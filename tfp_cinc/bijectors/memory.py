@@ -36,7 +36,7 @@ def keep_output(
 
     def gradient(dy, dlog_det):
       _, dx, found = bijector.pull_back(y, dy, dlog_det, **kwargs)
-      return dx, found
+      return _first_only(dx), [*map(_first_only, found)]
 
     return (y, log_det), gradient
 
@@ -90,6 +90,15 @@ def pull_back(bijector: FlowBijector, y, dy, dlog_det, event_ndims, kwargs):
   return bijector.pull_back(y, dy, dlog_det, event_ndims, **kwargs)
 
 
+def _first_only(gradient):
+  """A gradient that raises an error if it is differentiated again."""
+  return tf.raw_ops.PreventGradient(
+    input=gradient,
+    message="there are no second derivatives with memory='reversible'; use "
+    "`tfp_cinc.with_memory(flow, 'store')`.",
+  )
+
+
 def _with_gradient(run, bijector, x, kwargs):
   """Calls a function of tensors that brings its own gradient.
 
@@ -117,15 +126,24 @@ def _with_gradient(run, bijector, x, kwargs):
 
     def gradient(dy, dlog_det, variables=()):
       dx, found = pull(dy, dlog_det)
-      by_place = {id(p): g for p, g in zip(places, found, strict=True)}
+      by_place = {}
+      for place, part in zip(places, found, strict=True):
+        total = by_place.get(id(place))
+        by_place[id(place)] = part if total is None else total + part
       of_inputs = (dx, *(by_place.get(id(value)) for value in values))
       if not variables:
         return of_inputs
       # Those of networks that are no composite tensors.
-      return of_inputs, [
-        by_place.get(id(tfp_compat.unwrapped(variable)))
-        for variable in variables
-      ]
+      variables = [tfp_compat.unwrapped(variable) for variable in variables]
+      for variable in variables:
+        if id(variable) not in by_place:
+          raise ValueError(
+            f'{bijector.name} reads the Variable {variable.name!r}, which is '
+            'not among its `variables`; a gradient that recomputes activations '
+            'needs it there: make it an attribute of a `tf.Module`, or use '
+            "memory='store'."
+          )
+      return of_inputs, [by_place[id(variable)] for variable in variables]
 
     return result, gradient
 

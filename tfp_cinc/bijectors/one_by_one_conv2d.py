@@ -54,7 +54,7 @@ class OneByOneConv2D(ConstantJacobianBijector):
       name: Name of the layer.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       self._matrix = matrix
       super().__init__(
         forward_min_event_ndims=1,

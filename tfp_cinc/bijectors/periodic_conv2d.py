@@ -75,7 +75,7 @@ class PeriodicConv2D(ConstantJacobianBijector):
       ValueError: If a shape does not match those above.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       dtype = tfp_compat.common_dtype([kernel, bias], dtype_hint=tf.float32)
       convert = tfp_compat.convert_nonref_to_tensor
       self._kernel = convert(kernel, dtype=dtype, name='kernel')

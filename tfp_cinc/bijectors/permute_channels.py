@@ -49,7 +49,7 @@ class ReverseChannels(ConstantJacobianBijector):
       name: Name of the layer.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       super().__init__(
         forward_min_event_ndims=1,
         dtype=dtype,
@@ -118,7 +118,7 @@ class ShuffleChannels(ConstantJacobianBijector):
         and are not a permutation.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       self._permutation = tfp_compat.convert_nonref_to_tensor(
         permutation, dtype=tf.int32, name='permutation'
       )

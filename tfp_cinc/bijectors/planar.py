@@ -69,7 +69,7 @@ class Planar(FlowBijector):
       ValueError: If a shape does not match those above.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       dtype = tfp_compat.common_dtype(
         [weight, direction, bias], dtype_hint=tf.float32
       )

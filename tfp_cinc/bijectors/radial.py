@@ -67,7 +67,7 @@ class Radial(FlowBijector):
       ValueError: If a shape does not match those above.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       dtype = tfp_compat.common_dtype(
         [reference, log_alpha, beta_hat], dtype_hint=tf.float32
       )

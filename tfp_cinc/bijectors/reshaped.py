@@ -60,8 +60,9 @@ class Reshaped(BijectorWrapper):
         `inner_shape` has fewer dimensions than `bijector` takes.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       self._bijector = bijector = as_flow_bijector(bijector)
+      parameters['bijector'] = self._bijector
       self._event_shape = tuple(int(size) for size in event_shape)
       self._inner_shape = tuple(int(size) for size in inner_shape)
       size = math.prod(self._event_shape)

@@ -99,7 +99,7 @@ class ResidualFlow(FlowBijector):
       ValueError: If an argument has an invalid value.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       check_choice('log_det', log_det, LOG_DETS)
       if min(num_terms, num_probes, max_iterations) < 1:
         raise ValueError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from tfp_cinc.bijectors.base import FlowBijector
-from tfp_cinc.internal.composite import tensors_of
+from tfp_cinc.internal.composite import tensors_of, with_tensors
 
 __all__ = ['alike', 'call']
 
@@ -73,7 +73,10 @@ def call(shared: bool, function: Callable, bijector: FlowBijector, *arguments):
       autograph=False,
       experimental_attributes={'_noinline': True},
     )
-  return functions[function](bijector, *arguments)
+  # Tensors, because XLA does not compile a function of a composite tensor that
+  # consists of Variables.
+  tensors = map(tf.convert_to_tensor, tensors_of(bijector))
+  return functions[function](with_tensors(bijector, tensors), *arguments)
 
 
 def _has_plain_tensors(bijector):

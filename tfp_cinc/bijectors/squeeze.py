@@ -51,7 +51,7 @@ class Squeeze(ConstantJacobianBijector):
       ValueError: If `factor` is less than 2.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       if factor < 2:
         raise ValueError(f'`factor` is {factor}; it must be at least 2.')
       self._factor = factor

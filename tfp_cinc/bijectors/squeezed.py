@@ -58,10 +58,11 @@ class Squeezed(BijectorWrapper):
       ValueError: If `factor` is less than 2.
     """
     parameters = dict(locals())
-    with tf.name_scope(name) as name:
+    with tf.name_scope(name):
       if factor < 2:
         raise ValueError(f'`factor` is {factor}; it must be at least 2.')
       self._bijector = as_flow_bijector(bijector)
+      parameters['bijector'] = self._bijector
       self._factor = factor
       super().__init__(
         forward_min_event_ndims=3,

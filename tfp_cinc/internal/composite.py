@@ -6,13 +6,20 @@ builds the `TypeSpec` of each part again for each bijector around it, which
 takes seconds for a deep flow.
 """
 
+import copy
 from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
 
-__all__ = ['tensors_of', 'variables_of', 'with_tensors']
+__all__ = [
+  'captured_variables',
+  'tensors_of',
+  'variables_of',
+  'with_module_copies',
+  'with_tensors',
+]
 
 
 def tensors_of(value) -> list:
@@ -32,6 +39,35 @@ def variables_of(value) -> tuple[tf.Variable, ...]:
   """Returns the Variables among `tensors_of(value)`, each once."""
   found = {id(x): x for x in _tensors(value) if isinstance(x, tf.Variable)}
   return tuple(found.values())
+
+
+def captured_variables(value) -> list[tf.Variable]:
+  """Returns the Variables of modules that are no composite tensors.
+
+  Args:
+    value: A composite tensor that has such modules, Keras models for example,
+      among its arguments.
+
+  Returns:
+    A list. A Variable of a module that is used twice is in it twice.
+  """
+  if _is_plain_module(value):
+    return tfp_compat.module_variables(value)
+  return [v for _, part in _parts(value) for v in captured_variables(part)]
+
+
+def with_module_copies(value):
+  """Returns a composite tensor with copies of the modules that are none.
+
+  A module that cannot be copied stays.
+  """
+  if _is_plain_module(value):
+    try:
+      with tf.init_scope():
+        return copy.deepcopy(value)
+    except Exception:  # whatever the module raises
+      return value
+  return _with_parts(value, with_module_copies)
 
 
 def with_tensors(value, tensors: Iterable):
@@ -71,12 +107,23 @@ def _parts(value):
   return value.items() if isinstance(value, dict) else ()
 
 
+def _is_plain_module(value):
+  is_composite = isinstance(value, tfp_compat.AutoCompositeTensor)
+  is_module = isinstance(value, tf.Module)
+  return is_module and not is_composite and not isinstance(value, tf.Variable)
+
+
 def _replaced(value, tensors):
   if isinstance(value, tf.Tensor | tf.Variable):
     return next(tensors)
+  return _with_parts(value, lambda part: _replaced(part, tensors))
+
+
+def _with_parts(value, function):
+  """The same with `function(part)` in place of each part."""
   new, changed = {}, False
   for key, part in _parts(value):
-    new[key] = _replaced(part, tensors)
+    new[key] = function(part)
     changed |= new[key] is not part
   if not changed:
     return value

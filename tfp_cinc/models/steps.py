@@ -217,7 +217,13 @@ class StepFactory:
       raise ValueError(
         f'`hidden_channels` is {hidden_channels}; it must be at least 1.'
       )
-    own = {'hidden_channels', 'condition_channels', 'seed', 'dtype'}
+    own = {
+      'hidden_channels',
+      'condition_channels',
+      'seed',
+      'dtype',
+      'network_dtype',
+    }
     for name in own & {*(options or {})}:
       raise ValueError(
         f'`network_options` has {name!r}, which is an argument of the flow '

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-__all__ = ['append_condition']
+__all__ = ['append_condition', 'condition_channels']
 
 
 def append_condition(network: str, x: tf.Tensor, condition, channels: int):
@@ -37,8 +37,9 @@ def append_condition(network: str, x: tf.Tensor, condition, channels: int):
     return x
   if condition is None:
     raise ValueError(
-      f'{network}: `condition` is missing; this network needs one of '
-      f'{channels} channels.'
+      f'{network}: `condition` is missing; this network needs a condition of '
+      f'{channels} channels. `tfp_cinc.given(flow, condition)` gives it to a '
+      'flow.'
     )
   if x.shape.rank is None or x.shape.rank < 3:
     raise ValueError(
@@ -107,3 +108,13 @@ def _concat(network, x, condition):
   ]
   channels = x.shape[-1] + condition.shape[-1]
   return tf.ensure_shape(tf.concat(parts, -1), [*static, channels])
+
+
+def condition_channels(network) -> int:
+  """Returns the number of channels of a network's condition, 0 for none.
+
+  For an `AutoregressiveNetwork` of TFP the result is 1 if it is conditional.
+  """
+  if getattr(network, '_conditional', False):
+    return 1
+  return int(getattr(network, 'condition_channels', 0))

@@ -3,11 +3,11 @@
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.networks.opaque_network import as_composite
 
 __all__ = [
   'ConditionedBlockNetwork',
   'ConditionedNetwork',
-  'condition_channels',
   'with_condition',
 ]
 
@@ -53,8 +53,13 @@ class ConditionedNetwork(tfp_compat.CompositeModule):
       name: Name of the module.
     """
     super().__init__(name=name)
-    self._network, self._keyword = network, keyword
+    self._network, self._keyword = as_composite(network), keyword
     self._condition = tfp_compat.convert_nonref_to_tensor(condition)
+
+  @property
+  def condition(self):
+    """The condition."""
+    return self._condition
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """Returns the output of the network under the condition."""
@@ -109,13 +114,3 @@ def with_condition(network, condition, keyword: str) -> ConditionedNetwork:
   is_of_blocks = hasattr(network, 'read_blocks')
   kind = ConditionedBlockNetwork if is_of_blocks else ConditionedNetwork
   return kind(network, condition, keyword)
-
-
-def condition_channels(network) -> int:
-  """Returns the number of channels of a network's condition, 0 for none.
-
-  For an `AutoregressiveNetwork` of TFP the result is 1 if it is conditional.
-  """
-  if getattr(network, '_conditional', False):
-    return 1
-  return int(getattr(network, 'condition_channels', 0))

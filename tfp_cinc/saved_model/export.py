@@ -169,6 +169,15 @@ def _check_flow(flow, image_shape, directions, precision):
       'the flow is not initialized: train it, or call '
       '`tfp_cinc.initialize_from_data(flow, images)` first.'
     )
+  for bijector in subtree(flow):
+    for network in bijector.own_networks():
+      condition = getattr(network, 'condition', None)
+      if condition is not None and condition.shape.rank in (2, 4):
+        raise ValueError(
+          f'{flow.name} is given a condition of shape {condition.shape}, which '
+          'is of a batch; export it for one condition without a batch '
+          'dimension: `tfp_cinc.given(flow, condition[0])`.'
+        )
   if is_conditional(flow):
     raise ValueError(
       f'{flow.name} is conditional; it cannot be exported, because signatures '

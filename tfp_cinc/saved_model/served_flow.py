@@ -3,7 +3,11 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.internal.composite import tensors_of, with_tensors
+from tfp_cinc.internal.composite import (
+  captured_variables,
+  tensors_of,
+  with_tensors,
+)
 from tfp_cinc.latents import AttributeDirections
 from tfp_cinc.saved_model import image_files
 from tfp_cinc.saved_model.requirements import require_shape
@@ -42,7 +46,7 @@ def serve(
   flow = with_bijector(flow, with_tensors(flow.bijector, variables))
   module.flow_variables = list(flow.variables)
   # The Variables of networks that are not composite tensors.
-  module.captured_variables = root(flow).captured_variables()
+  module.captured_variables = captured_variables(root(flow))
   if noise is not None:
     module.noise_variables = list(noise.variables)
   names = []

@@ -1,6 +1,8 @@
 """What is special to Chain, besides the conformance set."""
 
+import copy
 import functools
+import pickle
 
 import numpy as np
 import pytest
@@ -317,6 +319,22 @@ def test_is_the_chain_of_tfp():
     theirs.forward_log_det_jacobian(x, 3),
     rtol=1e-6,
   )
+
+
+def test_a_chain_of_tfps_bijectors_is_copied_and_pickled():
+  chain = tfp_cinc.bijectors.Chain(
+    [tfb.Invert(tfb.Scale(tf.Variable(2.0))), tfb.Chain([tfb.Shift(1.0)])]
+  )
+  for other in (pickle.loads(pickle.dumps(chain)), copy.deepcopy(chain)):
+    np.testing.assert_array_equal(other.forward([5.0]), [3.0])
+
+
+def test_a_chain_of_tfps_that_changes_ranks_between_is_one_part():
+  theirs = tfb.Chain(
+    [tfb.Reshape([4], [2, 2]), tfb.Scale(2.0), tfb.Reshape([2, 2], [4])]
+  )
+  chain = tfp_cinc.bijectors.Chain([theirs])
+  np.testing.assert_array_equal(chain.forward(tf.ones([3, 4])), 2.0)
 
 
 def test_constructors_make_no_variables():

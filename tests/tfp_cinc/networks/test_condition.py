@@ -117,7 +117,11 @@ def test_without_a_condition_nothing_changes():
 @pytest.mark.parametrize(
   ('condition', 'channels', 'message'),
   [
-    (None, 3, 'net: `condition` is missing; this network needs one of 3'),
+    (
+      None,
+      3,
+      'net: `condition` is missing; this network needs a condition of 3',
+    ),
     ([2, 3], 0, 'net: `condition` is given; this network takes none'),
     ([2, 4], 3, r'net: `condition` has shape \(2, 4\); this network needs 3'),
     ([2, 4, 4, 4], 3, r'has shape \(2, 4, 4, 4\); this network needs 3'),
