@@ -494,9 +494,22 @@ def with_own_tensors(bijector, kwargs):
   Args:
     bijector: The bijector.
     kwargs: Its conditions.
+
+  Returns:
+    (bijector, kwargs, its `sources`, a function from the gradients with respect
+    to these to those with respect to the sources of the original bijector).
   """
-  whole = [bijector, kwargs]
-  return with_tensors(whole, map(tf.identity, tensors_of(whole)))
+  originals, whole = bijector.sources(kwargs), [bijector, kwargs]
+  bijector, kwargs = with_tensors(whole, map(tf.identity, tensors_of(whole)))
+  places = bijector.sources(kwargs)
+
+  def of_originals(gradients):
+    # Captured Variables are places of their own beside a tensor of their value.
+    by_place = dict(zip(map(id, places), gradients, strict=True))
+    pairs = zip(originals, gradients, strict=False)
+    return [by_place.get(id(place), gradient) for place, gradient in pairs]
+
+  return bijector, kwargs, places, of_originals
 
 
 def gradients_at(bijector, x, dy, dlog_det, event_ndims, kwargs):
@@ -514,8 +527,7 @@ def gradients_at(bijector, x, dy, dlog_det, event_ndims, kwargs):
     (the gradient with respect to x, those with respect to
     `bijector.sources(kwargs)`).
   """
-  bijector, kwargs = with_own_tensors(bijector, kwargs)
-  places = bijector.sources(kwargs)
+  bijector, kwargs, places, of_originals = with_own_tensors(bijector, kwargs)
   with tf.GradientTape() as tape:
     tape.watch([x, *places])
     y, log_det = bijector.forward_and_log_det(x, event_ndims, **kwargs)
@@ -526,4 +538,4 @@ def gradients_at(bijector, x, dy, dlog_det, event_ndims, kwargs):
     output_gradients=[dy, dlog_det],
     unconnected_gradients=tf.UnconnectedGradients.ZERO,
   )
-  return dx, found
+  return dx, of_originals(found)

@@ -132,8 +132,8 @@ class BlockCoupling(FlowBijector):
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
     """As in `FlowBijector`, but each network runs only once."""
-    own, kwargs = with_own_tensors(self, kwargs)
-    places, function = own.sources(kwargs), own.function
+    own, kwargs, places, of_originals = with_own_tensors(self, kwargs)
+    function = own.function
     with tf.GradientTape() as tape:
       tape.watch([y, *places])
 
@@ -152,7 +152,7 @@ class BlockCoupling(FlowBijector):
       output_gradients=[dy, dlog_det],
       unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
-    return self._join(x), self._join(dx), found
+    return self._join(x), self._join(dx), of_originals(found)
 
   def _forward_and_log_det(self, x, **kwargs):
     def change(block, parameters):
