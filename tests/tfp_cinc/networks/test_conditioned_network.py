@@ -5,10 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tfp_cinc import networks
-from tfp_cinc.networks.conditioned_network import (
-  condition_channels,
-  with_condition,
-)
+from tfp_cinc.networks.condition import condition_channels
+from tfp_cinc.networks.conditioned_network import with_condition
 
 X = tf.random.stateless_normal([2, 4, 3, 2], [0, 0])
 LABELS = tf.one_hot([0, 2], 3)
