@@ -1,4 +1,4 @@
-"""What is special to ChannelAffine, beside the conformance set."""
+"""What is special to ChannelAffine, besides the conformance set."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is special to couplings, beside the conformance set."""
+"""What is special to couplings, besides the conformance set."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is special to OneByOneConv2D, beside the conformance set."""
+"""What is special to OneByOneConv2D, besides the conformance set."""
 
 import hypothesis
 import numpy as np

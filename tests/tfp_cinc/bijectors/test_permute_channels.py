@@ -1,4 +1,4 @@
-"""What is special to the permutations, beside the conformance set."""
+"""What is special to the permutations, besides the conformance set."""
 
 import hypothesis
 import numpy as np

@@ -1,4 +1,4 @@
-"""What is special to ShiftConv2D, beside the conformance set."""
+"""What is special to ShiftConv2D, besides the conformance set."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is special to the dense matrix, beside the tests of all kinds."""
+"""What is special to the dense matrix, besides the tests of all kinds."""
 
 import numpy as np
 import pytest

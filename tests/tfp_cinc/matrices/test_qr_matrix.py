@@ -1,4 +1,4 @@
-"""What is special to the QR matrix, beside the tests of all kinds."""
+"""What is special to the QR matrix, besides the tests of all kinds."""
 
 import functools
 
