@@ -88,11 +88,12 @@ def test_the_estimate_of_the_trace_is_right_on_average():
   np.testing.assert_array_equal(
     estimate, many.forward_log_det_jacobian(tf.identity(x), 1)
   )
+  # Probes of three signs: two draws agree in one case of eight.
   free = make(**options)
-  one, other = (
-    free.forward_log_det_jacobian(tf.identity(x), 1) for _ in range(2)
-  )
-  assert np.all(one != other)
+  draws = [
+    free.forward_log_det_jacobian(tf.identity(x), 1).numpy() for _ in range(10)
+  ]
+  assert np.all(np.ptp(draws, axis=0) > 0)
 
 
 def test_tolerance_is_kept():
