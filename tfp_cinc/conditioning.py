@@ -1,4 +1,4 @@
-"""Flows under a condition."""
+"""Conditional flows bound to a condition."""
 
 import tensorflow_probability as tfp
 
@@ -16,10 +16,11 @@ tfd = tfp.distributions
 
 
 def given(flow: Flow, condition) -> Flow:
-  """Returns a conditional flow under a condition.
+  """Returns a conditional flow bound to a condition.
 
-  Each network that takes a condition gets it as one of its tensors: the result
-  is an ordinary flow on the same Variables, and gradients reach the condition.
+  Each network that takes a condition stores it as one of its tensors. The
+  result is an ordinary flow that shares the Variables of `flow`. Gradients with
+  respect to the condition are available.
 
   #### Example
 
@@ -32,24 +33,24 @@ def given(flow: Flow, condition) -> Flow:
   TensorShape([3])
 
   Args:
-    flow: A flow with `condition_channels` = K, or a bijector.
+    flow: Flow with `condition_channels` = K, or its bijector.
     condition: `Tensor` [N, K] for N images, such as one-hot labels, or a map
       [N, H', W', K], see `tfp_cinc.networks.ImageNetwork`. Its batch shape is
-      that of the images; [K] is one condition for all images.
+      that of the images. A condition [K] applies to all images.
 
   Returns:
-    The flow, or the bijector, of images given the condition.
+    Flow or bijector of images given the condition.
 
   Raises:
-    ValueError: If nothing in the flow takes a condition.
+    ValueError: If no part of the flow takes a condition.
   """
   condition = tfp_compat.convert_nonref_to_tensor(condition)
   if not is_conditional(flow):
     networks = [n for b in subtree(flow) for n in b.own_networks()]
     if any(isinstance(n, ConditionedNetwork) for n in networks):
       raise ValueError(
-        f'{flow.name} has its condition already; give another one to the flow '
-        'without it.'
+        f'{flow.name} already has a condition; pass the original conditional '
+        'flow.'
       )
     raise ValueError(
       f'{flow.name} takes no condition: build it with `condition_channels=`.'

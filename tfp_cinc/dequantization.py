@@ -19,7 +19,7 @@ def dequantize(images, num_bits: int = 8, seed=None, noise=None) -> tf.Tensor:
   ```
 
   The mean of log p(x) over u is a lower bound of the log-probability of the
-  pixels, if the volume of a bin is accounted for. `bits_per_dim` does that.
+  pixels, after correcting for the volume of a bin as in `bits_per_dim`.
 
   #### Example
 
@@ -36,7 +36,7 @@ def dequantize(images, num_bits: int = 8, seed=None, noise=None) -> tf.Tensor:
     images: uint8 [..., H, W, C], values 0 to 255.
     num_bits: Bits per channel b, 1 to 8. Glow uses 5 for CelebA-HQ.
     seed: Seed of the noise, as in TFP: an integer, or a `Tensor` of two
-      integers for the same noise at each call. None draws new noise.
+      integers for the same noise in each call. None draws new noise.
     noise: `Tensor` in [0, 1) that broadcasts with `images`, used instead of
       drawn noise. 0.5 gives the middle of the bins.
 

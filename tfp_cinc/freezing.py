@@ -1,4 +1,4 @@
-"""Flows whose weights are constants."""
+"""Conversion of the weights of a flow to constants."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -10,25 +10,31 @@ __all__ = ['freeze']
 
 
 def freeze(flow: Flow, event_shape=None) -> Flow:
-  """Returns a flow with constants in place of its Variables.
+  """Returns a copy of a flow with constants in place of its Variables.
 
-  What follows from the weights is computed here, once: the inverses of 1x1
-  convolutions, and the matrices by which a causal or a periodic convolution is
-  solved for images of the flow's size. It is for many calls with the same
-  weights; exported models consist of these constants too. Later changes of the
-  Variables have no effect on it, and gradients reach images and latents but not
-  the weights. It can be used in several threads. Networks that are no composite
-  tensors, such as Keras models, are copied with their Variables if they can be.
+  Use it for many calls with the same weights. Results that depend only on the
+  weights are computed once: the inverses of 1x1 convolutions, and the matrices
+  that invert causal and periodic convolutions for the given image size.
+  Exported models contain the same constants.
+
+  Later changes of the Variables have no effect on the frozen flow. Gradients
+  with respect to images and latents are available; gradients with respect to
+  the weights are not. The frozen flow can be used in several threads. Networks
+  that are not composite tensors, such as Keras models, are copied with their
+  Variables if they can be copied.
 
     frozen = tfp_cinc.freeze(flow)
     sample = tf.function(lambda seed: frozen.sample(16, seed=seed))
     for i in range(1000):
       images = sample(tf.constant([i, 0]))
 
-  The matrices of a causal k x k convolution of C channels take 4 * (s^2 * C)^2
-  numbers of memory, s = max(2, k - 1), and up to (3 k - 1) * (b * C)^2 if it
-  looks ahead, b being its block of pixels; those of a periodic one take
-  H * W * C^2 for images of [H, W].
+  For a k x k convolution of C channels, the matrices have the following number
+  of elements:
+
+  - causal: 4 * (s^2 * C)^2, with s = max(2, k - 1);
+  - causal with lookahead, as in `AutoregressiveConv2D`: at most
+    (3 k - 1) * (b * C)^2 for blocks of b pixels;
+  - periodic: H * W * C^2 for images of H x W pixels.
 
   #### Example
 
@@ -38,17 +44,17 @@ def freeze(flow: Flow, event_shape=None) -> Flow:
   (TensorShape([5, 4, 4, 1]), 0)
 
   Args:
-    flow: A flow, or a bijector from image to latent.
-    event_shape: Shape of its events; None for that of the flow. A bijector
-      needs it.
+    flow: Flow, or bijector from image to latent.
+    event_shape: Shape of an event. None means the event shape of the flow. It
+      is required for a bijector.
 
   Returns:
-    A flow or bijector of the same kind, for events of this shape only.
+    Flow or bijector of the same kind, for events of this shape only.
 
   Raises:
     ValueError: If the shape is missing or not static.
   """
-  shapes = {}  # of the inputs of `forward`, by place
+  shapes = {}  # maps the place of a layer to the input shape of its `forward`
 
   def record(layer, shape, _):
     shapes[layer.place] = shape

@@ -17,10 +17,11 @@ def initialize_from_data(
 ) -> None:
   """Initializes the layers of a flow, such as `ActNorm`, from data.
 
-  The images pass through the flow once, eagerly, and each layer is set from its
-  input, see `FlowBijector.initialize`. The output of each `ActNorm` then has
-  mean 0 and standard deviation 1. The papers use 256 images. With several
-  workers, call it on one worker and broadcast the variables.
+  The images pass through the flow once, eagerly, and each layer is initialized
+  from its input, see `FlowBijector.initialize`. The output of each `ActNorm`
+  then has mean 0 and standard deviation 1 for each channel. The papers use 256
+  images. With several workers, call it on one worker and broadcast the
+  Variables.
 
   #### References
 
@@ -41,14 +42,16 @@ def initialize_from_data(
   """
   images = check_events(flow, images, 'images')
   if not images.shape[0]:
-    raise ValueError('`images` are none; at least 1 is needed, 256 are usual.')
+    raise ValueError(
+      '`images` is empty; at least 1 image is needed, and 256 are usual.'
+    )
   if not bool(tf.reduce_all(tf.math.is_finite(images))):
     raise ValueError('`images` have values that are not finite.')
   least, most = float(tf.reduce_min(images)), float(tf.reduce_max(images))
   if flow.event_shape.rank == 3 and (least < -0.5 or most > 0.5):
     raise ValueError(
       f'`images` have values from {least:.4g} to {most:.4g}; a flow takes '
-      '[-0.5, 0.5], as `tfp_cinc.dequantize` makes them.'
+      '[-0.5, 0.5], as returned by `tfp_cinc.dequantize`.'
     )
 
   def initialize(layer, x):

@@ -1,4 +1,4 @@
-"""Flows that store other activations for their gradient."""
+"""Selection of the activations that a flow stores for its gradient."""
 
 from tfp_cinc.bijectors.chain import MEMORY, Chain
 from tfp_cinc.internal.choices import check_choice
@@ -8,11 +8,12 @@ __all__ = ['with_memory']
 
 
 def with_memory(flow: Flow, memory: str) -> Flow:
-  """Returns a flow whose chains store other activations, see `Chain`.
+  """Returns a flow with another `memory` option, see `Chain`.
 
-  Chains of chains, the levels of a flow, get `memory`; the chains within them,
-  its steps, store, because they are what is run again. If no chain contains
-  another, all get `memory`.
+  The option applies to chains that contain other chains, such as the levels of
+  a flow. The inner chains, such as its steps, use 'store', because they are the
+  units of recomputation. If no chain contains another one, the option applies
+  to all chains.
 
   #### Example
 
@@ -22,11 +23,11 @@ def with_memory(flow: Flow, memory: str) -> Flow:
   TensorShape([5])
 
   Args:
-    flow: A flow or a bijector.
-    memory: 'store', 'checkpoint' or 'reversible'.
+    flow: Flow or bijector.
+    memory: Activations to store: 'store', 'checkpoint' or 'reversible'.
 
   Returns:
-    The same on the same Variables.
+    Flow or bijector of the same kind that shares the Variables of `flow`.
 
   Raises:
     ValueError: If `memory` is unknown.
@@ -45,6 +46,6 @@ def with_memory(flow: Flow, memory: str) -> Flow:
 
 
 def _is_chain_of_chains(bijector):
-  # Not of subclasses, such as `EmergingConv2D`, which are layers.
+  # Subclasses, such as `EmergingConv2D`, do not count: they are layers.
   chains = [part for part in subtree(bijector) if type(part) is Chain]
   return type(bijector) is Chain and len(chains) > 1

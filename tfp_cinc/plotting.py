@@ -25,28 +25,28 @@ def plot_convolution_matrix(
   """Draws the dense matrix of a linear layer of images.
 
   Zeros are white. Constants, such as the ones of a unit diagonal, are black.
-  Entries that depend on the layer's trainable Variables have one color per tap,
-  that is per distance from input to output pixel, modulo the image size. The
-  entries of a tap between different channels have the same color. Thin lines
-  separate pixels, thick lines separate rows of pixels.
+  Entries that depend on the layer's trainable Variables have one color per tap.
+  A tap is a displacement from input to output pixel, modulo the image size. The
+  entries of a tap for different pairs of channels have the same color. Thin
+  lines separate pixels, thick lines separate rows of pixels.
 
-  An entry is classified by the values that it can take, not by its present
-  value: the matrix is computed with random numbers added to a copy of the
-  Variables. An entry counts as zero if it is less than 1000 machine epsilons of
-  the largest one, which covers the rounding errors of an FFT. A constant term
-  of the layer is ignored.
+  An entry is classified by the values that it can take, not by its current
+  value: the matrix is computed several times with random numbers added to a
+  copy of the Variables. An entry counts as zero if it is less than 1000 machine
+  epsilons times the largest entry, which covers the rounding errors of an FFT.
+  A constant term of the layer is ignored.
 
   Args:
-    layer: A bijector, whose `forward` is drawn (use `tfb.Invert` for the
-      inverse), or any callable from [N, H, W, C] to images that is affine in
-      them. Without Variables, all nonzero entries count as constants.
-    image_size: Height and width of the images, (H, W). Keep them small: the
-      matrix is computed entry by entry.
-    channels: Number of channels, C.
+    layer: Bijector, whose `forward` is drawn (use `tfb.Invert` for the
+      inverse), or any affine callable from [N, H, W, C] to images. Without
+      Variables, all nonzero entries count as constants.
+    image_size: Height and width (H, W) of the images. They should be small,
+      because the matrix is dense.
+    channels: Number of channels C.
     ax: Matplotlib `Axes` to draw in. None creates a figure.
 
   Returns:
-    The `Axes`.
+    Matplotlib `Axes` with the plot.
 
   Raises:
     ImportError: If matplotlib is not installed.
@@ -70,7 +70,7 @@ def plot_convolution_matrix(
     from matplotlib import pyplot
   except ImportError as error:
     raise ImportError(
-      'plot_convolution_matrix needs matplotlib, which is not installed: '
+      '`plot_convolution_matrix` needs matplotlib, which is not installed: '
       "pip install 'tfp_cinc[plot]'."
     ) from error
 
@@ -98,7 +98,7 @@ def plot_convolution_matrix(
 
 
 def _entries(layer, image_size, channels):
-  """Returns which entries are trained, which are constant, and [H', W', C']."""
+  """Returns masks of trained and constant entries, and [H', W', C']."""
   function = getattr(layer, 'forward', layer)
   dtype = tf.as_dtype(getattr(layer, 'dtype', None) or tf.float32)
   shape = [*image_size, channels]
@@ -120,7 +120,7 @@ def _entries(layer, image_size, channels):
 
 
 def _drawn_matrices(layer, shape, dtype):
-  """Returns matrices for random values of a copy of the Variables."""
+  """Returns the matrices for several random values of the Variables."""
   if isinstance(layer, tfp.bijectors.Bijector):
     layer = as_flow_bijector(layer)  # a `tfb.Invert` cannot be copied
   other = copy.deepcopy(layer)
@@ -136,7 +136,7 @@ def _drawn_matrices(layer, shape, dtype):
 
 
 def _taps(out_shape, in_shape):
-  """Returns a number for the distance from input to output pixel, per entry."""
+  """Returns the number of the tap of each entry."""
   height, width = in_shape[:2]
   (to_row, to_column, _), (from_row, from_column, _) = (
     np.indices(shape).reshape([3, -1]) for shape in (out_shape, in_shape)
@@ -147,7 +147,7 @@ def _taps(out_shape, in_shape):
 
 
 def _tap_colors(count):
-  """Returns RGB colors that every kind of color vision can distinguish."""
+  """Returns RGB colors that color-blind readers can distinguish too."""
   import matplotlib
 
   if count <= 10:

@@ -1,4 +1,4 @@
-"""Flows whose networks compute in another dtype."""
+"""Selection of the dtype in which the networks of a flow compute."""
 
 from tfp_cinc.tree import map_bijectors
 
@@ -8,9 +8,9 @@ __all__ = ['with_network_dtype']
 def with_network_dtype(flow, network_dtype):
   """Returns a flow whose networks compute in another dtype.
 
-  Densities and round trips of a flow that is trained with
-  `network_dtype='bfloat16'` are exact to float32 in
-  `with_network_dtype(flow, 'float32')`, a flow on the same Variables.
+  The densities and round trips of a flow trained with
+  `network_dtype='bfloat16'` are inexact. Those of
+  `with_network_dtype(flow, 'float32')` have float32 precision.
 
   #### Example
 
@@ -22,15 +22,16 @@ def with_network_dtype(flow, network_dtype):
   tf.float32
 
   Args:
-    flow: A flow, a bijector, or learned noise (`VariationalDequantization`).
-    network_dtype: As in `multiscale_flow`; None for the dtype of the Variables.
-      Networks that are not of this package stay as they are.
+    flow: Flow, bijector, or learned noise (`VariationalDequantization`).
+    network_dtype: Dtype, as in `multiscale_flow`. None means the dtype of the
+      Variables. Networks that are not from this package do not change.
 
   Returns:
-    The same on the same Variables.
+    Object of the same kind that shares the Variables of `flow`.
 
   Raises:
-    ValueError: If the dtype does not go with that of the Variables.
+    ValueError: If `network_dtype` cannot be used with the dtype of the
+      Variables.
   """
 
   def change(network):

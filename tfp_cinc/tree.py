@@ -1,10 +1,10 @@
-"""A flow as a tree of bijectors: walks through it, and new flows from it.
+"""Traversal and modification of a flow as a tree of bijectors.
 
 Chains and other containers have parts; see `FlowBijector.parts`, `with_parts`
-and `route`. Everything that goes through a flow is a function for one of
+and `route`. Functions that traverse or change a flow use either
 
-- `walk`, which takes values through the layers one after the other, and
-- `map_bijectors`, which replaces bijectors and keeps the rest.
+- `walk`, which passes values through the layers one by one, or
+- `map_bijectors`, which replaces bijectors and keeps the rest of the flow.
 """
 
 import dataclasses
@@ -42,13 +42,13 @@ Flow = tfd.TransformedDistribution | tfb.Bijector
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-  """A bijector within a flow, and where it is.
+  """A bijector and its position in a flow.
 
   Attributes:
     bijector: The bijector.
-    invert: Whether the walk uses its inverse.
-    containers: The bijectors that it is within, the outermost first.
-    place: Its index among the parts of each container, the outermost first.
+    invert: Whether its inverse is used.
+    containers: Bijectors that contain it, outermost first.
+    place: Index among the parts of each container, outermost first.
   """
 
   bijector: FlowBijector
@@ -58,23 +58,28 @@ class Layer:
 
   @property
   def name(self) -> str:
-    """The innermost chain and the layer, as 'level_0_step_3/coupling'."""
+    """Name with that of the innermost chain: 'level_0_step_3/coupling'."""
     chains = [c.name for c in self.containers if isinstance(c, Chain)]
     return '/'.join([*chains[-1:], self.bijector.name])
 
   @property
   def level(self) -> int:
-    """The level of a multi-scale flow, from 0."""
+    """Level of a multi-scale flow to which the layer belongs, from 0."""
     return sum(isinstance(c, LeadingChannels) for c in self.containers)
 
   def value(self, x: tf.Tensor, backwards: bool = False) -> tf.Tensor:
-    """Returns what it makes of x [N, ...], or what x was made of."""
+    """Returns the output of the layer for an input x.
+
+    Args:
+      x: `Tensor` [N, ...].
+      backwards: Whether x is the output and the input is returned.
+    """
     if self.invert != backwards:
       return self.bijector.inverse(x)
     return self.bijector.forward(x)
 
   def value_and_log_det(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns what it makes of x [N, ...], and its log-dets, [N] or []."""
+    """Returns the output for x [N, ...], and the log-dets, [N] or []."""
     siblings = self.containers[-1].parts() if self.containers else ()
     shared = bool(siblings) and self.place[-1] in alike(siblings)
     event_ndims = x.shape.rank - 1
@@ -84,10 +89,10 @@ class Layer:
 
 
 def root(flow: Flow) -> FlowBijector:
-  """Returns the bijector of a flow with the protocol of `FlowBijector`.
+  """Returns the bijector of a flow as a `FlowBijector`.
 
   Args:
-    flow: A flow, whose bijector goes from latent to image, or any bijector.
+    flow: Flow, whose bijector goes from latent to image, or any bijector.
   """
   return as_flow_bijector(flow if _is_bijector(flow) else flow.bijector)
 
@@ -110,22 +115,23 @@ def walk(
   enter: Callable[[FlowBijector, tf.Tensor], tf.Tensor] = lambda _, x: x,
   leave: Callable[[Layer], None] = lambda layer: None,
 ) -> tf.Tensor:
-  """Takes x through a bijector layer by layer.
+  """Passes a tensor through a bijector, layer by layer.
 
   Args:
-    bijector: A bijector, such as `root(flow)`.
-    x: Values [N, ...].
-    visit: Called for each layer with its input; returns its output.
-    invert: Whether to walk through the inverse of the bijector: for that of a
-      flow, from image to latent.
-    opens: Whether to go through the parts of a container; if not, it counts as
-      one layer.
-    enter: Called with a container and what it passes to a part; returns what
-      the part is to receive.
-    leave: Called with each container after its parts.
+    bijector: Bijector, such as `root(flow)`.
+    x: `Tensor` [N, ...].
+    visit: Function that is called with each layer and its input, and returns
+      the output of the layer.
+    invert: Whether to walk through the inverse of the bijector. For the
+      bijector of a flow, this is the direction from image to latent.
+    opens: Function that returns whether to visit the parts of a container.
+      Otherwise the container is visited as one layer.
+    enter: Function that is called with a container and the input of one of its
+      parts, and returns the input to use instead.
+    leave: Function that is called with each container after its parts.
 
   Returns:
-    The output of the last layer.
+    Output of the last layer.
   """
 
   def run(bijector, x, invert, containers, place):
@@ -151,14 +157,15 @@ def walk_shapes(
   visit: Callable[[Layer, tf.TensorShape, tf.TensorShape], None],
   leave: Callable[[Layer], None] = lambda layer: None,
 ) -> None:
-  """Goes through the layers of a flow without computing them.
+  """Visits the layers of a flow without evaluating them.
 
   Args:
-    flow: A flow, whose layers are visited from image to latent; or a bijector,
+    flow: Flow, whose layers are visited from image to latent; or bijector,
       whose layers are visited in the direction of its `forward`.
-    event_shape: Static shape of an event; None for that of the flow.
-    visit: Called with each layer and the shapes of the inputs of its
-      bijector's `forward` and of its `inverse`.
+    event_shape: Static shape of an event. None means the event shape of the
+      flow.
+    visit: Function that is called with each layer, the input shape of its
+      bijector's `forward`, and that of its `inverse`.
     leave: As in `walk`.
 
   Raises:
@@ -168,8 +175,8 @@ def walk_shapes(
     event_shape = flow.event_shape
   if event_shape is None or None in list(event_shape):
     raise ValueError(
-      f'{flow.name} has events of shape {event_shape}; their shape must be '
-      'static here: `event_shape` can give it.'
+      f'{flow.name} has events of shape {event_shape}; a static shape is '
+      'needed: pass `event_shape`.'
     )
 
   def visit_zeros(layer, x):
@@ -191,9 +198,10 @@ def layers(flow: Flow, event_shape=None, chains: bool = False) -> list[Layer]:
   """Returns the layers of a flow in the order from image to latent.
 
   Args:
-    flow: A flow; or a bijector, in the order of its `forward`.
-    event_shape: Static shape of an event; None for that of the flow.
-    chains: Whether to list the chains too, each after its layers.
+    flow: Flow, or bijector, whose layers are in the order of its `forward`.
+    event_shape: Static shape of an event. None means the event shape of the
+      flow.
+    chains: Whether to list chains too, each after its layers.
   """
   found = []
 
@@ -213,13 +221,14 @@ def map_bijectors(
   """Returns a flow with `function(bijector)` in place of each bijector.
 
   Args:
-    flow: A flow or a bijector.
-    function: Called for each bijector, the parts of a container before it, with
-      their replacements already within it.
+    flow: Flow or bijector.
+    function: Function that is called with each bijector and returns its
+      replacement. The parts of a container are replaced first, so that the
+      function receives the container with its new parts.
 
   Returns:
-    A flow or bijector of the same kind, on the same Variables where the
-    function leaves them.
+    Flow or bijector of the same kind. It shares the Variables that the function
+    keeps.
   """
   return map_places(flow, lambda bijector, place: function(bijector))
 
@@ -228,7 +237,13 @@ def map_places(
   flow: Flow,
   function: Callable[[FlowBijector, tuple[int, ...]], FlowBijector],
 ) -> Flow:
-  """As `map_bijectors`, of a function of a bijector and its `Layer.place`."""
+  """Does the same as `map_bijectors`, with the place as a second argument.
+
+  Args:
+    flow: Flow or bijector.
+    function: Function as in `map_bijectors`. It is called with a bijector and
+      its `Layer.place`.
+  """
   if not _is_bijector(flow):
     return with_bijector(flow, map_places(flow.bijector, function))
 
@@ -239,7 +254,7 @@ def map_places(
       bijector = bijector.with_parts(new)
     return function(bijector, place)
 
-  if isinstance(flow, tfp_compat.INVERT):  # stays one of TFP's
+  if isinstance(flow, tfp_compat.INVERT):  # the result is a `tfb.Invert` too
     inner = mapped(as_flow_bijector(flow.bijector), (0,))
     return flow if inner is flow.bijector else tfb.Invert(inner, name=flow.name)
   return mapped(as_flow_bijector(flow), ())
@@ -250,17 +265,17 @@ def with_bijector(
 ) -> tfd.TransformedDistribution:
   """Returns a flow with another bijector.
 
-  Unlike a `copy` of TFP's, it does not keep the flow that it was made from.
+  Unlike the result of TFP's `copy`, it holds no reference to the original flow.
 
   Args:
-    flow: A flow.
-    bijector: From latent to image.
+    flow: Flow.
+    bijector: Bijector from latent to image.
   """
   return type(flow)(**{**flow.parameters, 'bijector': bijector})
 
 
 def unique_name(name: str, taken: Container[str]) -> str:
-  """Returns `name`, or NAME_2 and so on if it is taken."""
+  """Returns `name`, or NAME_2, NAME_3, ... if it is taken."""
   unique, number = name, 1
   while unique in taken:
     number += 1

@@ -1,4 +1,4 @@
-"""Dequantization with noise that networks have learned."""
+"""Dequantization with learned noise."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,13 +19,13 @@ __all__ = [
 tfd = tfp.distributions
 
 _MAX_LOG_SCALE = 2.0
-_SEEN = 3  # inputs of the networks for each channel of a pixel
+_SEEN = 3  # input channels of a network for each channel of a pixel
 
 
 class VariationalDequantization(tf.Module):
   """Learned noise within the bins of pixels, given the image.
 
-  For each channel c in turn,
+  The noise is computed channel by channel. For channel c,
 
   ```
   u_c = sigmoid(exp(2 tanh(a / 2)) * e_c + b),  e_c ~ Logistic(0, 1)
@@ -42,16 +42,16 @@ class VariationalDequantization(tf.Module):
 
   so that `bits_per_dim(log_prob - log_q, ...)` is an upper bound of the bits
   per dimension. It should be reported as such. Uniform noise, with log q = 0,
-  gives the same kind of bound, but a less tight one.
+  also gives an upper bound, but a looser one.
 
-  In smooth parts of an image, the neighbours of a pixel indicate how it was
-  rounded. This depends on fractions of a grey level, which are hard to learn
+  In smooth parts of an image, the neighbors of a pixel indicate how it was
+  rounded. This depends on fractions of a gray level, which are hard to learn
   from an image at its full range. The networks therefore also see the details
-  of the image, [H, W, 2 C]. These start from the mean of the channels and the
-  differences of consecutive channels, in units of a bin. With d the deviation
-  of such a value from its mean over 3x3 pixels, the details are tanh(d / 1.5)
-  and asinh(d) / 3. The networks also see the noise of earlier channels, because
-  colours are smoother than brightness.
+  of the image, [H, W, 2 C]. They are computed from the mean of the channels and
+  the differences of consecutive channels, in units of a bin. If d is the
+  deviation of such a value from its mean over 3x3 pixels, the details are
+  tanh(d / 1.5) and asinh(d) / 3. The networks also see the noise of earlier
+  channels, because colors are smoother than brightness.
 
   Cost: C network evaluations.
 
@@ -107,8 +107,8 @@ class VariationalDequantization(tf.Module):
       num_bits: Bits per channel, 1 to 8, see `tfp_cinc.dequantize`.
       seed: Seed of the noise, as in TFP. None draws new noise.
       noise: Uniform noise, `Tensor` in [0, 1) that broadcasts with `images`.
-        The learned noise is computed from it instead of from drawn numbers.
-        `tfp_cinc.dequantize` would use it unchanged.
+        The learned noise is computed from it instead of from random numbers.
+        In contrast, `tfp_cinc.dequantize` uses its `noise` unchanged.
 
     Returns:
       (x, log_q): `Tensor` [..., H, W, C] in [-0.5, 0.5), and the log-density of
@@ -129,8 +129,8 @@ class VariationalDequantization(tf.Module):
     if noise is None:
       e = base.sample(tf.shape(middle), seed=seed)
     else:
-      # The quantiles of 0 and 1 are infinite; float32 images have no finer
-      # noise than these bounds.
+      # The quantiles of 0 and 1 are infinite. The noise of float32 images does
+      # not reach beyond these bounds.
       e = base.quantile(
         tf.clip_by_value(tf.cast(noise, dtype), 2.0**-17, LARGEST_NOISE)
       )
@@ -189,13 +189,13 @@ def trainable_variational_dequantization(
   network_dtype=None,
   name: str = 'variational_dequantization',
 ) -> VariationalDequantization:
-  """Returns a `VariationalDequantization` of new Variables.
+  """Returns a trainable `VariationalDequantization`.
 
-  Its noise is uniform at the start of training.
+  Its noise is initially uniform.
 
   Args:
     image_shape: Shape [H, W, C] of an image.
-    network: Network of each channel, a word as in `multiscale_flow`.
+    network: Network of each channel, one of the names in `multiscale_flow`.
     hidden_channels: Number of hidden channels of the networks.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the noise.
@@ -226,15 +226,18 @@ def trainable_variational_dequantization(
 
 
 def _details(bins):
-  """Returns the differences between neighbouring pixels, [..., H, W, 2 C].
+  """Returns the details of an image, see `VariationalDequantization`.
 
   Args:
-    bins: Pixels in units of a bin, [..., H, W, C].
+    bins: Pixels in units of a bin, `Tensor` [..., H, W, C].
+
+  Returns:
+    `Tensor` [..., H, W, 2 C].
   """
   mean = tf.reduce_mean(bins, axis=-1, keepdims=True)
   parts = tf.concat([mean, bins[..., :-1] - bins[..., 1:]], axis=-1)
   deviation = parts - on_image_batch(
-    # At the border, the mean over the pixels that exist.
+    # At the border, 'SAME' averages only over pixels inside the image.
     lambda x: tf.nn.avg_pool2d(x, 3, 1, 'SAME'),
     parts,
   )

@@ -1,3 +1,3 @@
-"""The version; the build reads it without importing TensorFlow."""
+"""The version of the package, read by the build without TensorFlow."""
 
 __version__ = '0.1.0'

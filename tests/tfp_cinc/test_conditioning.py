@@ -136,7 +136,7 @@ def test_bad_input():
   assert tfp_cinc.conditioning.is_conditional(flow)
   with pytest.raises(ValueError, match='condition'):
     flow.log_prob(IMAGES)
-  with pytest.raises(ValueError, match='has its condition already'):
+  with pytest.raises(ValueError, match='already has a condition'):
     tfp_cinc.given(tfp_cinc.given(flow, LABELS), LABELS)
   with pytest.raises(ValueError, match='is conditional'):
     tfp_cinc.export_saved_model(flow, 'model', SHAPE)
@@ -156,7 +156,7 @@ def test_a_variable_stays_the_condition():
 
 def test_is_exported_for_one_condition(tmp_path):
   flow = build()
-  with pytest.raises(ValueError, match='which is of a batch'):
+  with pytest.raises(ValueError, match='which has a batch dimension'):
     tfp_cinc.export_saved_model(
       tfp_cinc.given(flow, LABELS), tmp_path / 'model', SHAPE
     )

@@ -308,7 +308,7 @@ def test_a_conditional_flow_takes_labels():
   np.testing.assert_allclose(
     model.evaluate(images, one_hot, verbose=0)[0], np.mean(right), rtol=1e-5
   )
-  with pytest.raises(ValueError, match='cinc is conditional; give it'):
+  with pytest.raises(ValueError, match='cinc is conditional; pass'):
     model.predict(images)
   with pytest.raises(ValueError, match=r'shape \(40,\); it must be \[N, K\]'):
     model.fit(images, labels)
@@ -364,19 +364,19 @@ def bad_uses():
   yield 'list', lambda m: m.fit([[1, 2], [3, 4]]), 'of type list'
   yield 'empty', lambda m: m.fit(IMAGES[:0]), 'there are no images'
   yield 'no data', lambda m: m.fit(slices(IMAGES).batch(8).take(0)), 'is empty'
-  yield 'generator', lambda m: m.fit(iter([IMAGES])), 'is not initialized: give'
-  yield 'pair', lambda m: m.fit((IMAGES, IMAGES)), 'takes no condition; give'
+  yield 'generator', lambda m: m.fit(iter([IMAGES])), 'is not initialized: pass'
+  yield 'pair', lambda m: m.fit((IMAGES, IMAGES)), 'takes no condition; pass'
   yield 'loss', lambda m: m.compile('adam', 'mse'), '`loss` is given; the loss'
   yield 'metric', lambda m: m.compile(metrics=['mse']), '`metrics` is given'
   yield (
     'keras 3',
     lambda m: m.compile(tf.keras.optimizers.Adam()),
-    'is not of tf_keras; take one of `tf_keras.optimizers`',
+    'is not from tf_keras; use one of `tf_keras.optimizers`',
   )
   yield (
     'keras 3 callback',
     lambda m: m.fit(IMAGES, callbacks=tf.keras.callbacks.TerminateOnNaN()),
-    'is not of tf_keras; take one of `tf_keras.callbacks`',
+    'is not from tf_keras; use one of `tf_keras.callbacks`',
   )
   checkpoint = tf_keras.callbacks.ModelCheckpoint
   yield (

@@ -108,7 +108,7 @@ def test_a_conditional_flow_is_frozen_before_or_after_its_condition():
 
 def test_a_layer_is_frozen_for_one_size_of_images():
   layer = tfp_cinc.bijectors.trainable_cinc_conv2d(2, seed=0)
-  with pytest.raises(ValueError, match='`event_shape` can give it'):
+  with pytest.raises(ValueError, match='pass `event_shape`'):
     tfp_cinc.freeze(layer)
   frozen = tfp_cinc.freeze(layer, event_shape=[5, 6, 2])
   y = tf.random.stateless_normal([3, 5, 6, 2], [0, 0])

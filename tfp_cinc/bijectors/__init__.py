@@ -1,7 +1,6 @@
-"""Bijectors of images and vectors, each native to TensorFlow Probability.
+"""TensorFlow Probability bijectors for images and vectors.
 
-The forward direction of each is the layer as its paper writes it, from image to
-latent.
+As in the papers, `forward` maps images to latents.
 """
 
 from tfp_cinc.bijectors.act_norm import ActNorm, trainable_act_norm

@@ -10,13 +10,13 @@ from tfp_cinc.internal.shapes import check_channels
 
 __all__ = ['ActNorm', 'trainable_act_norm']
 
-# A channel with a smaller standard deviation counts as constant. Uniform
-# dequantization noise of 8-bit data has standard deviation 1.1e-3.
+# A channel with a smaller standard deviation is treated as constant. The
+# uniform dequantization noise of 8-bit data has standard deviation 1.1e-3.
 _LEAST_STANDARD_DEVIATION = 1e-3
 
 
 class ActNorm(ChannelAffine):
-  """A scale and a shift per channel that are set from data before training.
+  """Scales and shifts each channel; initialized from data before training.
 
   ```
   forward(x) = x * exp(log_scale) + shift
@@ -28,8 +28,8 @@ class ActNorm(ChannelAffine):
 
   `tfp_cinc.initialize_from_data(flow, images)` sets the Variables so that each
   channel of the layer's output has mean 0 and standard deviation 1 on those
-  images. Nothing else initializes them, neither the first batch nor a call to
-  `sample`.
+  images. The layer does not initialize itself, neither from the first batch nor
+  in a call to `sample`.
 
   #### Example
 
@@ -56,7 +56,7 @@ class ActNorm(ChannelAffine):
     Args:
       log_scale: Floating `Tensor` or `Variable` [C].
       shift: Floating `Tensor` or `Variable` [C].
-      initialized: Bool or bool `Variable` [], whether `log_scale` and `shift`
+      initialized: Bool or bool `Variable` []: whether `log_scale` and `shift`
         have been set. If False, all three must be Variables, so that
         `initialize_from_data` can set them.
       validate_args: Whether to check that inputs are finite.
@@ -71,20 +71,21 @@ class ActNorm(ChannelAffine):
 
   @property
   def initialized(self) -> tf.Tensor:
-    """A bool, whether `log_scale` and `shift` have been set."""
+    """Whether `log_scale` and `shift` have been set."""
     return self._initialized
 
   def initialize(self, x, invert: bool = False) -> None:
     """Sets the Variables so that `forward(x)` has mean 0 and deviation 1.
 
-    It does nothing if `initialized` is not a Variable, because the parameters
-    are then given and not trained.
+    Does nothing if `initialized` is not a Variable, because the parameters then
+    already have their values.
 
     Args:
       x: `Tensor` [..., C] with concrete values.
+      invert: Whether to normalize `inverse(x)` instead of `forward(x)`.
 
     Raises:
-      ValueError: If `x` has another number of channels.
+      ValueError: If `x` does not have C channels.
     """
     check_channels(self.name, x, self.num_channels)
     if not isinstance(self._initialized, tf.Variable):
@@ -103,7 +104,7 @@ def trainable_act_norm(
   dtype=tf.float32,
   name: str = 'act_norm',
 ) -> ActNorm:
-  """Returns an `ActNorm` of new Variables: the identity, not yet initialized.
+  """Returns a trainable, uninitialized `ActNorm`, which is the identity.
 
   Args:
     channels: Number of channels, C.

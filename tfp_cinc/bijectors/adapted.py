@@ -1,4 +1,4 @@
-"""TFP's own bijectors with the protocol of this package."""
+"""Adapter that turns any TFP bijector into a `FlowBijector`."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -12,10 +12,10 @@ tfb = tfp.bijectors
 
 
 class Adapted(FlowBijector):
-  """A bijector of TFP, or of anybody, as a `FlowBijector`.
+  """Adapts any TFP bijector to the interface of `FlowBijector`.
 
-  Chains and other containers put it around the bijectors that they are given,
-  and users hardly meet it.
+  Chains and other containers wrap the bijectors that they receive
+  automatically, so users rarely need this class.
 
   #### Example
 
@@ -36,11 +36,12 @@ class Adapted(FlowBijector):
     """Stores the bijector.
 
     Args:
-      bijector: The bijector.
-      captured: If it is no composite tensor, the Variables that it reads; None
-        for `bijector.variables`. Values in their place have no effect.
+      bijector: The bijector to adapt.
+      captured: Variables that `bijector` reads, if it is not a composite
+        tensor. None means `bijector.variables`. Replacing them by other tensors
+        has no effect.
       validate_args: Whether to check that inputs are finite.
-      name: Name; None for that of `bijector`.
+      name: Name of the adapter. None uses the name of `bijector`.
     """
     parameters = dict(locals())
     name = name or bijector.name
@@ -58,21 +59,22 @@ class Adapted(FlowBijector):
 
   @property
   def bijector(self) -> tfb.Bijector:
-    """The bijector that is adapted."""
+    """The adapted bijector."""
     return self._bijector
 
   @property
   def captured(self) -> list:
-    """The Variables of a bijector that is no composite tensor."""
+    """The Variables of a bijector that is not a composite tensor."""
     if self._captured is not None or tfp_compat.is_composite(self._bijector):
       return self._captured
     return tfp_compat.module_variables(self._bijector)
 
   @property
   def only_permutes(self) -> bool:
-    """Whether it is a `tfb.Permute`."""
+    """Whether the bijector is a `tfb.Permute`."""
     return isinstance(self._bijector, tfb.Permute)
 
+  @tfp_compat.freed_with_graph()
   def _forward_and_log_det(self, x, **kwargs):
     ndims = self.forward_min_event_ndims
     return (
@@ -80,6 +82,7 @@ class Adapted(FlowBijector):
       self._bijector.forward_log_det_jacobian(x, ndims, **kwargs),
     )
 
+  @tfp_compat.freed_with_graph()
   def _inverse_and_log_det(self, y, **kwargs):
     ndims = self.inverse_min_event_ndims
     return (
@@ -101,19 +104,19 @@ class Adapted(FlowBijector):
 
 
 def as_flow_bijector(bijector: tfb.Bijector) -> FlowBijector:
-  """Returns a bijector with the protocol of `FlowBijector`.
+  """Converts a bijector to a `FlowBijector`.
 
   Args:
     bijector: Any bijector.
 
   Returns:
-    The bijector itself if it is a `FlowBijector`; an `Inverse`, a `Chain` or a
-    `MaskedAutoregressive` for TFP's `Invert`, `Chain` and
-    `MaskedAutoregressiveFlow`; else an `Adapted`.
+    `bijector` itself if it is a `FlowBijector`. An `Inverse`, a `Chain` or a
+    `MaskedAutoregressive` for TFP's `Invert`, `Chain` or
+    `MaskedAutoregressiveFlow`. Otherwise an `Adapted`.
   """
   if isinstance(bijector, FlowBijector):
     return bijector
-  # These adapt their own parts by this function.
+  # Imported here because these modules import this one.
   from tfp_cinc.bijectors.chain import Chain
   from tfp_cinc.bijectors.inverse import Inverse
   from tfp_cinc.bijectors.masked_autoregressive import MaskedAutoregressive
@@ -138,7 +141,7 @@ def as_flow_bijector(bijector: tfb.Bijector) -> FlowBijector:
 
 
 def _is_chain(bijector):
-  """Whether it is a `tfb.Chain` of parts that a `Chain` takes."""
+  """Whether a bijector is a `tfb.Chain` whose parts a `Chain` supports."""
   return (
     isinstance(bijector, tfp_compat.CHAIN)
     and bijector.bijectors

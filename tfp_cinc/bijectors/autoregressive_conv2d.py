@@ -1,4 +1,4 @@
-"""The raster-order masked convolution."""
+"""Masked convolution in raster order."""
 
 import tensorflow as tf
 
@@ -9,12 +9,13 @@ __all__ = ['AutoregressiveConv2D', 'trainable_autoregressive_conv2d']
 
 
 class AutoregressiveConv2D(CausalConv2D):
-  """A k x k convolution without the taps that come later in raster order.
+  """A k x k convolution with a raster-order mask.
 
   With 'top_left' padding each pixel sees itself, the (k - 1) / 2 pixels to its
   left, and the (k - 1) / 2 rows above it, up to (k - 1) / 2 columns to either
   side. The matrix of the convolution is block lower triangular. Each block on
-  its diagonal is the C x C matrix of the pixel itself, at the kernel's centre.
+  its diagonal is the C x C matrix at the center of the kernel, which multiplies
+  the pixel itself.
 
   ```
   forward(x) = conv2d(x, masked kernel) + bias
@@ -38,8 +39,8 @@ class AutoregressiveConv2D(CausalConv2D):
   Kingma et al. 2016, [Improved Variational Inference with Inverse
   Autoregressive Flow](https://arxiv.org/abs/1606.04934), section 4; Nagar,
   Dufraisse and Varma 2021, [CInC Flow](https://arxiv.org/abs/2107.01358), the
-  middle row of the poster, which has the (k^2 + 1) / 2 * C^2 parameters of
-  `diagonal_block='plu'`.
+  middle row of the poster, with the same (k^2 + 1) / 2 * C^2 parameters as this
+  layer with `diagonal_block='plu'`.
   """
 
   def __init__(
@@ -57,13 +58,13 @@ class AutoregressiveConv2D(CausalConv2D):
     """Creates the layer.
 
     Args:
-      taps: Floating `Tensor` or `Variable` [(k*k - 1) / 2, C, C], the blocks of
-        the kernel before its centre, in raster order, from input to output
-        channels.
-      diagonal_block: The `InvertibleMatrix` [C, C] at the centre of the kernel.
+      taps: Floating `Tensor` or `Variable` [(k*k - 1) / 2, C, C]: the C x C
+        blocks of the kernel before its center, in raster order. Each maps input
+        channels to output channels.
+      diagonal_block: The `InvertibleMatrix` [C, C] at the center of the kernel.
       bias: Floating `Tensor` or `Variable` [C], or None.
-      padding: The padded sides of the image, where raster order starts:
-        'top_left', 'top_right', 'bottom_left' or 'bottom_right'.
+      padding: Padded sides of the image: 'top_left', 'top_right', 'bottom_left'
+        or 'bottom_right'. Raster order starts in this corner.
       solve_dtype: As in `CInCConv2D`.
       solve_matrices: As in `CInCConv2D`.
       validate_args: As in `CInCConv2D`.
@@ -111,15 +112,15 @@ def trainable_autoregressive_conv2d(
   dtype=tf.float32,
   name: str = 'autoregressive_conv2d',
 ) -> AutoregressiveConv2D:
-  """Returns an `AutoregressiveConv2D` of new Variables close to the identity.
+  """Returns a trainable `AutoregressiveConv2D`, close to the identity.
 
   Args:
     channels: Number of channels, C.
     kernel_size: Rows and columns of the kernel, k, an odd integer.
     padding: As in `AutoregressiveConv2D`.
-    diagonal_block: Form of the matrix at the centre of the kernel, see
+    diagonal_block: Form of the matrix at the center of the kernel; see
       `trainable_cinc_conv2d`.
-    use_bias: Whether to have a bias.
+    use_bias: Whether the layer has a bias.
     seed: Seed of the initial kernel. None draws a new one.
     dtype: Floating dtype.
     name: Name of the layer.
@@ -134,7 +135,7 @@ def trainable_autoregressive_conv2d(
   if kernel_size % 2 == 0:
     raise ValueError(
       f'`kernel_size` is {kernel_size}; it must be odd, so that the kernel has '
-      'a centre.'
+      'a center.'
     )
   with tf.name_scope(name):
     variables = causal_variables(

@@ -1,10 +1,15 @@
-"""The protocol of all bijectors of this package."""
+"""Base classes of all bijectors of this package.
+
+More than 300 lines: `FlowBijector` is the protocol together with the methods of
+TFP that are derived from it.
+"""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.bijectors.gradients import gradients_at
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.composite import (
   captured_variables,
@@ -18,22 +23,27 @@ __all__ = [
   'BijectorWrapper',
   'ConstantJacobianBijector',
   'FlowBijector',
-  'gradients_at',
   'num_pixels',
   'sum_event_dims',
-  'with_own_tensors',
 ]
 
 tfb = tfp.bijectors
 
 
 class OnePassCache(tfp_compat.BijectorCache):
-  """TFP's cache of values, for functions that return (value, attributes).
+  """TFP's bijector cache, for functions that return (value, attributes).
 
-  The log-det is stored together with the value that it came with. When a value
-  is computed again, perhaps with new weights, the log-det stored before is
-  dropped. A log-det that is computed without its value is not stored.
+  The log-det is cached together with its value. When the value is recomputed,
+  perhaps with new weights, the old log-det is discarded. A log-det that is
+  computed without its value is not cached. Each graph has a cache of its own.
   """
+
+  def __get__(self, bijector, bijector_class=None):
+    """Returns the cache of a bijector, as TFP does."""
+    cache = super().__get__(bijector, bijector_class)
+    if not tf.executing_eagerly():
+      cache.storage = tfp_compat.graph_cache()
+    return cache
 
   def _invoke(self, input, fn_name, kwargs, attributes):
     output, found = getattr(self.bijector, fn_name)(input, **kwargs)
@@ -43,7 +53,7 @@ class OnePassCache(tfp_compat.BijectorCache):
 
   def _attributes(self, input, fn_name, **kwargs):
     edge = self._get_or_create_edge(input, fn_name, kwargs)
-    if not edge.output_ref:  # its value was never stored, or is gone
+    if not edge.output_ref:  # the value was never cached or no longer exists
       edge.attributes.clear()
     return edge.attributes
 
@@ -52,30 +62,29 @@ class FlowBijector(
   tfb.AutoCompositeTensorBijector,
   metaclass=tfp_compat.CompositeBijectorMeta,
 ):
-  """A bijector that computes its value and its log-det together.
+  """Base class of bijectors that compute value and log-det together.
 
-  A coupling's shift and its log-det come from one network; TFP asks for them in
-  two calls. A subclass implements the pair
+  In a coupling, for example, value and log-det come from one network, but TFP
+  asks for them in two calls. A subclass implements two methods:
 
   - `_forward_and_log_det(x, **kwargs)` -> (forward(x),
     forward_log_det_jacobian(x)),
   - `_inverse_and_log_det(y, **kwargs)` -> (inverse(y),
-    inverse_log_det_jacobian(y)),
+    inverse_log_det_jacobian(y)).
 
-  with log-dets summed over `forward_min_event_ndims` dimensions, or a scalar
-  if the log-det is the same for all events. TFP's four methods follow from the
-  pair; they share results through TFP's cache, so that `log_prob` runs the
-  network once.
+  The log-det is summed over the last `forward_min_event_ndims` dimensions. It
+  is a scalar if it is the same for all events. TFP's four methods are derived
+  from these two. They share results through TFP's cache, so that `log_prob`
+  runs the network only once.
 
-  A bijector that applies others (a chain, say) implements `parts`, `with_parts`
-  and `route` instead of the pair. Everything in `tfp_cinc.tree` then works on
-  it too.
+  A container, such as a chain, implements `parts`, `with_parts` and `route`
+  instead. The functions of `tfp_cinc.tree` then work on it too.
 
-  Every subclass is a composite tensor (`tfb.AutoCompositeTensorBijector`): its
-  constructor does nothing but store its arguments, each as an attribute of the
-  same name with or without a leading underscore. It can therefore be rebuilt
-  from its tensors, be an argument of a `tf.function` and be copied and pickled.
-  Attributes that are set later are lost in such a rebuilt bijector.
+  Every subclass is a composite tensor (`tfb.AutoCompositeTensorBijector`). It
+  can be rebuilt from its tensors, passed to a `tf.function`, copied and
+  pickled. Therefore the constructor must only store its arguments, each as an
+  attribute of the same name, with or without a leading underscore. Attributes
+  that are set later are lost when the bijector is rebuilt.
 
   #### Example
 
@@ -98,10 +107,10 @@ class FlowBijector(
 
   #### References
 
-  The pair of methods is that of `distrax.Bijector`.
+  `forward_and_log_det` and `inverse_and_log_det` follow `distrax.Bijector`.
   """
 
-  # The argument by which its networks take a condition.
+  # Name of the keyword argument that passes a condition to the networks.
   condition_keyword = 'condition'
 
   _cache = OnePassCache(
@@ -110,7 +119,7 @@ class FlowBijector(
   )
 
   def __init__(self, **kwargs):
-    """Creates the bijector, as `tfb.Bijector` does."""
+    """Creates the bijector. The arguments are those of `tfb.Bijector`."""
     super().__init__(**kwargs)
     tfp_compat.keep_with_graph(self)
 
@@ -123,9 +132,9 @@ class FlowBijector(
 
     Args:
       x: `Tensor` [..., *event_shape].
-      event_ndims: Number of trailing dimensions over which the log-det is
-        summed, at least `forward_min_event_ndims`, which is the default.
-      **kwargs: Conditions, as TFP's own methods take them.
+      event_ndims: Number of trailing dimensions to sum the log-det over, at
+        least `forward_min_event_ndims`, which is the default.
+      **kwargs: Conditions, as in TFP's own methods.
 
     Returns:
       (forward(x), forward_log_det_jacobian(x)). The log-det has the batch shape
@@ -149,16 +158,16 @@ class FlowBijector(
   def pull_back(
     self, y, dy, dlog_det, event_ndims: int | None = None, **kwargs
   ):
-    """Takes gradients back through `forward`, starting from its output.
+    """Backpropagates through `forward`, given its output.
 
-    It makes training possible without stored activations. The default inverts
-    and then runs `forward` again under a tape; a subclass overrides it if it
-    has a cheaper way.
+    This allows training without storing activations. The default implementation
+    inverts `y` and runs `forward` again under a tape. A subclass can override
+    it with a cheaper method.
 
     Args:
       y: `Tensor` [..., *event_shape], an output of `forward`.
-      dy: The gradient with respect to y.
-      dlog_det: The gradient with respect to the log-det, of the batch shape.
+      dy: Gradient with respect to `y`.
+      dlog_det: Gradient with respect to the log-det. It has the batch shape.
       event_ndims: As in `forward_and_log_det`.
       **kwargs: Conditions.
 
@@ -174,16 +183,15 @@ class FlowBijector(
     )
 
   def sources(self, kwargs: dict) -> list:
-    """Returns what `forward` has gradients with respect to, besides its input.
+    """Returns the tensors, besides the input, that `forward` depends on.
 
     Args:
       kwargs: Conditions.
 
     Returns:
-      A list of floating tensors and Variables: those that the bijector consists
-      of as a composite tensor, those of its conditions, and the Variables of
-      networks that are no composite tensors. One that is used twice is in it
-      twice.
+      A list of floating tensors and Variables: the tensors of the bijector as a
+      composite tensor, those of the conditions, and the Variables of networks
+      that are not composite tensors. A tensor that is used twice appears twice.
     """
     own = tensors_of([self, kwargs])
     known = {id(tensor) for tensor in own}
@@ -192,14 +200,14 @@ class FlowBijector(
     return [x for x in [*own, *others] if x.dtype.is_floating]
 
   def parts(self) -> tuple['FlowBijector', ...]:
-    """Returns the bijectors that this one applies; a layer has none."""
+    """Returns the bijectors that this one applies; none for a layer."""
     return ()
 
   def with_parts(self, parts) -> 'FlowBijector':
     """Returns this bijector with other parts.
 
     Args:
-      parts: As many bijectors as `parts()` has, in the same order.
+      parts: New parts, as many as `parts()` returns and in the same order.
 
     Returns:
       A new bijector of the same class.
@@ -211,14 +219,14 @@ class FlowBijector(
     return self
 
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
-    """Takes x through the parts.
+    """Passes x through the parts.
 
     Args:
       x: `Tensor` [..., *event_shape].
-      run: Called as `run(i, x, invert, kwargs)` for each part in turn, i being
-        its index in `parts()`; returns what the part, or its inverse, makes of
-        x.
-      invert: Whether the inverse of this bijector is meant.
+      run: Function that applies a part: `run(i, x, invert, kwargs)` returns
+        `parts()[i].forward(x, **kwargs)`, or `inverse` instead of `forward` if
+        `invert`.
+      invert: Whether to apply the inverse of this bijector.
       kwargs: Conditions of this bijector.
 
     Returns:
@@ -230,14 +238,14 @@ class FlowBijector(
     )
 
   def own_networks(self) -> tuple:
-    """Returns the networks of this bijector, without those of its parts."""
+    """Returns the networks of this bijector, excluding those of its parts."""
     return ()
 
   def map_networks(self, function: Callable) -> 'FlowBijector':
     """Returns this bijector with `function(network)` in place of each network.
 
     Args:
-      function: From a network to a network.
+      function: Function from a network to a network.
 
     Returns:
       A new bijector, or this one if it has no networks.
@@ -245,42 +253,42 @@ class FlowBijector(
     del function
     return self
 
-  # As `tf.Module` defines them, which takes seconds for a deep flow.
+  # The implementation of `tf.Module` takes seconds for a deep flow.
   @property
   def variables(self) -> tuple[tf.Variable, ...]:
-    """The Variables that it consists of, each once."""
+    """The Variables of this bijector, each once."""
     return variables_of(self)
 
   @property
   def trainable_variables(self) -> tuple[tf.Variable, ...]:
-    """The trainable ones of `variables`."""
+    """The trainable Variables of this bijector, each once."""
     return tuple(v for v in self.variables if v.trainable)
 
   @property
   def initialized(self) -> bool | tf.Tensor:
-    """Whether its Variables are set from data, or need not be."""
+    """False if Variables have yet to be initialized from data."""
     return True
 
   def initialize(self, x, invert: bool = False) -> None:
-    """Sets Variables from data, see `tfp_cinc.initialize_from_data`.
+    """Initializes Variables from data; see `tfp_cinc.initialize_from_data`.
 
     Args:
-      x: `Tensor` [N, *event_shape] of concrete values, the first inputs of
-        `forward`; or of `inverse`.
-      invert: Whether the flow uses `inverse` from image to latent.
+      x: `Tensor` [N, *event_shape] with concrete values: inputs of `forward`,
+        or of `inverse` if `invert`.
+      invert: Whether the flow applies `inverse` from image to latent.
     """
     del x, invert
 
   @property
   def only_permutes(self) -> bool:
-    """Whether it moves numbers to other places and changes none of them."""
+    """Whether the bijector only permutes the entries of an event."""
     return False
 
   def freeze(self, event_shape) -> 'FlowBijector':
     """Returns this bijector with constants in place of its Variables.
 
-    A subclass adds what can be computed from the weights in advance. Parts are
-    frozen by `tfp_cinc.freeze`, not here.
+    A subclass can also precompute values that depend only on the weights. The
+    parts of a container are frozen by `tfp_cinc.freeze`, not by this method.
 
     Args:
       event_shape: Shape of the inputs of `forward`.
@@ -295,7 +303,7 @@ class FlowBijector(
     return with_tensors(own, map(tf.convert_to_tensor, tensors_of(own)))
 
   def _evaluate(self, x, invert, event_ndims, kwargs):
-    """`forward_and_log_det`, or `inverse_and_log_det`."""
+    """Runs `forward_and_log_det`, or `inverse_and_log_det` if `invert`."""
     x = self._validated(tf.convert_to_tensor(x, dtype=self.dtype))
     if invert:
       y, log_det = self._inverse_and_log_det(x, **kwargs)
@@ -309,32 +317,32 @@ class FlowBijector(
     return y, log_det
 
   def _validated(self, x):
-    """Returns x; with `validate_args` after checking it and the parameters."""
+    """Returns x, after checking it and the parameters if `validate_args`."""
     if not self.validate_args:
       return x
     checks = self._parameter_control_dependencies(is_init=False)
     if x.dtype.is_floating:
-      message = f'{self.name}: the input has values that are not finite.'
+      message = f'{self.name}: the input contains values that are not finite.'
       finite = tf.reduce_all(tf.math.is_finite(x))
       checks = [*checks, tf.debugging.Assert(finite, [message])]
     with tf.control_dependencies([c for c in checks if c is not None]):
       return tf.identity(x)
 
-  # What TFP calls. Its own `__hash__` goes through all parameters of all nested
-  # bijectors at each look into its cache, which takes longer than the rest of a
-  # trace.
+  # The methods below are called by TFP. TFP's own `__hash__` visits all
+  # parameters of all nested bijectors at each cache lookup, which takes longer
+  # than the rest of a trace.
   __hash__ = object.__hash__
 
   def __eq__(self, other):
     return self is other
 
   def _check_log_det(self, log_det, x, ndims):
-    """Raises `ValueError` if a log-det is not summed over all of an event."""
+    """Raises `ValueError` unless a log-det is summed over all of an event."""
     if (log_det.shape.rank or 0) > x.shape.rank - ndims:
       raise ValueError(
-        f'{self.name} returned a log-det of shape {log_det.shape} for events '
-        f'of {ndims} dimensions in {x.shape}; it must be summed over these '
-        'dimensions.'
+        f'{self.name} returned a log-det of shape {log_det.shape} for an input '
+        f'of shape {x.shape} with {ndims} event dimensions; it must be summed '
+        'over these dimensions.'
       )
 
   def _forward_with_attributes(self, x, **kwargs):
@@ -364,8 +372,8 @@ class FlowBijector(
     for part in parts:
       if not isinstance(part, FlowBijector):
         raise ValueError(
-          f'{self.name} has the part {part!r}; parts must be `FlowBijector`s, '
-          'as `tfp_cinc.bijectors.as_flow_bijector` makes them.'
+          f'{self.name} has the part {part!r}, which is not a `FlowBijector`; '
+          'convert it by `tfp_cinc.bijectors.as_flow_bijector`.'
         )
 
     def run(i, x, invert, kwargs):
@@ -376,12 +384,12 @@ class FlowBijector(
 
     if not parts and type(self).route is not FlowBijector.route:
       raise NotImplementedError(
-        f'{type(self).__name__} has `route`; it must define `parts` too.'
+        f'{type(self).__name__} defines `route`; it must define `parts` too.'
       )
     y = self.route(x, run, invert, kwargs)
     return y, sum(log_dets[1:], log_dets[0])
 
-  # TFP looks for these by name to know what a bijector can do.
+  # TFP looks for these methods by name to find out what a bijector supports.
   def _forward(self, x, **kwargs):
     return self._forward_and_log_det(x, **kwargs)[0]
 
@@ -396,43 +404,43 @@ class FlowBijector(
 
 
 class BijectorWrapper(FlowBijector):
-  """A container of one bijector, the attribute `_bijector`.
+  """Base class of containers of one bijector, stored as `_bijector`.
 
-  Subclasses implement the constructor and `route`, and `pull_back` if the parts
-  of a deep bijector are to be inverted one by one.
+  A subclass implements the constructor and `route`. If it also implements
+  `pull_back`, the layers of a deep bijector are inverted one by one.
   """
 
   @property
   def bijector(self) -> FlowBijector:
-    """The bijector that is applied."""
+    """The wrapped bijector."""
     return self._bijector
 
   def parts(self) -> tuple[FlowBijector]:
-    """Returns the bijector."""
+    """Returns a tuple with the wrapped bijector."""
     return (self._bijector,)
 
   def with_parts(self, parts) -> 'BijectorWrapper':
-    """Returns the same around another bijector."""
+    """Returns the same container of another bijector."""
     [bijector] = parts
     return self.copy(bijector=bijector)
 
   def sources(self, kwargs: dict) -> list:
-    """As in `FlowBijector`: those of the bijector."""
+    """Returns the sources of the wrapped bijector."""
     return self._bijector.sources(kwargs)
 
 
 class ConstantJacobianBijector(FlowBijector):
-  """A bijector whose log-det depends only on the number of pixels.
+  """Base class of bijectors whose log-det depends only on the image size.
 
-  Subclasses implement `_forward`, `_inverse` and `_forward_log_det_jacobian`,
-  which returns a scalar and reads nothing of its argument but H and W.
+  A subclass implements `_forward`, `_inverse` and `_forward_log_det_jacobian`.
+  The last one returns a scalar and may use only H and W of its argument.
   """
 
   def __init__(self, **kwargs):
-    """Creates the bijector, as `tfb.Bijector` does."""
+    """Creates the bijector. The arguments are those of `tfb.Bijector`."""
     super().__init__(is_constant_jacobian=True, **kwargs)
 
-  # The value is computed without the log-det, which does not depend on it.
+  # These compute only the value, because the log-det does not depend on it.
   def _forward_with_attributes(self, x):
     return self._forward(self._validated(x)), {}
 
@@ -460,14 +468,15 @@ def sum_event_dims(log_det, x, ndims: int, event_ndims: int | None):
   """Sums a log-det over more event dimensions.
 
   Args:
-    log_det: Of events of the last `ndims` dimensions of `x`: a scalar, or of a
-      shape that broadcasts with the other dimensions.
-    x: `Tensor`.
-    ndims: How many dimensions of `x` the log-det is summed over already.
-    event_ndims: How many it is to be summed over, None for `ndims`.
+    log_det: Log-det that is summed over the last `ndims` dimensions of `x`: a
+      scalar, or a `Tensor` that broadcasts with the other dimensions.
+    x: `Tensor`, the input of the bijector.
+    ndims: Number of dimensions that the log-det is already summed over.
+    event_ndims: Number of dimensions to sum it over. None means `ndims`.
 
   Returns:
-    `Tensor` of the first `rank(x) - event_ndims` dimensions, or a scalar.
+    `Tensor` with the first `rank(x) - event_ndims` dimensions of `x`, or a
+    scalar.
   """
   if event_ndims is None or event_ndims == ndims:
     return log_det
@@ -476,7 +485,7 @@ def sum_event_dims(log_det, x, ndims: int, event_ndims: int | None):
       f'`event_ndims` is {event_ndims}; it must be at least {ndims}.'
     )
   first, last = x.shape.rank - event_ndims, x.shape.rank - ndims
-  if log_det.shape.rank == 0:  # the same for all
+  if log_det.shape.rank == 0:  # the same for all events
     sizes = x.shape[first:last]
     if None in sizes:
       return log_det * tf.cast(tf.reduce_prod(tf.shape(x)[first:last]), x.dtype)
@@ -484,58 +493,3 @@ def sum_event_dims(log_det, x, ndims: int, event_ndims: int | None):
   if log_det.shape != x.shape[:last]:
     log_det = tf.broadcast_to(log_det, tf.shape(x)[:last])
   return tf.reduce_sum(log_det, axis=range(first, last))
-
-
-def with_own_tensors(bijector, kwargs):
-  """Returns a bijector and its conditions, of tensors of the current graph.
-
-  A tape finds no gradient to a tensor of another graph, such as that of a loop.
-
-  Args:
-    bijector: The bijector.
-    kwargs: Its conditions.
-
-  Returns:
-    (bijector, kwargs, its `sources`, a function from the gradients with respect
-    to these to those with respect to the sources of the original bijector).
-  """
-  originals, whole = bijector.sources(kwargs), [bijector, kwargs]
-  bijector, kwargs = with_tensors(whole, map(tf.identity, tensors_of(whole)))
-  places = bijector.sources(kwargs)
-
-  def of_originals(gradients):
-    # Captured Variables are places of their own beside a tensor of their value.
-    by_place = dict(zip(map(id, places), gradients, strict=True))
-    pairs = zip(originals, gradients, strict=False)
-    return [by_place.get(id(place), gradient) for place, gradient in pairs]
-
-  return bijector, kwargs, places, of_originals
-
-
-def gradients_at(bijector, x, dy, dlog_det, event_ndims, kwargs):
-  """Takes gradients back through `forward`, starting from its input.
-
-  Args:
-    bijector: The bijector.
-    x: `Tensor`, its input.
-    dy: As in `FlowBijector.pull_back`, like all that follow.
-    dlog_det: The gradient with respect to the log-det.
-    event_ndims: How many dimensions the log-det is summed over.
-    kwargs: Conditions.
-
-  Returns:
-    (the gradient with respect to x, those with respect to
-    `bijector.sources(kwargs)`).
-  """
-  bijector, kwargs, places, of_originals = with_own_tensors(bijector, kwargs)
-  with tf.GradientTape() as tape:
-    tape.watch([x, *places])
-    y, log_det = bijector.forward_and_log_det(x, event_ndims, **kwargs)
-    log_det = tf.broadcast_to(log_det, tf.shape(dlog_det))
-  dx, *found = tape.gradient(
-    [y, log_det],
-    [x, *places],
-    output_gradients=[dy, dlog_det],
-    unconnected_gradients=tf.UnconnectedGradients.ZERO,
-  )
-  return dx, of_originals(found)

@@ -1,18 +1,15 @@
-"""The coupling of which all others are cases."""
+"""The general coupling layer; all other couplings are special cases of it."""
 
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.base import (
-  FlowBijector,
-  sum_event_dims,
-  with_own_tensors,
-)
+from tfp_cinc.bijectors.base import FlowBijector, sum_event_dims
 from tfp_cinc.bijectors.coupling_functions import (
   CouplingFunction,
   as_coupling_function,
 )
+from tfp_cinc.bijectors.gradients import with_own_tensors
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.networks.opaque_network import as_composite
 
@@ -22,11 +19,11 @@ Network = Callable[..., tf.Tensor]
 
 
 class BlockCoupling(FlowBijector):
-  """Changes each block of channels as a function of the blocks before it.
+  """Transforms each block of channels as a function of the blocks before it.
 
-  The channels are split into n equal blocks x_1 ... x_n. The first one stays.
-  An increasing function g changes each number of the others; a network computes
-  its parameters p_j from x_1 ... x_{j-1}:
+  The channels are split into n equal blocks x_1 ... x_n. The first block does
+  not change. The others are transformed elementwise by an increasing function
+  g. For block j, a network computes its parameters p_j from x_1 ... x_{j-1}:
 
   ```
   forward:  y_1 = x_1,  y_j = g(x_j; p_j)
@@ -34,9 +31,10 @@ class BlockCoupling(FlowBijector):
   forward_log_det_jacobian(x) = sum_{j, h, w, c} log g'(x_j; p_j)
   ```
 
-  The networks run n - 1 times in either direction; the inverse runs them in the
-  same order, each on blocks that are already solved. A `SharedNetwork` in their
-  place runs once, and in the inverse one group at a time.
+  There are n - 1 networks. Each runs once in either direction. The inverse
+  solves the blocks in the same order, so that each network gets blocks that are
+  already known. A `SharedNetwork` can replace the n - 1 networks. It runs once,
+  in the inverse one group at a time.
 
   #### Example
 
@@ -50,8 +48,9 @@ class BlockCoupling(FlowBijector):
   #### References
 
   Nagar, Dufraisse and Varma 2021, [CInC Flow](
-  https://arxiv.org/abs/2107.01358), section 3.3, for any n. The inverse in the
-  paper's published code starts from the last block, which does not invert.
+  https://arxiv.org/abs/2107.01358), section 3.3, generalized to any n. The
+  inverse in the paper's published code starts with the last block, which does
+  not invert the layer.
   """
 
   def __init__(
@@ -67,25 +66,27 @@ class BlockCoupling(FlowBijector):
     """Creates the layer.
 
     Args:
-      networks: n - 1 callables; number j takes [..., H, W, j*C/n] and returns
-        [..., H, W, P*C/n], the P parameters of each number, the first one of
-        all channels first; `CouplingFunction.num_parameters` tells P. Instead
-        of a list, a `SharedNetwork` of n - 1 groups, from [..., H, W,
-        (n-1)*C/n] to [..., H, W, (n-1)*P*C/n]. Keyword arguments of the
-        bijector's methods are passed on to each network: `condition=` for those
-        of `tfp_cinc.networks`.
-      function: g, a `CouplingFunction` or a word for one: 'additive', 'affine',
-        'logistic_mixture' or 'spline'.
-      scale_function: If `function` is a word of a function with a scale, that
-        scale function, as in `Affine`: 'sigmoid' (the published code's, the
-        default), 'exp' (the papers'), 'tanh' (RealNVP's), or a callable.
+      networks: List of n - 1 callables. Network j maps [..., H, W, j*C/n] to
+        [..., H, W, P*C/n], where P is the number of parameters per entry (see
+        `CouplingFunction.num_parameters`): the first parameter of all channels,
+        then the second, and so on. Instead of a list, a `SharedNetwork` with
+        n - 1 groups, which maps [..., H, W, (n-1)*C/n] to
+        [..., H, W, (n-1)*P*C/n]. Keyword arguments of the bijector's methods
+        are passed on to each network, such as `condition=` for those of
+        `tfp_cinc.networks`.
+      function: The function g: a `CouplingFunction` or one of the names
+        'additive', 'affine', 'logistic_mixture' and 'spline'.
+      scale_function: Scale function of g, if `function` is the name of a
+        function that has one; see `Affine`. 'sigmoid' (the default, as in the
+        published code), 'exp' (as in the papers), 'tanh' (as in RealNVP), or a
+        callable.
       dtype: Dtype of the images.
       validate_args: Whether to check that inputs are finite.
       name: Name of the layer.
-      parameters: For subclasses, the arguments of their constructor.
+      parameters: Constructor arguments of a subclass.
 
     Raises:
-      ValueError: If there is no network, or a word is unknown.
+      ValueError: If `networks` is empty, or a name is unknown.
     """
     parameters = dict(locals()) if parameters is None else parameters
     with tf.name_scope(name):
@@ -105,7 +106,7 @@ class BlockCoupling(FlowBijector):
 
   @property
   def networks(self):
-    """The networks, that of the second block first; or the shared one."""
+    """The list of networks, or the shared network."""
     return self._networks
 
   @property
@@ -115,23 +116,23 @@ class BlockCoupling(FlowBijector):
 
   @property
   def scale_function(self) -> str | Callable | None:
-    """The scale function of g, None if it has none."""
+    """The scale function of g, or None if g has none."""
     return getattr(self._function, 'scale_function', None)
 
   def own_networks(self) -> tuple:
-    """As in `FlowBijector`."""
+    """See `FlowBijector`."""
     if isinstance(self._networks, SeparateNetworks):
       return tuple(self._networks)
     return (self._networks,)
 
   def map_networks(self, function: Callable) -> 'BlockCoupling':
-    """As in `FlowBijector`."""
+    """See `FlowBijector`."""
     networks = [*map(function, self.own_networks())]
     is_list = isinstance(self._networks, SeparateNetworks)
     return self.copy(networks=networks if is_list else networks[0])
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
-    """As in `FlowBijector`, but each network runs only once."""
+    """See `FlowBijector`. Each network runs only once."""
     own, kwargs, places, of_originals = with_own_tensors(self, kwargs)
     function = own.function
     with tf.GradientTape() as tape:
@@ -170,14 +171,17 @@ class BlockCoupling(FlowBijector):
     return self._join(x), -log_det
 
   def _walk(self, inputs, change, kwargs, is_image=False):
-    """Goes through the blocks, each network reading the images before it.
+    """Transforms the blocks in order.
+
+    The networks read the image blocks, which are the inputs of `forward`.
 
     Args:
-      inputs: [..., H, W, C], on either side.
-      change: From (block, its parameters) to (image block, output block,
-        log g').
+      inputs: `Tensor` [..., H, W, C], the input of `forward` or `inverse`.
+      change: Function from (block, its parameters) to (image block, output
+        block, log g').
       kwargs: Conditions of the networks.
-      is_image: Whether the inputs are the image, all of which is known then.
+      is_image: Whether `inputs` is the image, so that the networks can read all
+        blocks in advance.
 
     Returns:
       (image blocks, output blocks, the log-det of forward).
@@ -198,7 +202,7 @@ class BlockCoupling(FlowBijector):
     return images, outputs, log_det
 
   def _split(self, inputs):
-    """Returns the blocks, each of which is an image."""
+    """Splits an image into the list of its blocks."""
     channels, count = inputs.shape[-1], 1 + self._networks.groups
     if channels % count:
       raise ValueError(
@@ -212,23 +216,25 @@ class BlockCoupling(FlowBijector):
     return tf.concat(blocks, -1)
 
   def _of_changed(self, log_slope):
-    """Returns the log-slopes of changed numbers; a mask zeroes the others."""
+    """Returns the log-slopes, with zeros for entries that do not change."""
     return log_slope
 
 
 class SeparateNetworks(tfp_compat.CompositeModule):
-  """A list of networks, one for each block but the first, as one network.
+  """A list of networks with the interface of a `SharedNetwork`.
 
-  A coupling of n + 1 blocks reads its networks by the protocol of
-  `SharedNetwork`: `groups`, n, and `read_blocks(known, **conditions)`. This
-  class gives it to n networks. Its length and its items are theirs.
+  A coupling of n + 1 blocks uses only two members of a `SharedNetwork`:
+  `groups`, the number n, and `read_blocks(known, **conditions)`. This class
+  implements them for a list of n networks. Its length and items are those of
+  the list.
   """
 
   def __init__(self, networks: Sequence, name: str = 'separate_networks'):
     """Stores the networks.
 
     Args:
-      networks: n callables; number j takes the blocks x_1 ... x_j side by side.
+      networks: List of n callables. Network j takes the concatenated blocks
+        x_1 ... x_j.
       name: Name of the module.
     """
     super().__init__(name=name)
@@ -242,7 +248,7 @@ class SeparateNetworks(tfp_compat.CompositeModule):
 
   @property
   def groups(self) -> int:
-    """n, the number of networks."""
+    """Number n of networks."""
     return len(self._networks)
 
   def read_blocks(self, known=None, **conditions) -> Callable:

@@ -1,4 +1,4 @@
-"""The base class of convolutions that are causal in raster order."""
+"""Base class of convolutions that are causal in raster order."""
 
 import numpy as np
 import tensorflow as tf
@@ -16,7 +16,9 @@ DIAGONAL_BLOCKS = ('triangular', 'unit', 'plu')
 
 
 class CausalConv2D(ConstantJacobianBijector):
-  """A convolution of a pixel and of pixels before it in raster order.
+  """Base class of convolutions that are causal in raster order.
+
+  Each output pixel depends on the same input pixel and on pixels before it.
 
   ```
   forward(x) = causal_conv2d(x, kernel) + bias
@@ -25,8 +27,9 @@ class CausalConv2D(ConstantJacobianBijector):
   ```
 
   `x` is [..., H, W, C]. The matrix of the convolution is block triangular. Each
-  block on its diagonal is the C x C matrix of the pixel itself. A subclass
-  defines which pixels its kernel reads, by `_geometry`.
+  block on its diagonal is the C x C matrix that multiplies the pixel itself. A
+  subclass implements `_geometry`, which defines the pixels that the kernel
+  reads.
   """
 
   def __init__(
@@ -45,19 +48,20 @@ class CausalConv2D(ConstantJacobianBijector):
     """Creates the layer.
 
     Args:
-      taps: Floating `Tensor` or `Variable` [n, C, C], the blocks of the kernel
-        before that of the pixel itself, in raster order, from input to output
-        channels.
-      diagonal_block: The matrix [C, C] of the pixel itself.
+      taps: Floating `Tensor` or `Variable` [n, C, C]: the C x C blocks of the
+        kernel before that of the pixel itself, in raster order. Each maps input
+        channels to output channels.
+      diagonal_block: The matrix [C, C] that multiplies the pixel itself.
       bias: Floating `Tensor` or `Variable` [C], or None.
-      padding: The padded sides of the image.
+      padding: Padded sides of the image.
       dilation: Distance in pixels between two taps, at least 1.
-      solve_dtype: Dtype of the solve of the inverse. None is the layer's dtype.
-      solve_matrices: `Tensor`, the result of `causal_conv2d_solve_matrices` for
-        the images of a frozen layer; or None.
+      solve_dtype: Dtype of the solve in the inverse. None means the dtype of
+        the layer.
+      solve_matrices: Precomputed result of `causal_conv2d_solve_matrices` for
+        one image size, in a frozen layer; or None.
       validate_args: Whether to check inputs and to refine inverses.
       name: Name of the layer.
-      parameters: The arguments of the subclass's constructor.
+      parameters: Constructor arguments of the subclass.
 
     Raises:
       ValueError: If a shape, `padding` or `dilation` is invalid.
@@ -105,7 +109,7 @@ class CausalConv2D(ConstantJacobianBijector):
 
   @property
   def kernel(self) -> tf.Tensor:
-    """The kernel [rows, columns, C, C] of `tfp_cinc.math.causal_conv2d`."""
+    """The kernel [rows, columns, C, C] for `tfp_cinc.math.causal_conv2d`."""
     blocks = [self._taps, self._diagonal_block.dense()[tf.newaxis]]
     blocks = tf.concat(blocks, axis=0)
     if self._lookahead:
@@ -114,7 +118,7 @@ class CausalConv2D(ConstantJacobianBijector):
 
   @property
   def diagonal_block(self) -> InvertibleMatrix:
-    """The matrix of the pixel itself."""
+    """The matrix that multiplies the pixel itself."""
     return self._diagonal_block
 
   @property
@@ -137,7 +141,7 @@ class CausalConv2D(ConstantJacobianBijector):
     return y if self.bias is None else y + self.bias
 
   def freeze(self, event_shape) -> 'CausalConv2D':
-    """Does as in `FlowBijector`, and stores the matrices of the solve."""
+    """Freezes the layer and precomputes the matrices of the solve."""
     constants = {
       'taps': tf.convert_to_tensor(self._taps),
       'diagonal_block': self._diagonal_block.freeze(),
@@ -191,19 +195,19 @@ def causal_variables(
   seed: int | None,
   dtype,
 ) -> dict:
-  """Returns new Variables for a layer that starts close to the identity.
+  """Creates the Variables of a layer, initialized close to the identity.
 
   Args:
     channels: Number of channels, C.
     kernel_size: Rows and columns of the kernel, k.
     num_taps: Number of blocks of the kernel besides that of the pixel itself.
-    diagonal_block: 'triangular', 'unit' or 'plu', see `trainable_cinc_conv2d`.
-    use_bias: Whether to have a bias.
+    diagonal_block: 'triangular', 'unit' or 'plu'; see `trainable_cinc_conv2d`.
+    use_bias: Whether the layer has a bias.
     seed: Seed of the initial kernel. None draws a new one.
     dtype: Floating dtype.
 
   Returns:
-    A dict of `taps`, `diagonal_block` and `bias`.
+    A dict with the keys 'taps', 'diagonal_block' and 'bias'.
 
   Raises:
     ValueError: If `channels` or `kernel_size` is less than 1, or

@@ -1,4 +1,4 @@
-"""Bijectors one after the other."""
+"""Composition of bijectors."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,25 +26,26 @@ class Chain(FlowBijector):
   forward_log_det_jacobian(x) = the sum of the parts' log-dets
   ```
 
-  Events have the largest rank that a part takes; the parts keep the rank of
-  their events.
+  The event rank of the chain is the largest event rank of its parts. Each part
+  must keep the rank of its events.
 
   `memory` determines what is stored for the gradient of `forward`:
 
   - 'store': all activations.
-  - 'checkpoint': the input of each part, from which the part runs again. A part
-    that contains a chain with a `memory` of its own is left to it.
-  - 'reversible': only the output. From the last part to the first, the inverse
-    gives a part's input, and from that follows its gradient: memory does not
-    grow with depth. It applies to the chains within it too.
+  - 'checkpoint': only the input of each part. The gradient runs the part again.
+    A part that contains a chain whose `memory` is not 'store' is left to that
+    chain.
+  - 'reversible': only the output of the chain. The gradient recomputes the
+    input of each part by its inverse, in reverse order, so memory does not grow
+    with depth. This also applies to all chains within the parts.
 
-  The gradient of `inverse` stores all activations; second derivatives need
-  'store'.
+  The gradient of `inverse` always stores all activations. Second derivatives
+  require 'store'.
 
-  In a graph, parts that are equal as composite tensors but for the values of
-  their tensors, such as the steps of a flow's level, share one trace. Parts
-  that are no composite tensors, or whose networks are none (a Keras model, a
-  lambda), are traced one by one.
+  In a graph, parts that differ only in the values of their tensors, such as the
+  steps of a level of a flow, share one trace. Parts that are not composite
+  tensors, or whose networks are not (such as a Keras model or a lambda), are
+  traced separately.
 
   #### Example
 
@@ -75,24 +76,24 @@ class Chain(FlowBijector):
     """Creates the chain.
 
     Args:
-      bijectors: The parts, of which the last one is applied first, as in
+      bijectors: List of parts. The last one is applied first, as in
         `tfb.Chain`. Keyword arguments of methods are routed by the names of the
         parts: `chain.forward(x, layer_1={'label': label})`.
       memory: 'store', 'checkpoint' or 'reversible', as above.
       validate_args: Whether to check that inputs are finite.
       name: Name of the chain.
-      parameters: For subclasses, the arguments of their constructor.
+      parameters: Constructor arguments of a subclass.
 
     Raises:
-      ValueError: If there is no bijector, if their dtypes differ, if one
-        changes the rank of its events, or if `memory` is unknown.
+      ValueError: If `bijectors` is empty, their dtypes differ, one of them
+        changes the rank of its events, or `memory` is unknown.
     """
     parameters = dict(locals()) if parameters is None else parameters
     with tf.name_scope(name):
       check_choice('memory', memory, MEMORY)
       self._bijectors = [as_flow_bijector(part) for part in bijectors]
       self._memory = memory
-      if 'bijectors' in parameters:  # the adapted ones can be copied
+      if 'bijectors' in parameters:  # `copy` needs the adapted bijectors
         parameters['bijectors'] = self._bijectors
       if not self._bijectors:
         raise ValueError('`bijectors` is empty; a chain needs at least one.')
@@ -101,7 +102,8 @@ class Chain(FlowBijector):
           raise ValueError(
             f'{part.name} changes the rank of events from '
             f'{part.forward_min_event_ndims} to {part.inverse_min_event_ndims};'
-            ' the parts of a chain keep it: use `Reshaped` around the others.'
+            ' the parts of a chain must keep it. Instead of a part that'
+            ' reshapes events, wrap the other parts in `Reshaped`.'
           )
       super().__init__(
         forward_min_event_ndims=max(
@@ -123,7 +125,7 @@ class Chain(FlowBijector):
 
   @property
   def memory(self) -> str:
-    """What is stored for the gradient of `forward`."""
+    """The memory mode: 'store', 'checkpoint' or 'reversible'."""
     return self._memory
 
   def parts(self) -> tuple[FlowBijector, ...]:
@@ -131,11 +133,11 @@ class Chain(FlowBijector):
     return tuple(self._bijectors)
 
   def with_parts(self, parts) -> 'Chain':
-    """Returns the same chain of other bijectors."""
+    """Returns this chain with other bijectors."""
     return self.copy(bijectors=list(parts))
 
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
-    """Takes x through the bijectors, one after the other."""
+    """Passes x through the bijectors, one after the other."""
     if kwargs:
       self._check_names(kwargs)
     order = range(len(self._bijectors))
@@ -144,7 +146,7 @@ class Chain(FlowBijector):
     return x
 
   def sources(self, kwargs: dict) -> list:
-    """As in `FlowBijector`: those of one part after the other."""
+    """Returns the sources of all parts, in the order of `bijectors`."""
     return [
       source
       for part in self._bijectors
@@ -152,13 +154,13 @@ class Chain(FlowBijector):
     ]
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
-    """As in `FlowBijector`: part by part, from the last one to the first."""
+    """See `FlowBijector`. Starts with the part that `forward` applies last."""
     self._check_names(kwargs)
     event_ndims = event_ndims or self.forward_min_event_ndims
     shared, gradients = alike(self._bijectors), []
     for i, part in enumerate(self._bijectors):
-      # Without the wait TensorFlow would run all recomputations first and hold
-      # all their results.
+      # Without this dependency, TensorFlow would run all recomputations first
+      # and keep all their results in memory.
       with tf.control_dependencies([dy]):
         y = tf.identity(y)
       own = kwargs.get(part.name, {})
@@ -241,7 +243,7 @@ class Chain(FlowBijector):
 
 
 def _stored(bijector):
-  """The same bijector, whose chains all store."""
+  """Returns a bijector with `memory='store'` in all chains within it."""
   parts = bijector.parts()
   new = [_stored(part) for part in parts]
   if any(a is not b for a, b in zip(parts, new, strict=True)):
@@ -252,7 +254,7 @@ def _stored(bijector):
 
 
 def _has_memory(bijector):
-  """Whether a bijector is or contains a chain that does not store."""
+  """Whether a bijector is or contains a chain with another `memory`."""
   if isinstance(bijector, Chain) and bijector.memory != 'store':
     return True
   return any(map(_has_memory, bijector.parts()))
@@ -262,7 +264,7 @@ def _common_dtype(bijectors):
   dtypes = {tf.as_dtype(b.dtype) for b in bijectors if b.dtype is not None}
   if len(dtypes) > 1:
     raise ValueError(
-      f'`bijectors` have the dtypes {sorted(d.name for d in dtypes)}; a chain '
-      'has one.'
+      f'`bijectors` have the dtypes {sorted(d.name for d in dtypes)}; all parts'
+      ' of a chain must have the same dtype.'
     )
   return dtypes.pop() if dtypes else None

@@ -10,7 +10,7 @@ __all__ = ['ChannelAffine', 'identity_variables', 'trainable_channel_affine']
 
 
 class ChannelAffine(ConstantJacobianBijector):
-  """A scale and a shift per channel: the invertible shift function.
+  """Scales and shifts each channel: the invertible shift function.
 
   ```
   forward(x) = x * exp(log_scale) + shift
@@ -19,8 +19,8 @@ class ChannelAffine(ConstantJacobianBijector):
   ```
 
   `x` is [..., C]. Both directions cost H * W * C for an image. The scale, alpha
-  in the paper, is stored as its logarithm, which keeps it away from 0. The 1x1
-  convolution that follows can represent its sign.
+  in the paper, is stored as its logarithm and is therefore always positive. The
+  1x1 convolution that follows can represent its sign.
 
   #### Example
 
@@ -49,7 +49,7 @@ class ChannelAffine(ConstantJacobianBijector):
       shift: Floating `Tensor` or `Variable` [C].
       validate_args: Whether to check that inputs are finite.
       name: Name of the layer.
-      parameters: For subclasses, the arguments of their constructor.
+      parameters: Constructor arguments of a subclass.
 
     Raises:
       ValueError: If `log_scale` and `shift` are not vectors of the same length.
@@ -118,7 +118,7 @@ def trainable_channel_affine(
   dtype=tf.float32,
   name: str = 'channel_affine',
 ) -> ChannelAffine:
-  """Returns a `ChannelAffine` of new Variables that starts as the identity.
+  """Returns a trainable `ChannelAffine`, initialized as the identity.
 
   Args:
     channels: Number of channels, C.

@@ -16,8 +16,8 @@ class CInCConv2D(CausalConv2D):
   The image is zero-padded by (k - 1) * dilation on two adjacent sides. The
   matrix of the convolution is then block triangular, and each block on its
   diagonal is the C x C matrix `kernel[k-1, k-1]`. The convolution is invertible
-  if and only if this diagonal block is (Theorem 2). It is stored as factors
-  that cannot become singular.
+  if and only if this diagonal block is (Theorem 2). The block is stored as
+  factors that cannot become singular.
 
   ```
   forward(x) = causal_conv2d(x, kernel) + bias
@@ -58,22 +58,22 @@ class CInCConv2D(CausalConv2D):
     """Creates the layer.
 
     Args:
-      taps: Floating `Tensor` or `Variable` [k*k - 1, C, C], the blocks of the
-        kernel but the last, in raster order, from input to output channels.
+      taps: Floating `Tensor` or `Variable` [k*k - 1, C, C]: all C x C blocks of
+        the kernel except the last one, in raster order. Each maps input
+        channels to output channels.
       diagonal_block: The `InvertibleMatrix` [C, C] that is the last block,
         kernel[k-1, k-1].
       bias: Floating `Tensor` or `Variable` [C], or None.
-      padding: The padded sides of the image: 'top_left' (the paper's),
-        'top_right', 'bottom_left' or 'bottom_right'. The last three equal the
-        first one on flipped images.
+      padding: Padded sides of the image: 'top_left' (as in the paper),
+        'top_right', 'bottom_left' or 'bottom_right'. The last three are the
+        same as the first one on flipped images.
       dilation: Distance in pixels between two taps, at least 1.
-      solve_dtype: Dtype of the solve of the inverse, such as `tf.float64` for
-        kernels that amplify rounding errors. None is the layer's dtype.
-      solve_matrices: `Tensor`, the precomputed matrices of the solve for images
-        of one size, as `tfp_cinc.freeze` sets them. None computes them at each
-        call.
+      solve_dtype: Dtype of the solve in the inverse, such as `tf.float64` for
+        kernels that amplify rounding errors. None means the dtype of the layer.
+      solve_matrices: Precomputed matrices of the solve for one image size, as
+        set by `tfp_cinc.freeze`. None computes them at each call.
       validate_args: Whether to check that inputs are finite, and to refine an
-        inverse whose backward error is more than 16 machine epsilons, see
+        inverse whose backward error is more than 16 machine epsilons; see
         `tfp_cinc.math.causal_conv2d_solve`.
       name: Name of the layer.
 
@@ -115,7 +115,7 @@ class CInCConv2D(CausalConv2D):
     dilation: int = 1,
     name: str = 'cinc_conv2d',
   ) -> 'CInCConv2D':
-    """Returns the layer of a concrete kernel.
+    """Creates a layer from a concrete kernel.
 
     Args:
       kernel: Array [k, k, C, C] (rows, columns, input and output channels).
@@ -125,11 +125,11 @@ class CInCConv2D(CausalConv2D):
       name: Name of the layer.
 
     Returns:
-      `CInCConv2D` of constants.
+      `CInCConv2D` with constants as parameters.
 
     Raises:
-      ValueError: If the kernel has another shape, or if kernel[k-1, k-1] is
-        singular. By Theorem 2 the convolution then has no inverse.
+      ValueError: If the shape of the kernel is invalid, or if kernel[k-1, k-1]
+        is singular. By Theorem 2 the convolution then has no inverse.
     """
     kernel = np.asarray(kernel)
     if kernel.dtype not in (np.float32, np.float64):
@@ -159,7 +159,7 @@ def trainable_cinc_conv2d(
   dtype=tf.float32,
   name: str = 'cinc_conv2d',
 ) -> CInCConv2D:
-  """Returns a `CInCConv2D` of new Variables that starts close to the identity.
+  """Returns a trainable `CInCConv2D`, initialized close to the identity.
 
   Args:
     channels: Number of channels, C.
@@ -168,11 +168,11 @@ def trainable_cinc_conv2d(
     dilation: As in `CInCConv2D`.
     diagonal_block: Form of the kernel's last block. 'triangular': lower
       triangular with the diagonal exp(log_scale); for k = 3 the layer then has
-      the 9 C^2 - C (C - 1) / 2 parameters of the paper's poster. 'unit': lower
-      triangular with a diagonal of ones, for a log-det of 0. 'plu': any
+      9 C^2 - C (C - 1) / 2 parameters, as on the paper's poster. 'unit': lower
+      triangular with ones on the diagonal, so that the log-det is 0. 'plu': any
       invertible matrix (Theorem 2) with a fixed permutation and fixed signs,
       initialized as a random rotation.
-    use_bias: Whether to have a bias.
+    use_bias: Whether the layer has a bias.
     seed: Seed of the initial kernel. None draws a new one.
     dtype: Floating dtype.
     name: Name of the layer.

@@ -4,6 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_channels
 from tfp_cinc.math.dense_jacobian import rademacher_probes
@@ -35,10 +36,10 @@ class ContinuousFlow(FlowBijector):
   hidden layer of h units this costs D * h per step and h per event. With more
   hidden layers it costs h^2 per event and layer.
 
-  `trace='hutchinson'` takes the mean of v . (df/dx) v over `num_probes` vectors
-  v of random signs, which stay the same from time 0 to time 1. Its expected
-  value is the trace. A `probe_seed` fixes the vectors and therefore the error.
-  With `probe_seed=None` each call draws new vectors.
+  `trace='hutchinson'` estimates the trace by the mean of v . (df/dx) v over
+  `num_probes` vectors v of random signs, which stay the same from time 0 to
+  time 1. The estimate is unbiased. A `probe_seed` fixes the vectors and
+  therefore the error. With `probe_seed=None` each call draws new vectors.
 
   The layer is like `tfb.FFJORD` for vectors of any batch shape, but avoids two
   of its pitfalls. The solver takes the parameters as arguments, so that they
@@ -77,12 +78,12 @@ class ContinuousFlow(FlowBijector):
     Args:
       network: The network f.
       trace: 'exact' or 'hutchinson', as above.
-      num_probes: Number of probes of Hutchinson's estimate, at least 1.
+      num_probes: Number of probes for Hutchinson's estimate, at least 1.
       probe_seed: Seed of the probes, as above.
-      tolerance: Tolerance of the error of a step, relative and absolute.
-      max_num_steps: Largest number of steps. A call that needs more, or that
-        meets a NaN, raises `tf.errors.InvalidArgumentError`. Under XLA there is
-        no limit, and a call that meets a NaN does not end.
+      tolerance: Relative and absolute error tolerance of a step.
+      max_num_steps: Maximum number of steps. A call that needs more steps, or
+        that encounters a NaN, raises `tf.errors.InvalidArgumentError`. Under
+        XLA there is no limit, and a call that encounters a NaN never returns.
       validate_args: Whether to check that inputs are finite.
       name: Name of the layer.
 
@@ -142,7 +143,7 @@ class ContinuousFlow(FlowBijector):
       velocity, jacobian = self._network.evaluate(time, state[0], parameters)
       return sign * velocity, sign * trace(jacobian)
 
-    solver = tfp.math.ode.DormandPrince(
+    solver = _Solver(
       rtol=self._tolerance,
       atol=self._tolerance,
       first_step_size=0.05,
@@ -168,6 +169,15 @@ class ContinuousFlow(FlowBijector):
     return lambda jacobian: jacobian.trace_estimate(probes)
 
 
+class _Solver(tfp.math.ode.DormandPrince):
+  """TFP's solver, which also solves the adjoint equation of its gradient."""
+
+  @tfp_compat.freed_with_graph()
+  def solve(self, *arguments, **options):
+    """See `tfp.math.ode.Solver`."""
+    return super().solve(*arguments, **options)
+
+
 def trainable_continuous_flow(
   size: int,
   *,
@@ -178,7 +188,7 @@ def trainable_continuous_flow(
   name: str = 'continuous_flow',
   **options,
 ) -> ContinuousFlow:
-  """Returns a `ContinuousFlow` of new Variables close to the identity.
+  """Returns a trainable `ContinuousFlow`, initialized close to the identity.
 
   Args:
     size: Number of elements of a vector, D.
@@ -187,7 +197,7 @@ def trainable_continuous_flow(
     seed: Seed of the initial weights. None draws a new one.
     dtype: Floating dtype.
     name: Name of the layer.
-    **options: Further arguments of `ContinuousFlow`, from `trace` on.
+    **options: Other arguments of `ContinuousFlow`, such as `trace`.
 
   Returns:
     `ContinuousFlow`.

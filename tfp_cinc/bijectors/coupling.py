@@ -15,7 +15,7 @@ __all__ = [
 
 
 class OneNetworkCoupling(BlockCoupling):
-  """A `BlockCoupling` of two halves whose one network is an argument."""
+  """Base class of couplings of two halves, which have a single network."""
 
   @property
   def network(self) -> Network:
@@ -23,12 +23,12 @@ class OneNetworkCoupling(BlockCoupling):
     return self.networks[0]
 
   def map_networks(self, function: Callable) -> BlockCoupling:
-    """Does as in `FlowBijector`."""
+    """See `FlowBijector`."""
     return self.copy(network=function(self.network))
 
 
 class AdditiveCoupling(OneNetworkCoupling):
-  """A `BlockCoupling` of two halves that shifts the second one.
+  """A `BlockCoupling` of two halves that shifts the second half.
 
   ```
   forward:  y_1 = x_1,  y_2 = x_2 + network(x_1)
@@ -81,9 +81,9 @@ class AdditiveCoupling(OneNetworkCoupling):
 
 
 class AffineCoupling(OneNetworkCoupling):
-  """A `BlockCoupling` of two halves that scales and shifts the second one.
+  """A `BlockCoupling` of two halves that scales and shifts the second half.
 
-  Its formula is that of `BlockCoupling` for n = 2 and the function `Affine`.
+  The formula is that of `BlockCoupling` with n = 2 and the function `Affine`.
   Both directions cost one call of the network.
 
   #### Example
@@ -121,7 +121,7 @@ class AffineCoupling(OneNetworkCoupling):
       name: Name of the layer.
 
     Raises:
-      ValueError: If `scale_function` is an unknown word.
+      ValueError: If `scale_function` is an unknown name.
     """
     parameters = dict(locals())
     super().__init__(
@@ -138,7 +138,7 @@ class AffineCoupling(OneNetworkCoupling):
 class QuadCoupling(BlockCoupling):
   """A `BlockCoupling` of four quarters, with three networks.
 
-  Its formula is that of `BlockCoupling` for n = 4 and the function `Affine`.
+  The formula is that of `BlockCoupling` with n = 4 and the function `Affine`.
   Both directions cost one call of each network.
 
   #### Example
@@ -175,7 +175,7 @@ class QuadCoupling(BlockCoupling):
 
     Raises:
       ValueError: If there are not three networks, or `scale_function` is an
-        unknown word.
+        unknown name.
     """
     parameters = dict(locals())
     if len(networks) != 3:
@@ -194,7 +194,7 @@ class QuadCoupling(BlockCoupling):
 
 
 class SplitPrior(OneNetworkCoupling):
-  """The learned prior of the half of the channels that leaves the flow.
+  """Learned prior of the half of the channels that is split off.
 
   In Glow's multi-scale split, the second half z2 has the density
   N(mu(z1), sigma(z1)^2). This is the same as N(0, 1) after the affine coupling
@@ -203,7 +203,7 @@ class SplitPrior(OneNetworkCoupling):
   forward(z1, z2) = z1, (z2 - mu(z1)) / sigma(z1)
   ```
 
-  with `network(z1)` = (-mu, -log sigma). As a bijector, the layer drops no
+  with `network(z1)` = (-mu, -log sigma). As a bijector, the layer keeps all
   channels, and the prior of all latents is N(0, I).
 
   #### Example

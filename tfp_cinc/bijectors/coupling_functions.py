@@ -1,6 +1,8 @@
-"""What a coupling does to each number, as a function of its parameters.
+"""Elementwise functions of couplings, with parameters from a network.
 
-With parameters of 0, as networks start, each function is close to the identity.
+If all parameters are 0, as at initialization of the network, each function is
+close to the identity. More than 300 lines: the four functions implement one
+interface and are read side by side.
 """
 
 from collections.abc import Callable
@@ -35,7 +37,7 @@ def _log_sigmoid_of_2_more(h):
   return tf.math.log_sigmoid(h + 2.0)
 
 
-# From a network's output to the logarithm of the scale.
+# Functions from a network's output to the logarithm of the scale.
 SCALE_FUNCTIONS = {
   'sigmoid': _log_sigmoid_of_2_more,
   'exp': _identity,
@@ -44,35 +46,37 @@ SCALE_FUNCTIONS = {
 
 
 class CouplingFunction(tfp_compat.CompositeModule):
-  """An increasing function of each number, whose parameters a network computes.
+  """Base class of increasing elementwise functions with computed parameters.
 
-  Subclasses implement `num_parameters`, `forward` and `inverse`. Their own
-  arguments, if any, follow the rules of a composite tensor: each is stored
-  under its name, with or without a leading underscore.
+  The network of a coupling computes the parameters. A subclass implements
+  `num_parameters`, `forward` and `inverse`. As in every composite tensor, each
+  argument of its constructor must be stored as an attribute of the same name,
+  with or without a leading underscore.
   """
 
   def __init__(self, name: str = 'coupling_function'):
     super().__init__(name=name)
 
   def num_parameters(self, n: int) -> int:
-    """Returns the number of parameters of each number of the input.
+    """Returns the number of parameters per entry of the input.
 
     Args:
-      n: Number of mixture components or bins, for functions that have them; a
-        flow has 8.
+      n: Number of mixture components or bins, for functions that have them.
+        Flows use 8.
     """
     raise self._missing('num_parameters')
 
   def checked(self, parameters, x, layer: str) -> tf.Tensor:
-    """Returns parameters after checking their shape.
+    """Returns the parameters, after checking their shape.
 
     Args:
-      parameters: `Tensor`, what a network returned for x.
-      x: `Tensor` [..., c].
-      layer: Name of the coupling, for the message.
+      parameters: `Tensor`, the output of a network.
+      x: `Tensor` [..., c], the block to transform.
+      layer: Name of the coupling, for the error message.
 
     Raises:
-      ValueError: If it is not [..., P * c] for a P that the function takes.
+      ValueError: If the shape of `parameters` is not [..., P * c], where P is a
+        number of parameters of this function.
     """
     shape, channels = parameters.shape, x.shape[-1]
     count = (shape[-1] or 0) // channels
@@ -86,7 +90,7 @@ class CouplingFunction(tfp_compat.CompositeModule):
     of = f'{least[0]}' + (f', {least[1]}, ...' if len({*least}) > 1 else '')
     raise ValueError(
       f'{layer}: a network returned the shape {shape} for a block of shape '
-      f'{x.shape}; {type(self).__name__} needs {of} numbers for each of its '
+      f'{x.shape}; {type(self).__name__} needs {of} parameters for each of the '
       f'{channels} channels.'
     )
 
@@ -95,16 +99,16 @@ class CouplingFunction(tfp_compat.CompositeModule):
 
     Args:
       x: `Tensor` [..., c].
-      parameters: `Tensor` [..., P * c], the first parameter of all c numbers
-        before the second one. P determines n.
+      parameters: `Tensor` [..., P * c]: the first parameter of all c channels,
+        then the second one, and so on. P determines n.
 
     Returns:
-      Two tensors [..., c]; None for log dy/dx if it is 0 everywhere.
+      (y, log dy/dx), each [..., c]. log dy/dx is None if it is 0 everywhere.
     """
     raise self._missing('forward')
 
   def inverse(self, y, parameters) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """Returns x and log dy/dx at x, as `forward` takes and returns them."""
+    """Returns x and log dy/dx at x. The shapes are those of `forward`."""
     raise self._missing('inverse')
 
   def _missing(self, method):
@@ -128,11 +132,11 @@ class Additive(CouplingFunction):
     return 1
 
   def forward(self, x, parameters):
-    """As in `CouplingFunction`."""
+    """See `CouplingFunction`."""
     return x + parameters, None
 
   def inverse(self, y, parameters):
-    """As in `CouplingFunction`."""
+    """See `CouplingFunction`."""
     return y - parameters, None
 
 
@@ -152,14 +156,14 @@ class Affine(CouplingFunction):
     """Stores the scale function.
 
     Args:
-      scale_function: From the network's output h to the logarithm of the scale:
-        a function of a `Tensor`, or a word for one: 'sigmoid', log sigmoid(h +
-        2) (the published code's); 'exp', h (the papers'); 'tanh', tanh(h)
-        (RealNVP's).
+      scale_function: Function from the network's output h to the logarithm of
+        the scale, or one of the names 'sigmoid' for log sigmoid(h + 2) (as in
+        the published code), 'exp' for h (as in the papers) and 'tanh' for
+        tanh(h) (as in RealNVP).
       name: Name of the module.
 
     Raises:
-      ValueError: If the word is unknown.
+      ValueError: If the name is unknown.
     """
     super().__init__(name=name)
     if not callable(scale_function):
@@ -168,7 +172,7 @@ class Affine(CouplingFunction):
 
   @property
   def scale_function(self) -> str | Callable:
-    """The scale function, as it was given."""
+    """The scale function or its name."""
     return self._scale_function
 
   def num_parameters(self, n):
@@ -177,12 +181,12 @@ class Affine(CouplingFunction):
     return 2
 
   def forward(self, x, parameters):
-    """As in `CouplingFunction`."""
+    """See `CouplingFunction`."""
     shift, log_scale = self._split(parameters)
     return (x + shift) * tf.exp(log_scale), log_scale
 
   def inverse(self, y, parameters):
-    """As in `CouplingFunction`."""
+    """See `CouplingFunction`."""
     shift, log_scale = self._split(parameters)
     return y * tf.exp(-log_scale) - shift, log_scale
 
@@ -195,11 +199,12 @@ class Affine(CouplingFunction):
 
 
 class LogisticMixture(CouplingFunction):
-  """y = (logit(F(x)) + shift) * scale, F the CDF of a mixture of n logistics.
+  """y = (logit(F(x)) + shift) * scale, with the CDF F of a logistic mixture.
 
-  The network computes the weights of the components (by softmax), their means
-  and the logarithms of their scales. The inverse is a bracketed search: the
-  mixture's quantile lies between the least and the largest of its components'.
+  The network computes the weights of the n components (by a softmax), their
+  means and the logarithms of their scales. The inverse is a bracketed search:
+  the quantile of the mixture lies between the smallest and the largest quantile
+  of the components.
 
   #### References
 
@@ -218,14 +223,14 @@ class LogisticMixture(CouplingFunction):
       name: Name of the module.
 
     Raises:
-      ValueError: If the word is unknown.
+      ValueError: If the name is unknown.
     """
     super().__init__(name=name)
     self._affine = Affine(scale_function)
 
   @property
   def scale_function(self) -> str | Callable:
-    """The scale function, as it was given."""
+    """The scale function or its name."""
     return self._affine.scale_function
 
   def num_parameters(self, n):
@@ -233,14 +238,14 @@ class LogisticMixture(CouplingFunction):
     return 2 + 3 * n
 
   def forward(self, x, parameters):
-    """As in `CouplingFunction`."""
+    """See `CouplingFunction`."""
     affine, mixture = self._split(x, parameters)
     logit, log_slope = _mixture_logit(x, *mixture)
     y, log_scale = self._affine.forward(logit, affine)
     return y, log_slope + log_scale
 
   def inverse(self, y, parameters):
-    """As in `CouplingFunction`."""
+    """See `CouplingFunction`."""
     affine, mixture = self._split(y, parameters)
     logit, log_scale = self._affine.inverse(y, affine)
     _, means, log_scales = mixture
@@ -268,7 +273,7 @@ class LogisticMixture(CouplingFunction):
     logits, means, log_scales = tf.split(
       _by_parameter(rest, channels), 3, axis=-2
     )
-    # Apart at the start: components alike would stay alike.
+    # Spreads the initial means: equal components would stay equal in training.
     places = tf.linspace(tf.cast(-1.0, x.dtype), 1.0, count)
     means += places[:, tf.newaxis] if count > 1 else 0.0
     return affine, (tf.nn.log_softmax(logits, axis=-2), means, log_scales)
@@ -277,8 +282,9 @@ class LogisticMixture(CouplingFunction):
 class Spline(CouplingFunction):
   """A monotone rational-quadratic spline of n bins on [-5, 5].
 
-  The network computes widths and heights of the bins and the slopes between
-  them for `tfb.RationalQuadraticSpline`. Outside of [-5, 5] it is the identity.
+  The network computes the widths and heights of the bins and the slopes between
+  them, for `tfb.RationalQuadraticSpline`. Outside [-5, 5] the function is the
+  identity.
 
   #### References
 
@@ -287,21 +293,24 @@ class Spline(CouplingFunction):
   """
 
   _BOUND = 5.0
-  _LEAST = 1e-3  # width and height of a bin as a part of all; slope
+  # Minimum slope, and minimum width and height of a bin relative to the total.
+  _LEAST = 1e-3
 
   def num_parameters(self, n):
     """Returns 3 n - 1: n widths, n heights and n - 1 slopes."""
     return 3 * n - 1
 
   def forward(self, x, parameters):
-    """As in `CouplingFunction`."""
+    """See `CouplingFunction`."""
     spline = self._spline(x, parameters)
-    return spline.forward(x), spline.forward_log_det_jacobian(x)
+    with tfp_compat.freed_with_graph():
+      return spline.forward(x), spline.forward_log_det_jacobian(x)
 
   def inverse(self, y, parameters):
-    """As in `CouplingFunction`."""
+    """See `CouplingFunction`."""
     spline = self._spline(y, parameters)
-    return spline.inverse(y), -spline.inverse_log_det_jacobian(y)
+    with tfp_compat.freed_with_graph():
+      return spline.inverse(y), -spline.inverse_log_det_jacobian(y)
 
   def _spline(self, x, parameters):
     channels = x.shape[-1]
@@ -314,7 +323,7 @@ class Spline(CouplingFunction):
     )
 
     def sizes(part):
-      # Not tf.nn.softmax, which takes no more than five dimensions on CPU.
+      # tf.nn.softmax supports at most five dimensions on CPU.
       share = tf.exp(tf.nn.log_softmax(part))
       share = share * (1.0 - count * self._LEAST) + self._LEAST
       return 2.0 * self._BOUND * share
@@ -326,7 +335,7 @@ class Spline(CouplingFunction):
     )
 
 
-# From a word to the class; those with a scale take `scale_function`.
+# Classes by name. Those with a scale take a `scale_function`.
 COUPLING_FUNCTIONS = {
   'additive': Additive,
   'affine': Affine,
@@ -338,15 +347,16 @@ COUPLING_FUNCTIONS = {
 def as_coupling_function(
   function: str | CouplingFunction, scale_function: str | Callable | None
 ) -> CouplingFunction:
-  """Returns the coupling function that a word stands for.
+  """Returns a coupling function, given as an object or by name.
 
   Args:
-    function: A word of `COUPLING_FUNCTIONS`, or the function itself.
-    scale_function: For a word with a scale, as in `Affine`; None for its
-      default.
+    function: A `CouplingFunction` or a name in `COUPLING_FUNCTIONS`.
+    scale_function: Scale function, if `function` is the name of a function that
+      has one; see `Affine`. None means its default.
 
   Raises:
-    ValueError: If a word is unknown, or `function` is neither.
+    ValueError: If a name is unknown, or `function` is neither a name nor a
+      `CouplingFunction`.
   """
   if isinstance(function, str):
     check_choice('function', function, COUPLING_FUNCTIONS)
@@ -363,7 +373,7 @@ def as_coupling_function(
 
 
 def _by_parameter(parameters, channels):
-  """[..., P * c] -> [..., P, c]."""
+  """Reshapes [..., P * c] to [..., P, c]."""
   count = parameters.shape[-1] // channels
   shape = tf.concat([tf.shape(parameters)[:-1], [count, channels]], axis=0)
   return tf.ensure_shape(
@@ -373,7 +383,7 @@ def _by_parameter(parameters, channels):
 
 
 def _mixture_logit(x, log_weights, means, log_scales):
-  """logit(F(x)) and the logarithm of its slope; parameters are [..., n, c]."""
+  """Returns logit(F(x)) and its log-slope; the parameters are [..., n, c]."""
   standard = (x[..., tf.newaxis, :] - means) * tf.exp(-log_scales)
   below, above = tf.math.log_sigmoid(standard), tf.math.log_sigmoid(-standard)
 

@@ -20,8 +20,8 @@ MASKS = ('square', 'raster')
 class EmergingConv2D(Chain):
   """Two causal convolutions with opposite padding, one after the other.
 
-  The first one sees the pixels on one side of a pixel, the second one those on
-  the other side. Together they see all pixels around it.
+  The first one sees the pixels on one side of each pixel and the second one
+  those on the other side. Together they see all pixels around it.
 
   ```
   forward(x) = second.forward(first.forward(x))
@@ -30,7 +30,7 @@ class EmergingConv2D(Chain):
   ```
 
   `x` is [..., H, W, C]. Each direction costs the sum of the costs of the two
-  convolutions. In the paper a 1x1 convolution comes before them, see
+  convolutions. In the paper they follow a 1x1 convolution; see
   `models.emerging`.
 
   #### Example
@@ -58,7 +58,8 @@ class EmergingConv2D(Chain):
 
     Args:
       first: A `CInCConv2D` or `AutoregressiveConv2D`, applied first.
-      second: Another one, with the opposite padding.
+      second: Another such convolution with the opposite padding, applied
+        second.
       validate_args: Whether to check that inputs are finite.
       name: Name of the layer.
 
@@ -104,18 +105,18 @@ def trainable_emerging_conv2d(
   dtype=tf.float32,
   name: str = 'emerging_conv2d',
 ) -> EmergingConv2D:
-  """Returns an `EmergingConv2D` of new Variables close to the identity.
+  """Returns a trainable `EmergingConv2D`, initialized close to the identity.
 
   Args:
     channels: Number of channels, C.
-    kernel_size: Side k of the square that the two convolutions see together, an
-      odd integer.
+    kernel_size: Kernel size k, an odd integer.
     mask: Mask of each convolution. 'square': a (k+1)/2 x (k+1)/2 kernel without
-      a mask, as in the paper's experiments. 'raster': the half of a k x k
-      kernel up to its centre in raster order. The two then see a square of side
-      2k - 1, and for k = 3 and `diagonal_block='plu'` the layer has the 10 C^2
-      parameters of the CInC Flow poster.
-    padding: Padded sides of the first convolution, see `CInCConv2D`.
+      a mask, as in the paper's experiments. Together, the two convolutions see
+      a k x k square. 'raster': the half of a k x k kernel up to its center, in
+      raster order. Together, they see a square of side 2k - 1. For k = 3 and
+      `diagonal_block='plu'` the layer then has 10 C^2 parameters, as on the
+      CInC Flow poster.
+    padding: Padded sides of the first convolution; see `CInCConv2D`.
     diagonal_block: As in `trainable_cinc_conv2d`, for both convolutions.
     use_bias: Whether the second convolution has a bias.
     seed: Seed of the initial kernels. None draws a new one.

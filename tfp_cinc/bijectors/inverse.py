@@ -14,7 +14,7 @@ tfb = tfp.bijectors
 
 
 class Inverse(BijectorWrapper):
-  """Exchanges forward and inverse, like `tfb.Invert`.
+  """Swaps `forward` and `inverse` of a bijector, like `tfb.Invert`.
 
   ```
   forward(x) = bijector.inverse(x)
@@ -60,7 +60,7 @@ class Inverse(BijectorWrapper):
     return self._bijector.only_permutes
 
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
-    """Takes x through the bijector the other way."""
+    """Passes x through the bijector in the opposite direction."""
     return run(0, x, not invert, kwargs)
 
   def _forward_event_shape(self, input_shape):

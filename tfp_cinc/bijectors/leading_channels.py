@@ -14,15 +14,15 @@ tfb = tfp.bijectors
 
 
 class LeadingChannels(BijectorWrapper):
-  """Applies a bijector to the first channels and leaves the others as they are.
+  """Applies a bijector to the first channels and keeps the others unchanged.
 
   ```
   forward(x) = concat(bijector.forward(x[..., :n]), x[..., n:])
   forward_log_det_jacobian(x) = bijector.forward_log_det_jacobian(x[..., :n])
   ```
 
-  It makes a multi-scale flow one bijector: the channels that are factored out
-  at a level bypass the levels after it.
+  This layer makes it possible to write a multi-scale flow as one bijector: the
+  channels that are factored out at a level bypass the later levels.
 
   #### Example
 
@@ -49,7 +49,7 @@ class LeadingChannels(BijectorWrapper):
       bijector: A bijector of events [H, W, num_channels] (or of lower rank)
         that keeps their shape. Keyword arguments of methods are passed on to
         it.
-      num_channels: n, the number of channels that it acts on.
+      num_channels: Number n of channels that the bijector acts on.
       validate_args: Whether to check that inputs are finite.
       name: Name of the layer.
     """
@@ -73,12 +73,12 @@ class LeadingChannels(BijectorWrapper):
     return self._num_channels
 
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
-    """Takes the first channels of x through the bijector."""
+    """Passes the first channels of x through the bijector."""
     first, rest = self._split(x)
     return tf.concat([run(0, first, invert, kwargs), rest], -1)
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
-    """As in `FlowBijector`, by that of the bijector."""
+    """See `FlowBijector`. Calls `pull_back` of the wrapped bijector."""
     (first, rest), (dfirst, drest) = self._split(y), self._split(dy)
     x, dx, found = self._bijector.pull_back(
       first, dfirst, dlog_det, event_ndims or 3, **kwargs

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.internal import tfp_compat
 from tfp_cinc.networks.masked_network import (
   MaskedNetwork,
   trainable_masked_network,
@@ -18,10 +19,9 @@ tfb = tfp.bijectors
 
 
 class MaskedAutoregressive(FlowBijector):
-  """`tfb.MaskedAutoregressiveFlow` of a `MaskedNetwork`.
+  """Masked autoregressive flow, like `tfb.MaskedAutoregressiveFlow`.
 
-  With shift and log_scale of the network, each number of which depends only on
-  the numbers before it,
+  The network computes shift_i and log_scale_i from y_1 ... y_{i-1}:
 
   ```
   forward:  y_i = x_i * exp(log_scale_i(y_1 ... y_{i-1})) + shift_i(...)
@@ -29,8 +29,9 @@ class MaskedAutoregressive(FlowBijector):
   inverse_log_det_jacobian(y) = -sum_i log_scale_i(y)
   ```
 
-  `y` is [..., D]. The inverse is one pass through the network, `forward` takes
-  D passes. Unlike TFP's class it is a composite tensor of its Variables.
+  `y` is [..., D]. The inverse takes one pass through the network and `forward`
+  takes D passes. Unlike TFP's class, this one is a composite tensor of its
+  Variables.
 
   #### Example
 
@@ -55,9 +56,9 @@ class MaskedAutoregressive(FlowBijector):
     """Creates the layer.
 
     Args:
-      network: From [..., D] to shift and log-scale, both [..., D]. Keyword
-        arguments of the bijector's methods are passed on to it:
-        `conditional_input=` for a `MaskedNetwork` with a condition.
+      network: Network from [..., D] to the shift and the log-scale, each
+        [..., D]. Keyword arguments of the bijector's methods are passed on to
+        it, such as `conditional_input=` for a `MaskedNetwork` with a condition.
       validate_args: Whether to check that inputs are finite.
       name: Name of the layer.
     """
@@ -78,13 +79,14 @@ class MaskedAutoregressive(FlowBijector):
     return self._network
 
   def own_networks(self) -> tuple:
-    """As in `FlowBijector`."""
+    """See `FlowBijector`."""
     return (self._network,)
 
   def map_networks(self, function: Callable) -> 'MaskedAutoregressive':
-    """As in `FlowBijector`."""
+    """See `FlowBijector`."""
     return self.copy(network=function(self._network))
 
+  @tfp_compat.freed_with_graph()
   def _forward_and_log_det(self, x, **kwargs):
     flow = tfb.MaskedAutoregressiveFlow(self._shift_and_log_scale)
     return (
@@ -93,7 +95,7 @@ class MaskedAutoregressive(FlowBijector):
     )
 
   def _shift_and_log_scale(self, y, **kwargs):
-    """What the network returns, also if that is one tensor [..., D, 2]."""
+    """Returns the network's shift and log-scale, unstacked if necessary."""
     result = self._network(y, **kwargs)
     return tf.unstack(result, axis=-1) if tf.is_tensor(result) else result
 
@@ -113,19 +115,22 @@ def trainable_masked_autoregressive(
   dtype=tf.float32,
   name: str = 'masked_autoregressive',
 ) -> MaskedAutoregressive:
-  """Returns a `MaskedAutoregressive` of new Variables, the identity at first.
+  """Returns a trainable `MaskedAutoregressive`, initialized as the identity.
 
   Args:
-    size: D.
-    hidden_channels: Width of the network.
-    num_layers: Number of hidden layers, at least 1.
-    condition_channels: K, the size of the condition, 0 for none.
-    seed: Seed of the initial weights. None draws new ones.
+    size: Number of elements of a vector, D.
+    hidden_channels: Number of units of each hidden layer of the network.
+    num_layers: Number of hidden layers of the network, at least 1.
+    condition_channels: Number of elements of the condition; 0 for none.
+    seed: Seed of the initial weights. None draws a new one.
     dtype: Floating dtype.
     name: Name of the layer.
 
+  Returns:
+    `MaskedAutoregressive`.
+
   Raises:
-    ValueError: If an argument is not as above.
+    ValueError: If an argument has an invalid value.
   """
   network = trainable_masked_network(
     size,

@@ -1,4 +1,4 @@
-"""Couplings with masks: checkerboards and channels."""
+"""Couplings with checkerboard and channel masks."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ KEPT = ('first', 'second')
 
 
 class MaskedCoupling(OneNetworkCoupling):
-  """Changes the numbers outside a mask as a function of those inside it.
+  """Transforms the entries outside a mask as a function of those inside it.
 
   ```
   forward:  y = b * x + (1 - b) * g(x; network(b * x))
@@ -25,9 +25,9 @@ class MaskedCoupling(OneNetworkCoupling):
   forward_log_det_jacobian(x) = sum_{h, w, c} (1 - b) * log g'(x; .)
   ```
 
-  b is a mask of 0 and 1, and g is an increasing function as in `BlockCoupling`.
-  `x` is [..., H, W, C]. The network sees an image of full size with zeros
-  outside the mask. Both directions cost one call of the network.
+  b is a binary mask, and g is an increasing function as in `BlockCoupling`. `x`
+  is [..., H, W, C]. The network receives the full image with zeros outside the
+  mask. Both directions cost one call of the network.
 
   #### Example
 
@@ -58,23 +58,23 @@ class MaskedCoupling(OneNetworkCoupling):
     """Creates the layer.
 
     Args:
-      network: Network from [..., H, W, C] to [..., H, W, P*C], see
+      network: Network from [..., H, W, C] to [..., H, W, P*C]; see
         `BlockCoupling`.
       mask: 'checkerboard' divides the pixels by the parity of row + column;
         'channels' divides the channels into halves.
-      kept: The numbers that the layer does not change. 'first': the pixels with
-        an even row + column, or the first half of the channels; 'second': the
+      kept: The entries that the layer does not change. 'first': the pixels with
+        an even row + column, or the first half of the channels. 'second': the
         others.
       function: The function g, as in `BlockCoupling`.
       scale_function: As in `BlockCoupling`.
       dtype: Dtype of the images.
       validate_args: Whether to check that inputs are finite.
       name: Name of the layer.
-      parameters: For subclasses, the arguments of their constructor.
+      parameters: Constructor arguments of a subclass.
 
     Raises:
       ValueError: If `mask`, `kept`, `function` or `scale_function` is an
-        unknown word.
+        unknown name.
     """
     parameters = dict(locals()) if parameters is None else parameters
     check_choice('mask', mask, MASKS)
@@ -97,7 +97,7 @@ class MaskedCoupling(OneNetworkCoupling):
 
   @property
   def kept(self) -> str:
-    """The half that the layer does not change."""
+    """The half that the layer does not change: 'first' or 'second'."""
     return self._kept
 
   def _split(self, inputs):
@@ -113,7 +113,7 @@ class MaskedCoupling(OneNetworkCoupling):
     return tf.where(self._changes(log_slope), log_slope, zero)
 
   def _changes(self, images):
-    """Returns 1 - b as bools, for images of this shape."""
+    """Returns 1 - b as a bool array, for the shape of the images."""
     height, width, channels = images.shape[-3:]
     if None in (height, width, channels):
       raise ValueError(
@@ -128,7 +128,7 @@ class MaskedCoupling(OneNetworkCoupling):
 
 
 class CheckerboardCoupling(MaskedCoupling):
-  """A `MaskedCoupling` by a checkerboard of pixels.
+  """A `MaskedCoupling` with a checkerboard mask.
 
   #### Example
 
@@ -166,7 +166,7 @@ class CheckerboardCoupling(MaskedCoupling):
       name: Name of the layer.
 
     Raises:
-      ValueError: If `kept`, `function` or `scale_function` is an unknown word.
+      ValueError: If `kept`, `function` or `scale_function` is an unknown name.
     """
     parameters = dict(locals())
     super().__init__(

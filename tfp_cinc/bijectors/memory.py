@@ -1,13 +1,14 @@
 """Gradients that recompute activations instead of storing them.
 
-A bijector is a composite tensor: here it is taken apart into its tensors, which
-become the inputs of a `tf.custom_gradient`, and is put together again of the
-tensors that the gradient function receives.
+A bijector is a composite tensor. Its tensors become the inputs of a function
+with a `tf.custom_gradient`, which rebuilds the bijector from the tensors that
+it receives.
 """
 
 import tensorflow as tf
 
-from tfp_cinc.bijectors.base import FlowBijector, gradients_at
+from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.bijectors.gradients import gradients_at
 from tfp_cinc.bijectors.shared_trace import call
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.composite import tensors_of, with_tensors
@@ -21,9 +22,9 @@ def keep_output(
   """Evaluates `forward` with a gradient that needs only its output.
 
   Args:
-    bijector: The bijector, whose `pull_back` is the gradient.
-    x: Its input.
-    kwargs: Its conditions.
+    bijector: The bijector. Its `pull_back` computes the gradient.
+    x: Input of the bijector.
+    kwargs: Conditions of the bijector.
 
   Returns:
     (forward(x), the log-det).
@@ -48,15 +49,16 @@ def keep_input(
 ) -> tuple[tf.Tensor, tf.Tensor]:
   """Evaluates `forward` with a gradient that runs it again from its input.
 
-  The gradient's function runs once the gradient of its output is there, so
-  that TensorFlow holds the activations of one bijector at a time.
+  The recomputation waits for the gradient with respect to the output, so that
+  TensorFlow holds the activations of only one bijector at a time.
 
   Args:
-    shared: Whether to share the trace of others, see `shared_trace.call`.
+    shared: Whether to share a trace with other bijectors; see
+      `shared_trace.call`.
     bijector: The bijector.
-    x: Its input.
+    x: Input of the bijector.
     event_ndims: Number of dimensions that the log-det is summed over.
-    kwargs: Its conditions.
+    kwargs: Conditions of the bijector.
 
   Returns:
     (forward(x), the log-det).
@@ -86,28 +88,31 @@ def evaluate(bijector: FlowBijector, x, invert: bool, event_ndims: int, kwargs):
 
 
 def pull_back(bijector: FlowBijector, y, dy, dlog_det, event_ndims, kwargs):
-  """`FlowBijector.pull_back` as a function."""
+  """Calls `FlowBijector.pull_back`."""
   return bijector.pull_back(y, dy, dlog_det, event_ndims, **kwargs)
 
 
 def _first_only(gradient):
-  """A gradient that raises an error if it is differentiated again."""
+  """Returns a gradient that raises an error if it is differentiated again."""
   return tf.raw_ops.PreventGradient(
     input=gradient,
-    message="there are no second derivatives with memory='reversible'; use "
-    "`tfp_cinc.with_memory(flow, 'store')`.",
+    message="second derivatives are not available with memory='reversible'; "
+    "use `tfp_cinc.with_memory(flow, 'store')`.",
   )
 
 
+@tfp_compat.freed_with_graph()
 def _with_gradient(run, bijector, x, kwargs):
-  """Calls a function of tensors that brings its own gradient.
+  """Evaluates a bijector with a custom gradient.
 
   Args:
-    run: From (bijector, kwargs, x) to ((y, log-det), a function from their
-      gradients to that of x and a list of those of `sources`).
+    run: Function from (bijector, kwargs, x) to ((y, log-det), gradient). The
+      gradient is a function from the gradients with respect to y and log-det to
+      the gradient with respect to x and a list of those with respect to
+      `sources`.
     bijector: The bijector.
-    x: Its input.
-    kwargs: Its conditions.
+    x: Input of the bijector.
+    kwargs: Conditions of the bijector.
 
   Returns:
     (y, log-det).
@@ -117,8 +122,8 @@ def _with_gradient(run, bijector, x, kwargs):
 
   @tf.custom_gradient
   def function(x, *values):
-    # A tensor may come twice, as one label for two couplings: gradients are
-    # told apart by the identity of tensors.
+    # Gradients are looked up by the identity of tensors. The copies are
+    # distinct even if a tensor occurs twice, as a label of two couplings may.
     values = [tf.identity(value) for value in values]
     inner, own = with_tensors(whole, values)
     places = inner.sources(own)
@@ -133,14 +138,14 @@ def _with_gradient(run, bijector, x, kwargs):
       of_inputs = (dx, *(by_place.get(id(value)) for value in values))
       if not variables:
         return of_inputs
-      # Those of networks that are no composite tensors.
+      # The Variables of networks that are not composite tensors.
       variables = [tfp_compat.unwrapped(variable) for variable in variables]
       for variable in variables:
         if id(variable) not in by_place:
           raise ValueError(
             f'{bijector.name} reads the Variable {variable.name!r}, which is '
-            'not among its `variables`; a gradient that recomputes activations '
-            'needs it there: make it an attribute of a `tf.Module`, or use '
+            'not among its `variables`; gradients that recompute activations '
+            'require this. Make it an attribute of a `tf.Module`, or use '
             "memory='store'."
           )
       return of_inputs, [by_place[id(variable)] for variable in variables]

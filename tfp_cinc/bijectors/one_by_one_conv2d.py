@@ -11,7 +11,7 @@ __all__ = ['OneByOneConv2D', 'trainable_one_by_one_conv2d']
 
 
 class OneByOneConv2D(ConstantJacobianBijector):
-  """An invertible linear map of the channels of each pixel.
+  """Applies an invertible matrix to the channels of each pixel.
 
   ```
   forward(x) = x @ A
@@ -70,7 +70,7 @@ class OneByOneConv2D(ConstantJacobianBijector):
     return self._matrix
 
   def freeze(self, event_shape) -> 'OneByOneConv2D':
-    """Does as in `FlowBijector`, and stores the inverse of the matrix."""
+    """Freezes the layer and precomputes the inverse of the matrix."""
     del event_shape
     return self.copy(matrix=self._matrix.freeze())
 
@@ -84,7 +84,7 @@ class OneByOneConv2D(ConstantJacobianBijector):
     return self._matrix.log_abs_det()
 
   def _product(self, x, matrix):
-    """Returns the product of all C-vectors of x with a matrix."""
+    """Multiplies all C-vectors of x by a matrix."""
     if x.shape[-1] != self._matrix.size:
       check_channels(self.name, x, self._matrix.size)
     flat = tf.reshape(x, [-1, matrix.shape[0]]) @ matrix
@@ -99,15 +99,15 @@ def trainable_one_by_one_conv2d(
   dtype=tf.float32,
   name: str = 'one_by_one_conv2d',
 ) -> OneByOneConv2D:
-  """Returns a `OneByOneConv2D` of new Variables that starts as a rotation.
+  """Returns a trainable `OneByOneConv2D`, initialized as a random rotation.
 
   Args:
     channels: Number of channels, C.
-    parametrization: Parametrization of the matrix. 'plu': factors with a fixed
-      permutation and fixed signs, C^2 parameters, as in Glow. 'qr': a product
-      of reflections and a triangle with fixed signs, 3 C^2 / 2 + C / 2
-      parameters, as in Emerging Convolutions. 'dense': the entries, C^2
-      parameters.
+    parametrization: Parametrization of the matrix. 'plu': LU factors with a
+      fixed permutation and fixed signs, C^2 parameters, as in Glow. 'qr': a
+      product of reflections and a triangular matrix with fixed signs,
+      3 C^2 / 2 + C / 2 parameters, as in Emerging Convolutions. 'dense': the
+      entries of the matrix, C^2 parameters.
     seed: Seed of the random rotation, which is the same for all
       parametrizations. None draws a new one.
     dtype: Floating dtype.

@@ -27,7 +27,7 @@ class PeriodicConv2D(ConstantJacobianBijector):
 
   Unlike in `CInCConv2D`, all k^2 C^2 entries of the kernel are free. Some
   kernels, such as a blur, are singular at a frequency, and training may reach
-  them. `validate_args` detects them. XLA compiles only `forward`, because it
+  them. `validate_args` detects them. XLA can compile only `forward`, because it
   has no LU factorization of complex matrices.
 
   #### Example
@@ -58,17 +58,16 @@ class PeriodicConv2D(ConstantJacobianBijector):
 
     Args:
       kernel: Floating `Tensor` or `Variable` [k, k, C, C]: rows, columns, input
-        and output channels. The tap `kernel[(k-1) // 2, (k-1) // 2]` is that of
+        and output channels. The tap `kernel[(k-1) // 2, (k-1) // 2]` multiplies
         the pixel itself.
       bias: Floating `Tensor` or `Variable` [C], or None.
-      solve_matrices: `Tensor`, the precomputed matrices of the solve for images
-        of one size, as `tfp_cinc.freeze` sets them. None computes them at each
-        call.
+      solve_matrices: Precomputed matrices of the solve for one image size, as
+        set by `tfp_cinc.freeze`. None computes them at each call.
       validate_args: Whether to check that inputs are finite and that the kernel
         is not singular at any frequency of the images, to the precision of its
-        dtype. The least singular value of all M[u, v] must be more than k^2 * C
-        machine epsilons times the largest one. The check computes the singular
-        values at each call.
+        dtype. The smallest singular value of all M[u, v] must be more than
+        k^2 * C machine epsilons times the largest one. The check computes the
+        singular values at each call.
       name: Name of the layer.
 
     Raises:
@@ -113,7 +112,7 @@ class PeriodicConv2D(ConstantJacobianBijector):
     return y if self.bias is None else y + self.bias
 
   def freeze(self, event_shape) -> 'PeriodicConv2D':
-    """Does as in `FlowBijector`, and stores the matrices of the solve."""
+    """Freezes the layer and precomputes the matrices of the solve."""
     kernel, size = tf.convert_to_tensor(self._kernel), tuple(event_shape[-3:-1])
     constants = {
       'kernel': kernel,
@@ -138,7 +137,7 @@ class PeriodicConv2D(ConstantJacobianBijector):
     )
 
   def _regular_kernel(self, images):
-    """Returns the kernel, with `validate_args` after checking its spectrum."""
+    """Returns the kernel, after checking its spectrum if `validate_args`."""
     periodic_conv.check_shapes(images, self.kernel)
     if not self.validate_args:
       return self.kernel
@@ -150,8 +149,8 @@ class PeriodicConv2D(ConstantJacobianBijector):
     limit = terms * np.finfo(self.dtype.as_numpy_dtype).eps
     message = tf.strings.format(
       f'{self.name}: the kernel is singular at frequency (u, v) = {{}} of '
-      f'images of size {tuple(size)}: the least singular value is {{}} times '
-      f'the largest; it must be more than {limit:.3g} times.',
+      f'images of size {tuple(size)}: the ratio of the smallest to the largest '
+      f'singular value is {{}}; it must be more than {limit:.3g}.',
       [frequency, ratio],
     )
     regular = tf.debugging.Assert(ratio > limit, [message])
@@ -168,18 +167,18 @@ def trainable_periodic_conv2d(
   dtype=tf.float32,
   name: str = 'periodic_conv2d',
 ) -> PeriodicConv2D:
-  """Returns a `PeriodicConv2D` of new Variables close to the identity.
+  """Returns a trainable `PeriodicConv2D`, initialized close to the identity.
 
   Args:
     channels: Number of channels, C.
     kernel_size: Rows and columns of the kernel, k, at least 1.
-    use_bias: Whether to have a bias.
+    use_bias: Whether the layer has a bias.
     seed: Seed of the initial kernel. None draws a new one.
     dtype: Floating dtype.
     name: Name of the layer.
 
   Returns:
-    `PeriodicConv2D` with k^2 C^2 parameters, and C more with a bias.
+    `PeriodicConv2D` with k^2 C^2 parameters, plus C with a bias.
 
   Raises:
     ValueError: If `channels` or `kernel_size` is less than 1.

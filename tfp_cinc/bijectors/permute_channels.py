@@ -19,8 +19,8 @@ class ReverseChannels(ConstantJacobianBijector):
   forward_log_det_jacobian(x) = 0
   ```
 
-  `x` is [..., C]. Between two couplings, the layer exchanges the half that is
-  kept and the half that is changed.
+  `x` is [..., C]. Between two couplings, the layer swaps the half that is kept
+  and the half that is changed.
 
   #### Example
 
@@ -60,7 +60,7 @@ class ReverseChannels(ConstantJacobianBijector):
 
   @property
   def only_permutes(self) -> bool:
-    """True: the layer moves numbers and changes none."""
+    """True, because the layer only permutes entries."""
     return True
 
   def _forward(self, x):
@@ -106,11 +106,11 @@ class ShuffleChannels(ConstantJacobianBijector):
     """Creates the layer.
 
     Args:
-      permutation: Int32 `Tensor` or `Variable` [C] with each of 0 ... C - 1
-        once.
+      permutation: Int32 `Tensor` or `Variable` [C] that contains each of
+        0 ... C - 1 once.
       dtype: Dtype of the images. None accepts any.
-      validate_args: Whether to check that inputs are finite, and that a
-        `Variable` as `permutation` still contains a permutation.
+      validate_args: Whether to check that inputs are finite, and that
+        `permutation`, if it is a `Variable`, still contains a permutation.
       name: Name of the layer.
 
     Raises:
@@ -138,7 +138,7 @@ class ShuffleChannels(ConstantJacobianBijector):
 
   @property
   def only_permutes(self) -> bool:
-    """True: the layer moves numbers and changes none."""
+    """True, because the layer only permutes entries."""
     return True
 
   def _forward(self, x):
@@ -175,7 +175,7 @@ def _check_permutation(permutation):
   values = tf.get_static_value(permutation)
   if values is not None and sorted(values) != list(range(len(values))):
     raise ValueError(
-      f'`permutation` is {values.tolist()}; it must have each of 0 ... '
+      f'`permutation` is {values.tolist()}; it must contain each of 0 ... '
       f'{len(values) - 1} once.'
     )
 
@@ -187,10 +187,9 @@ def random_shuffle_channels(
   dtype=None,
   name: str = 'shuffle_channels',
 ) -> ShuffleChannels:
-  """Returns a `ShuffleChannels` with a random permutation.
+  """Returns a `ShuffleChannels` with a uniformly random permutation.
 
-  The permutation is drawn uniformly. It is a Variable that is not trainable, so
-  that checkpoints contain it.
+  The permutation is a non-trainable Variable, so that checkpoints contain it.
 
   Args:
     channels: Number of channels, C.

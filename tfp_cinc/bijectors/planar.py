@@ -31,8 +31,9 @@ class Planar(FlowBijector):
   w.v = softplus(w.u) - 1 > -1. The left side of the equation for a therefore
   has the slope 1 + w.v * (1 - tanh(a)^2) > 0. Because |tanh| < 1, its root lies
   in [w.y + b - |w.v|, w.y + b + |w.v|]. Chandrupatla's method finds the root
-  there. A Newton step then gives it the derivative of the implicit function
-  theorem. First derivatives of the inverse are exact, higher ones are not.
+  there. A Newton step then gives the root its derivative, by the implicit
+  function theorem. First derivatives of the inverse are exact, higher ones are
+  not.
 
   #### Example
 
@@ -59,7 +60,7 @@ class Planar(FlowBijector):
     """Creates the layer.
 
     Args:
-      weight: Floating `Tensor` or `Variable` w [D]. If it is 0, v is u.
+      weight: Floating `Tensor` or `Variable` w [D]. If w = 0, then v = u.
       direction: Floating `Tensor` or `Variable` u [D].
       bias: Floating `Tensor` or `Variable` b [].
       validate_args: Whether to check that inputs are finite.
@@ -83,8 +84,8 @@ class Planar(FlowBijector):
         )
       if self._direction.shape != self._weight.shape:
         raise ValueError(
-          f'`direction` has shape {self._direction.shape}; it must be that of '
-          f'`weight`, {self._weight.shape}.'
+          f'`direction` has shape {self._direction.shape}; it must have the '
+          f'shape of `weight`, {self._weight.shape}.'
         )
       if self._bias.shape.rank != 0:
         raise ValueError(
@@ -108,12 +109,12 @@ class Planar(FlowBijector):
 
   @property
   def weight(self) -> tf.Tensor:
-    """The vector w that events are projected on, [D]."""
+    """The vector w that events are projected onto, [D]."""
     return self._weight
 
   @property
   def direction(self) -> tf.Tensor:
-    """The direction u [D], from which the invertible direction v follows."""
+    """The direction u, [D], which determines the invertible direction v."""
     return self._direction
 
   @property
@@ -140,7 +141,7 @@ class Planar(FlowBijector):
     product = tf.reduce_sum(weight * self.direction)
     squared = tf.reduce_sum(weight**2)
     one = tf.ones_like(squared)
-    # Keeps the slope above 0 in spite of rounding.
+    # Keeps the slope above 0 despite rounding.
     tiny = np.finfo(product.dtype.as_numpy_dtype).tiny
     slope = tf.where(squared > 0, tf.math.softplus(product) + tiny, one)
     change = tf.math.divide_no_nan(slope - 1 - product, squared)
@@ -176,7 +177,7 @@ def trainable_planar(
   dtype=tf.float32,
   name: str = 'planar',
 ) -> Planar:
-  """Returns a `Planar` of new Variables that starts close to the identity.
+  """Returns a trainable `Planar`, initialized close to the identity.
 
   Args:
     size: Number of elements of a vector, D.

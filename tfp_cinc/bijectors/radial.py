@@ -12,7 +12,7 @@ __all__ = ['Radial', 'trainable_radial']
 
 
 class Radial(FlowBijector):
-  """Moves vectors towards a reference point or away from it.
+  """Moves vectors toward a reference point or away from it.
 
   With x0 = `reference`, r = |x - x0|, alpha = exp(log_alpha) and
   alpha + beta = s = softplus(beta_hat),
@@ -29,8 +29,8 @@ class Radial(FlowBijector):
   R = |y - x0|.
 
   `x` is [..., D]. Both directions cost D. The layer is invertible for all
-  values of the parameters, because beta > -alpha. At x = x0 it has a cusp; its
-  gradients are finite there.
+  values of the parameters, because beta > -alpha. It has a cusp at x = x0, but
+  its gradients are finite there.
 
   #### Example
 
@@ -161,7 +161,7 @@ def _solve(image_radius, alpha, total):
   excess = image_radius - total
   product = 4 * alpha * image_radius
   root = tf.sqrt(excess**2 + product)
-  # Of the two forms of the root, take the one without cancellation.
+  # Use the form of the root that has no cancellation.
   is_far = excess > 0
   denominator = tf.where(is_far, tf.ones_like(root), root - excess)
   return tf.where(is_far, excess + root, product / denominator) / 2
@@ -174,7 +174,7 @@ def trainable_radial(
   dtype=tf.float32,
   name: str = 'radial',
 ) -> Radial:
-  """Returns a `Radial` of new Variables that starts as the identity.
+  """Returns a trainable `Radial`, initialized as the identity.
 
   Args:
     size: Number of elements of a vector, D.

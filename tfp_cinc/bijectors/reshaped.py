@@ -1,4 +1,4 @@
-"""A bijector that is applied to events of another shape."""
+"""A bijector on reshaped events."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -47,9 +47,8 @@ class Reshaped(BijectorWrapper):
     """Creates the layer.
 
     Args:
-      bijector: A bijector that keeps the shape of its events. They have the
-        shape `inner_shape` or fewer dimensions. Keyword arguments of methods
-        are passed on to it.
+      bijector: A bijector of events [*inner_shape] (or of lower rank) that
+        keeps their shape. Keyword arguments of methods are passed on to it.
       event_shape: Shape of the events of this layer, such as [H, W, C].
       inner_shape: Shape of the events of `bijector`, such as [H * W * C].
       validate_args: Whether to check that inputs are finite.
@@ -70,7 +69,7 @@ class Reshaped(BijectorWrapper):
       if not self._event_shape or not self._inner_shape:
         raise ValueError(
           f'`event_shape` is {list(self._event_shape)} and `inner_shape` '
-          f'{list(self._inner_shape)}; each needs a dimension.'
+          f'{list(self._inner_shape)}; both must have at least one dimension.'
         )
       if size != inner_size or size < 1:
         raise ValueError(
@@ -104,13 +103,13 @@ class Reshaped(BijectorWrapper):
     return self._inner_shape
 
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
-    """Takes x through the bijector in the inner shape."""
+    """Passes x through the bijector in the inner shape."""
     inner = self._reshape(x, self._event_shape, self._inner_shape)
     y = run(0, inner, invert, kwargs)
     return self._reshape(y, self._inner_shape, self._event_shape)
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
-    """Does as in `FlowBijector`, by `pull_back` of the bijector."""
+    """See `FlowBijector`. Calls `pull_back` of the wrapped bijector."""
     outer, inner = self._event_shape, self._inner_shape
     event_ndims = (event_ndims or len(outer)) - len(outer) + len(inner)
     x, dx, found = self._bijector.pull_back(
@@ -128,8 +127,8 @@ class Reshaped(BijectorWrapper):
     ndims = len(old_shape)
     if not x.shape[-ndims:].is_compatible_with(old_shape):
       raise ValueError(
-        f'{self.name}: events of shape {list(old_shape)} are expected; the '
-        f'values have shape {x.shape}.'
+        f'{self.name}: the input has shape {x.shape}; its events must have '
+        f'shape {list(old_shape)}.'
       )
     batch_shape = x.shape[:-ndims]
     shape = tf.concat([tf.shape(x)[:-ndims], new_shape], axis=0)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_channels
 from tfp_cinc.math.dense_jacobian import rademacher_probes
@@ -27,10 +28,10 @@ class ResidualFlow(FlowBijector):
   ```
 
   `x` is [..., D]. If Lip(g) <= c < 1, the error of the inverse after n
-  iterations is at most c^n / (1 - c) * |g(y)|. The iterations end at the
-  rounding error of the dtype or after `max_iterations`, see
+  iterations is at most c^n / (1 - c) * |g(y)|. The iteration stops at the
+  rounding error of the dtype or after `max_iterations` steps; see
   `tfp_cinc.math.fixed_point`. The gradient of the inverse is that of the limit,
-  by the implicit function theorem: the same iteration solves (I + J^T) w = dx,
+  by the implicit function theorem: the same iteration solves (I + J^T) w = dx
   and stores no intermediate values. First derivatives of the inverse are exact,
   higher ones are not.
 
@@ -50,7 +51,7 @@ class ResidualFlow(FlowBijector):
   fixes the probes and therefore their error. The log-det is then a function of
   x, and its error has the same bounds over random seeds, but training does not
   average it away. With `probe_seed=None` each call draws new probes, and the
-  only bias of the gradient is that of the truncation.
+  gradient is biased only by the truncation.
 
   #### Example
 
@@ -89,9 +90,9 @@ class ResidualFlow(FlowBijector):
       num_terms: Number of terms of the power series, at least 1.
       num_probes: Number of probes of the power series, at least 1.
       probe_seed: Seed of the probes, as above.
-      tolerance: Length of the last step, relative to 1 + |x|, at which the
-        iterations end. None is the machine epsilon of the dtype.
-      max_iterations: Largest number of iterations, at least 1.
+      tolerance: Length of a step, relative to 1 + |x|, at which the iteration
+        stops. None means the machine epsilon of the dtype.
+      max_iterations: Maximum number of iterations, at least 1.
       validate_args: Whether to check that inputs are finite.
       name: Name of the layer.
 
@@ -158,6 +159,7 @@ class ResidualFlow(FlowBijector):
       max_iterations=self._max_iterations,
     )
 
+  @tfp_compat.freed_with_graph()
   def _solve_gradient(self, residual, jacobian):
     """Returns `residual`, with the gradient of (I + J)^-1 residual."""
     jacobian = jacobian.stop_gradient()
@@ -192,7 +194,7 @@ def trainable_residual_flow(
   name: str = 'residual_flow',
   **options,
 ) -> ResidualFlow:
-  """Returns a `ResidualFlow` of new Variables that starts near the identity.
+  """Returns a trainable `ResidualFlow`, initialized near the identity.
 
   Args:
     size: Number of elements of a vector, D.
@@ -202,7 +204,7 @@ def trainable_residual_flow(
     seed: Seed of the initial weights. None draws a new one.
     dtype: Floating dtype.
     name: Name of the layer.
-    **options: Further arguments of `ResidualFlow`, from `log_det` on.
+    **options: Other arguments of `ResidualFlow`, such as `log_det`.
 
   Returns:
     `ResidualFlow`.

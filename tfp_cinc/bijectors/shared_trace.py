@@ -1,4 +1,4 @@
-"""One trace for bijectors that differ only by the values of their tensors."""
+"""One trace for bijectors that differ only in the values of their tensors."""
 
 import collections
 from collections.abc import Callable, Sequence
@@ -14,15 +14,15 @@ _FUNCTIONS = '_tfp_cinc_functions'
 
 
 def alike(bijectors: Sequence[FlowBijector]) -> set[int]:
-  """Returns which bijectors differ from another one only by their tensors.
+  """Returns the indices of bijectors that can share a trace with another one.
 
   Args:
     bijectors: The parts of a chain.
 
   Returns:
-    The indices of those that have the same `TypeSpec` as another one, none
-    outside of a graph. Bijectors without tensors, or with Variables of
-    `tf.distribute`, are not among them.
+    The set of indices of bijectors that have the same `TypeSpec` as another
+    one; empty in eager mode. Bijectors without tensors, or with Variables of
+    `tf.distribute`, are not included.
   """
   if tf.executing_eagerly():
     return set()
@@ -36,7 +36,7 @@ def alike(bijectors: Sequence[FlowBijector]) -> set[int]:
       for i in indices
       if len(indices) > 1 and _has_plain_tensors(bijectors[i])
     ]
-    groups = []  # each of one specification
+    groups = []  # pairs of a specification and the indices that have it
     for i, spec in specs:
       group = next((g for g in groups if g[0] == spec), None)
       if group is None:
@@ -51,12 +51,12 @@ def call(shared: bool, function: Callable, bijector: FlowBijector, *arguments):
   """Returns `function(bijector, *arguments)`.
 
   Args:
-    shared: Whether to call it as a `tf.function` that is not inlined and takes
-      the bijector as an argument. TensorFlow then traces, differentiates and
-      optimizes it once for all bijectors of one `TypeSpec`. Such functions live
-      as long as the graph that calls them, so that a new graph never computes
-      with a Python object as it was in an older one.
-    function: A function that lives as long as its module, no closure.
+    shared: Whether to call `function` as a `tf.function` that is not inlined
+      and takes the bijector as an argument. TensorFlow then traces,
+      differentiates and optimizes it once for all bijectors of one `TypeSpec`.
+      Such a `tf.function` lives as long as the graph that calls it, so that a
+      new graph never uses the old state of a Python object.
+    function: A module-level function, not a closure.
     bijector: A composite tensor.
     *arguments: Tensors, or Python values that are the same in each call.
   """
@@ -73,8 +73,8 @@ def call(shared: bool, function: Callable, bijector: FlowBijector, *arguments):
       autograph=False,
       experimental_attributes={'_noinline': True},
     )
-  # Tensors, because XLA does not compile a function of a composite tensor that
-  # consists of Variables.
+  # Variables are converted to tensors, because XLA does not compile a function
+  # of a composite tensor that consists of Variables.
   tensors = map(tf.convert_to_tensor, tensors_of(bijector))
   return functions[function](with_tensors(bijector, tensors), *arguments)
 

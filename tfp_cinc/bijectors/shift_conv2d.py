@@ -65,7 +65,7 @@ class ShiftConv2D(Chain):
     if affine.num_channels != one_by_one.matrix.size:
       raise ValueError(
         f'`affine` is for {affine.num_channels} channels and `one_by_one` for '
-        f'{one_by_one.matrix.size}; both must be for the same number.'
+        f'{one_by_one.matrix.size}; both numbers must be equal.'
       )
     super().__init__(
       [one_by_one, affine], 'store', validate_args, name, parameters
@@ -95,18 +95,19 @@ def trainable_shift_conv2d(
   dtype=tf.float32,
   name: str = 'shift_conv2d',
 ) -> ShiftConv2D:
-  """Returns a `ShiftConv2D` of new Variables that starts as a random rotation.
+  """Returns a trainable `ShiftConv2D`, initialized as a random rotation.
 
   Args:
     channels: Number of channels, C.
-    parametrization: Parametrization of the 1x1 convolution, see
+    parametrization: Parametrization of the 1x1 convolution; see
       `trainable_one_by_one_conv2d`.
     seed: Seed of the rotation. None draws a new one.
     dtype: Floating dtype.
     name: Name of the layer.
 
   Returns:
-    `ShiftConv2D` with 2 C parameters besides those of the 1x1 convolution.
+    `ShiftConv2D` with 2 C parameters in addition to those of the 1x1
+    convolution.
 
   Raises:
     ValueError: If `channels` is less than 1, or `parametrization` is unknown.

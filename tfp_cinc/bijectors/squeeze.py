@@ -17,8 +17,8 @@ class Squeeze(ConstantJacobianBijector):
   forward_log_det_jacobian(x) = 0
   ```
 
-  Each block of f x f pixels becomes one pixel, and no number changes. `forward`
-  raises `ValueError` if H or W is not divisible by f, and `inverse` if the
+  Each block of f x f pixels becomes one pixel; no value changes. `forward`
+  raises `ValueError` if H or W is not divisible by f, and `inverse` does if the
   number of channels is not divisible by f^2.
 
   #### Example
@@ -65,12 +65,12 @@ class Squeeze(ConstantJacobianBijector):
 
   @property
   def factor(self) -> int:
-    """The side f of the blocks of pixels that become one pixel."""
+    """The factor f. Blocks of f x f pixels become one pixel."""
     return self._factor
 
   @property
   def only_permutes(self) -> bool:
-    """True: the layer moves numbers and changes none."""
+    """True, because the layer only permutes entries."""
     return True
 
   def _forward(self, x):

@@ -15,16 +15,16 @@ tfb = tfp.bijectors
 
 
 class Squeezed(BijectorWrapper):
-  """Applies a bijector to images of less resolution and more channels.
+  """Applies a bijector to images of lower resolution and more channels.
 
   ```
   forward(x) = unsqueeze(bijector.forward(squeeze(x)))
   forward_log_det_jacobian(x) = bijector.forward_log_det_jacobian(squeeze(x))
   ```
 
-  where squeeze is `tf.nn.space_to_depth`, [H, W, C] -> [H/f, W/f, f*f*C], and
-  unsqueeze its inverse. Images keep their shape. A level of a multi-scale flow
-  is such a bijector.
+  Here squeeze is `tf.nn.space_to_depth`, [H, W, C] -> [H/f, W/f, f*f*C], and
+  unsqueeze is its inverse. The layer keeps the shape of images. Each level of a
+  multi-scale flow is such a bijector.
 
   #### Example
 
@@ -50,7 +50,7 @@ class Squeezed(BijectorWrapper):
     Args:
       bijector: A bijector of events [H/f, W/f, f*f*C] (or of lower rank) that
         keeps their shape. Keyword arguments of methods are passed on to it.
-      factor: f, at least 2. H and W must be divisible by it.
+      factor: The factor f, at least 2. H and W must be divisible by it.
       validate_args: Whether to check that inputs are finite.
       name: Name of the layer.
 
@@ -75,15 +75,15 @@ class Squeezed(BijectorWrapper):
 
   @property
   def factor(self) -> int:
-    """The side of the blocks of pixels that become one."""
+    """The factor f. Blocks of f x f pixels become one pixel."""
     return self._factor
 
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
-    """Takes x through the bijector as a squeezed image."""
+    """Passes the squeezed x through the bijector."""
     return self._unsqueeze(run(0, self._squeeze(x), invert, kwargs))
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
-    """As in `FlowBijector`, by that of the bijector."""
+    """See `FlowBijector`. Calls `pull_back` of the wrapped bijector."""
     x, dx, found = self._bijector.pull_back(
       self._squeeze(y), self._squeeze(dy), dlog_det, event_ndims or 3, **kwargs
     )

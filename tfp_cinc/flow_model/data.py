@@ -1,4 +1,4 @@
-"""Data of a `FlowModel`: images, conditions, and data sets of them."""
+"""Checks and conversions of the data of a `FlowModel`."""
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +37,7 @@ def split_batch(flow, x, y=None):
   if not hasattr(images, 'dtype') or not hasattr(images, 'shape'):
     raise ValueError(
       f'the images are of type {type(images).__name__}; a FlowModel takes a '
-      f'uint8 array or `Tensor` of shape {shape}, or batches of it.'
+      f'uint8 array or `Tensor` of shape {shape}, or batches of this shape.'
     )
   dtype = tf.as_dtype(images.dtype)
   if dtype != tf.uint8:
@@ -52,14 +52,14 @@ def split_batch(flow, x, y=None):
   if not is_conditional(flow):
     if pair:
       raise ValueError(
-        f'the flow {flow.name} takes no condition; give it images only.'
+        f'the flow {flow.name} takes no condition; pass only images.'
       )
     return images, None
   if condition is None:
     raise ValueError(
-      f'the flow {flow.name} is conditional; give it (images, condition).'
+      f'the flow {flow.name} is conditional; pass (images, condition).'
     )
-  # [N] would count as one vector for all images if N happens to be K.
+  # [N] would be taken for one vector for all images if N happens to equal K.
   if tf.TensorShape(condition.shape).rank not in (None, 2, 4):
     raise ValueError(
       f'the condition has shape {tf.TensorShape(condition.shape)}; it must be '
@@ -74,7 +74,7 @@ def check_data(flow, x, y=None) -> None:
   Args:
     flow: Flow of a `FlowModel`.
     x: Images, (images, condition) or a `tf.data.Dataset`. Other data that Keras
-      takes is checked later, batch by batch.
+      accepts is checked later, batch by batch.
     y: Condition, or None.
   """
   if isinstance(x, tf.data.Dataset):
@@ -86,15 +86,16 @@ def check_data(flow, x, y=None) -> None:
 def first_batch(x, y, number: int):
   """Returns some images of a data set or an array, with their conditions.
 
-  They are the first ones of a data set, and randomly chosen ones of an array.
+  These are the first images of a data set, or randomly chosen images of an
+  array.
 
   Args:
     x: Data, as in `check_data`.
     y: Condition, or None.
-    number: Largest number of images.
+    number: Maximum number of images.
 
   Returns:
-    (x, y) of these images.
+    (x, y) for these images.
 
   Raises:
     ValueError: If `x` is neither an array nor a `tf.data.Dataset`, or is empty.
@@ -106,10 +107,10 @@ def first_batch(x, y, number: int):
     raise ValueError('the data set is empty.')
   if not is_array(x) and not isinstance(x, tuple | list):
     raise ValueError(
-      'the flow is not initialized: give `fit` an array or a '
-      '`tf.data.Dataset`, or call `tfp_cinc.initialize_from_data` first.'
+      'the flow is not initialized: pass an array or a `tf.data.Dataset` to '
+      '`fit`, or call `tfp_cinc.initialize_from_data` first.'
     )
-  # Not the first ones: an array may be sorted, for example by its labels.
+  # Random images, because an array may be sorted, for example by its labels.
   size = len(tf.nest.flatten(x)[0])
   if not size:
     raise ValueError('there are no images.')
@@ -120,16 +121,16 @@ def first_batch(x, y, number: int):
 
 
 def weighted_targets(y, sample_weight):
-  """Returns `y`, or, if it is None, targets with which Keras keeps weights.
+  """Returns `y`, or substitute targets if it is None.
 
-  Keras drops the weights of arrays without targets. A `FlowModel` ignores the
-  targets, so that any array will do.
+  Keras drops the sample weights of arrays without targets. A `FlowModel`
+  ignores these targets, so that any array will do.
   """
   return sample_weight if y is None else y
 
 
 def one_weight_each(weight: tf.Tensor) -> tf.Tensor:
-  """Returns weights [N] for weights [N], or [N, 1], as Keras can make them.
+  """Returns weights [N], given weights [N] or Keras's [N, 1].
 
   Raises:
     ValueError: If the weights have another shape.
@@ -138,12 +139,12 @@ def one_weight_each(weight: tf.Tensor) -> tf.Tensor:
     return weight[:, 0]
   if weight.shape.rank not in (None, 1):
     raise ValueError(
-      f'`sample_weight` has shape {weight.shape}; it must be [N], a weight for '
-      'each image.'
+      f'`sample_weight` has shape {weight.shape}; it must be [N], one weight '
+      'for each image.'
     )
   return weight
 
 
 def is_array(x) -> bool:
-  """Returns whether `x` is one array or `Tensor`."""
+  """Returns whether `x` is an array or a `Tensor`."""
   return isinstance(x, np.ndarray | tf.Tensor)

@@ -1,4 +1,4 @@
-"""Optimizers and callbacks, which can come from different versions of Keras."""
+"""Support for optimizers, callbacks and checkpoints of Keras and Horovod."""
 
 import os
 
@@ -57,7 +57,7 @@ def compute_gradients(optimizer, loss, variables, tape):
 
 
 def horovod_of(optimizer):
-  """Returns Horovod if the optimizer is one of its own, else None."""
+  """Returns the Horovod module if the optimizer is from Horovod, else None."""
   if not hasattr(optimizer, '_allreduce_grads'):
     return None
   import horovod.tensorflow as horovod
@@ -69,7 +69,7 @@ def check_callbacks(callbacks):
   """Returns callbacks that work in `fit`; adapts those of Horovod in place.
 
   Args:
-    callbacks: Callbacks, as `tf_keras.Model.fit` takes them.
+    callbacks: Callbacks, as in `tf_keras.Model.fit`.
 
   Returns:
     The same callbacks, or a list of them.
@@ -93,7 +93,7 @@ def check_callbacks(callbacks):
 
 
 def check_weights_path(path: str | os.PathLike) -> None:
-  """Raises `ValueError` for a file in one of Keras's older formats.
+  """Raises `ValueError` for a path of one of Keras's older file formats.
 
   These formats identify variables by name, and a flow has several variables of
   the same name.
@@ -112,9 +112,9 @@ def check_checkpoint(flow, path: str | os.PathLike) -> None:
   Keras itself silently skips the variables that do not match.
 
   Args:
-    flow: Flow of the model, in its attribute `flow`.
-    path: Path, as `load_weights` takes it. A path that is not a checkpoint is
-      left to Keras.
+    flow: Flow of the model, which is its attribute `flow`.
+    path: Path, as in `load_weights`. Nothing is checked if it is not a
+      checkpoint.
   """
   try:
     reader = tf.train.load_checkpoint(os.fspath(path))
@@ -140,16 +140,15 @@ def check_shapes(flow, held, own) -> None:
   """
   if held != own:
     raise ValueError(
-      'the file holds weights of another flow: their number or shapes differ '
-      f'from those of {flow.name}.'
+      'the file contains the weights of another flow: their number or shapes '
+      f'differ from those of {flow.name}.'
     )
 
 
 def _adapt(callback):
-  """Makes a callback of Horovod one of `tf_keras`.
+  """Turns a callback of Horovod into one of `tf_keras`, in place.
 
-  Horovod uses the Keras of TensorFlow, which is Keras 3 from TensorFlow 2.16
-  on.
+  Horovod uses the Keras of TensorFlow, which is Keras 3 since TensorFlow 2.16.
   """
   kind = type(callback)
   if not isinstance(callback, tf_keras.callbacks.Callback):
@@ -163,7 +162,7 @@ def _check_kind(value, kinds, what):
   if not isinstance(value, kinds):
     kind = type(value)
     raise ValueError(
-      f'the {what} {kind.__module__}.{kind.__name__} is not of tf_keras; take '
-      f'one of `tf_keras.{what}s`, because `tf.keras` is Keras 3 from '
-      'TensorFlow 2.16 on.'
+      f'the {what} {kind.__module__}.{kind.__name__} is not from tf_keras; use '
+      f'one of `tf_keras.{what}s`, because `tf.keras` is Keras 3 since '
+      'TensorFlow 2.16.'
     )

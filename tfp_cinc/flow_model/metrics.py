@@ -8,7 +8,7 @@ __all__ = ['MeanOfSteps']
 
 
 class MeanOfSteps(tf_keras.metrics.Mean):
-  """The mean over the steps that count; NaN if there are none.
+  """The mean over the steps that count, or NaN if there are none.
 
   Keras's own `Mean` is 0 in that case.
   """

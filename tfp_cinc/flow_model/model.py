@@ -1,4 +1,7 @@
-"""A flow over images as a Keras model."""
+"""A flow over images as a Keras model.
+
+More than 300 lines: they are one class, whose methods Keras calls.
+"""
 
 import os
 
@@ -37,7 +40,7 @@ __all__ = ['FlowModel']
 
 tfd = tfp.distributions
 
-# The number in the papers (Glow, section 3.1).
+# Number of images used in the papers (Glow, section 3.1).
 _INITIALIZATION_IMAGES = 256
 
 
@@ -54,10 +57,11 @@ class FlowModel(tf_keras.Model):
     `tfp_cinc.initialize_from_data`. A flow that was trained, initialized or
     loaded is not initialized again. Each step draws new dequantization noise.
   - `evaluate(x)` returns the mean bits/dim; `predict(x)` returns the bits/dim
-    of each image, float [N]. Both compute in full precision and use the noise
-    of exported models: it is the same for an image in any batch.
-  - `model.flow` is the flow, which shares its Variables with the model:
-    `model.flow.sample(8)`.
+    of each image, float [N]. Both compute in full precision and use the fixed
+    noise of exported models, so that the result for an image does not depend on
+    its batch.
+  - `model.flow` is the flow, which shares its Variables with the model. For
+    example, `model.flow.sample(8)` draws samples.
 
   A conditional flow needs labelled data: `fit(x, condition)` or batches
   `(x, condition)`, for example one-hot [N, K], and `predict((x, condition))`.
@@ -65,9 +69,9 @@ class FlowModel(tf_keras.Model):
   image.
 
   The logs contain `loss` and `bits_per_dim`, and the same with the prefix
-  `val_`. They are equal except in one case. If the gradient of a step is not
-  finite on any worker, the step is skipped: it changes neither the weights nor
-  the optimizer, on all workers. `bits_per_dim` ignores this step, and `loss` is
+  `val_`. The two are equal unless a step is skipped. If the gradient of a step
+  is not finite on any one worker, all workers skip the step: it changes neither
+  the weights nor the optimizer. `bits_per_dim` ignores this step, and `loss` is
   NaN until the end of the epoch. `tf_keras.callbacks.TerminateOnNaN` therefore
   ends the training; without it the training continues. If all steps of an epoch
   are skipped, its `bits_per_dim` is NaN.
@@ -76,7 +80,7 @@ class FlowModel(tf_keras.Model):
   `.weights.h5` files. Both contain the optimizer if the model is compiled; a
   legacy optimizer is stored only in checkpoints. The callback `ModelCheckpoint`
   needs `save_weights_only=True`, because `save` cannot store the code of a
-  flow. `export` writes the SavedModel of `tfp_cinc.export_saved_model`.
+  flow. `export` writes a SavedModel, as `tfp_cinc.export_saved_model` does.
 
   With Horovod's optimizer, `fit` initializes the flow on worker 0 and
   broadcasts all weights before the first step. It must therefore be called on
@@ -167,7 +171,7 @@ class FlowModel(tf_keras.Model):
     Args:
       optimizer: Optimizer of `tf_keras`, or its name. Deep flows are traced
         faster with those of `tf_keras.optimizers.legacy`.
-      loss: None, because the model has its own loss.
+      loss: Must be None, because the model has its own loss.
       **options: Options `run_eagerly`, `jit_compile` and `steps_per_execution`,
         as in `tf_keras.Model.compile`.
 
@@ -180,7 +184,7 @@ class FlowModel(tf_keras.Model):
       if theirs.get(argument) is not None:
         raise ValueError(
           f'`{argument}` is given; the loss and the metric of a FlowModel are '
-          'its bits/dim, and it takes no other.'
+          'always its bits/dim.'
         )
     check_optimizer(optimizer)
     if tf.distribute.has_strategy():
@@ -210,11 +214,11 @@ class FlowModel(tf_keras.Model):
     """Trains the flow, after initializing it if necessary.
 
     Args:
-      x: Images, uint8 [N, H, W, C]; a `tf.data.Dataset` of such batches, or of
-        (images, condition). For an initialized flow, anything that
-        `tf_keras.Model.fit` takes.
+      x: Images, uint8 [N, H, W, C]; or a `tf.data.Dataset` of such batches or
+        of (images, condition). If the flow is initialized, anything that
+        `tf_keras.Model.fit` accepts.
       y: Condition [N, K] for a conditional flow, if `x` is an array.
-      batch_size: Number of images in a step. None is 32 if `x` is an array.
+      batch_size: Number of images per step. None means 32 if `x` is an array.
       epochs: Number of epochs, as in `tf_keras.Model.fit`.
       verbose: Verbosity, as in `tf_keras.Model.fit`.
       callbacks: Callbacks of `tf_keras` or `horovod.tensorflow.keras`.
@@ -233,7 +237,7 @@ class FlowModel(tf_keras.Model):
     """
     check_data(self.flow, x, y)
     if is_array(validation_data):
-      validation_data = (validation_data,)  # Keras evaluates bool() of it
+      validation_data = (validation_data,)  # Keras evaluates its bool()
     if isinstance(validation_data, tuple | list):
       check_data(self.flow, *validation_data[:2])
       if len(validation_data) == 3:
@@ -314,7 +318,7 @@ class FlowModel(tf_keras.Model):
       bits = self(inputs, training=True)
       loss = tf.reduce_mean(bits if weight is None else weight * bits)
     gradients = compute_gradients(self.optimizer, loss, variables, tape)
-    # The gradients are means over workers, so that all workers agree.
+    # The gradients are averaged over the workers, so that all workers agree.
     finite = tf.math.is_finite(
       tf.linalg.global_norm([gradient for gradient, _ in gradients])
     )
@@ -355,7 +359,7 @@ class FlowModel(tf_keras.Model):
     return images if condition is None else (images, condition), weight
 
   def _initialize(self, x, y):
-    """Makes the flow ready for training, and equal on all workers."""
+    """Initializes the flow if necessary, and broadcasts its weights."""
     horovod = horovod_of(self.optimizer)
     is_first = horovod is None or horovod.rank() == 0
     if is_first and not is_initialized(self.flow):
@@ -370,7 +374,7 @@ class FlowModel(tf_keras.Model):
     """Writes all weights, as `tf_keras.Model.save_weights` does.
 
     Args:
-      filepath: Path of a TensorFlow checkpoint, or a name that ends with
+      filepath: Path of a TensorFlow checkpoint, or a path that ends with
         '.weights.h5'.
       *arguments: Arguments of `tf_keras.Model.save_weights`.
       **options: Arguments of `tf_keras.Model.save_weights`, by name.
@@ -386,7 +390,7 @@ class FlowModel(tf_keras.Model):
     """Reads all weights, as `tf_keras.Model.load_weights` does.
 
     Args:
-      filepath: Path that `save_weights` wrote to.
+      filepath: Path that was passed to `save_weights`.
       *arguments: Arguments of `tf_keras.Model.load_weights`.
       **options: Arguments of `tf_keras.Model.load_weights`, by name.
 

@@ -1,4 +1,4 @@
-"""Errors for arguments whose value is one of several names."""
+"""Checks of arguments whose value is one of several names."""
 
 import difflib
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ def nearest_name(value: str, names: Iterable[str]) -> str:
 
 
 def check_choice(argument: str, value: str, choices: Iterable[str]) -> str:
-  """Returns `value` if it is one of `choices`; else raises `ValueError`."""
+  """Returns `value` if it is in `choices`, or raises `ValueError`."""
   choices = list(choices)
   if value in choices:
     return value

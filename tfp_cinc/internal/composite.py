@@ -1,9 +1,9 @@
-"""Composite tensors as lists of tensors, and back.
+"""Conversion between composite tensors and lists of tensors.
 
-The functions do what `tf.nest.flatten(value, expand_composites=True)` and
-`tf.nest.pack_sequence_as` do, but order the tensors differently. `tf.nest`
-builds the `TypeSpec` of each part again for each bijector around it, which
-takes seconds for a deep flow.
+The functions correspond to `tf.nest.flatten(value, expand_composites=True)` and
+`tf.nest.pack_sequence_as`, but order the tensors differently. They are faster:
+`tf.nest` rebuilds the `TypeSpec` of each part for each bijector that contains
+it, which takes seconds for a deep flow.
 """
 
 import copy
@@ -27,10 +27,10 @@ def tensors_of(value) -> list:
 
   Args:
     value: A composite tensor, such as a bijector; a tensor; or a list, tuple or
-      dict of these. Anything else has no tensors.
+      dict of these. Any other value has no tensors.
 
   Returns:
-    A list. It contains a tensor twice if the value uses it twice.
+    A list. A tensor that is used twice appears twice.
   """
   return list(_tensors(value))
 
@@ -42,14 +42,14 @@ def variables_of(value) -> tuple[tf.Variable, ...]:
 
 
 def captured_variables(value) -> list[tf.Variable]:
-  """Returns the Variables of modules that are no composite tensors.
+  """Returns the Variables of modules that are not composite tensors.
 
   Args:
-    value: A composite tensor that has such modules, Keras models for example,
+    value: A composite tensor that has such modules, for example Keras models,
       among its arguments.
 
   Returns:
-    A list. A Variable of a module that is used twice is in it twice.
+    A list. The Variables of a module that is used twice appear twice.
   """
   if _is_plain_module(value):
     return tfp_compat.module_variables(value)
@@ -57,9 +57,9 @@ def captured_variables(value) -> list[tf.Variable]:
 
 
 def with_module_copies(value):
-  """Returns a composite tensor with copies of the modules that are none.
+  """Copies the modules within a composite tensor that are not composite.
 
-  A module that cannot be copied stays.
+  A module that cannot be copied is kept as it is.
   """
   if _is_plain_module(value):
     try:
@@ -75,7 +75,8 @@ def with_tensors(value, tensors: Iterable):
 
   Args:
     value: As in `tensors_of`.
-    tensors: As many tensors as `tensors_of(value)` returns, in the same order.
+    tensors: New tensors, as many as `tensors_of(value)` returns and in the same
+      order.
 
   Returns:
     A new value of the same class, or `value` itself if it has no tensors.
@@ -120,7 +121,7 @@ def _replaced(value, tensors):
 
 
 def _with_parts(value, function):
-  """The same with `function(part)` in place of each part."""
+  """Returns the value with `function(part)` in place of each part."""
   new, changed = {}, False
   for key, part in _parts(value):
     new[key] = function(part)

@@ -1,4 +1,4 @@
-"""Checks of shapes, and functions of images with any batch shape."""
+"""Shape checks, and functions of images with any batch shape."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,7 @@ __all__ = [
 
 
 def check_bias(bias: tf.Tensor | None, channels: int) -> None:
-  """Raises `ValueError` if a bias is given and is not [channels]."""
+  """Raises `ValueError` if a bias is given and its shape is not [channels]."""
   if bias is not None and not bias.shape.is_compatible_with([channels]):
     raise ValueError(
       f'`bias` has shape {bias.shape}; with a kernel of {channels} channels it '
@@ -41,15 +41,18 @@ def as_image_shape(image_shape: Sequence[int]) -> list[int]:
 
 
 def check_events(flow, values, name: str) -> tf.Tensor:
-  """Returns events of a flow in its dtype.
+  """Checks events of a flow and casts them to its dtype.
 
   Args:
     flow: A distribution.
     values: Floating `Tensor` [N, *event_shape].
-    name: Name of the argument, for the message.
+    name: Name of the argument, for error messages.
+
+  Returns:
+    `values` in the dtype of the flow.
 
   Raises:
-    ValueError: If they are not floating or have another shape.
+    ValueError: If the values are not floating or their shape is invalid.
   """
   values = tf.convert_to_tensor(values)
   if not values.dtype.is_floating:
@@ -59,9 +62,9 @@ def check_events(flow, values, name: str) -> tf.Tensor:
     )
   expected = [None, *flow.event_shape.as_list()]
   if not values.shape.is_compatible_with(expected):
+    sizes = ', '.join(map(str, ['N', *expected[1:]]))
     raise ValueError(
-      f'`{name}` have shape {values.shape}; the flow takes '
-      f'{["N", *expected[1:]]}.'
+      f'`{name}` have shape {values.shape}; the flow takes [{sizes}].'
     )
   return tf.cast(tf.ensure_shape(values, expected), flow.dtype)
 

@@ -1,9 +1,13 @@
 """Non-public parts of TFP and TensorFlow that this package uses."""
 
 import abc
+import contextlib
+import inspect
+import weakref
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow.python.framework import ops
 from tensorflow_probability.python.bijectors import chain, invert
 from tensorflow_probability.python.internal import (
   auto_composite_tensor,
@@ -24,6 +28,8 @@ __all__ = [
   'common_dtype',
   'constructor_arguments',
   'convert_nonref_to_tensor',
+  'freed_with_graph',
+  'graph_cache',
   'is_composite',
   'keep_with_graph',
   'module_variables',
@@ -60,7 +66,7 @@ class CompositeBijectorMeta(type(tfb.AutoCompositeTensorBijector)):
     )
 
   def __call__(cls, *arguments, **options):
-    """Creates a bijector, and checks that its constructor made no Variable."""
+    """Creates a bijector and checks that its constructor made no Variable."""
     bijector = super().__call__(*arguments, **options)
     own = {
       key: value
@@ -72,8 +78,8 @@ class CompositeBijectorMeta(type(tfb.AutoCompositeTensorBijector)):
       if not any(value is argument for argument in known):
         raise ValueError(
           f'the constructor of {cls.__name__} creates the Variable {key!r}; '
-          'pass it as an argument that is stored under its name, and create it '
-          'in a function that makes the bijector.'
+          'create it in a factory function instead and pass it as an argument '
+          'that the constructor stores under the same name.'
         )
     return bijector
 
@@ -104,10 +110,71 @@ class CompositeModule(
 
 
 def constructor_arguments(value: AutoCompositeTensor) -> dict:
-  """Returns the arguments that construct a composite tensor again."""
+  """Returns the constructor arguments of a composite tensor."""
   return auto_composite_tensor._extract_init_kwargs(
     value, omit_kwargs=('parameters',)
   )
+
+
+@contextlib.contextmanager
+def freed_with_graph():
+  """Allows that a graph is freed although TensorFlow and TFP refer to it.
+
+  `tf.custom_gradient` registers the gradient of each call in a graph, and TFP's
+  cache keeps the tensors of a graph. Neither ever removes what it holds, so
+  that each trace of a `tf.function` would keep its graph and all Variables of
+  the flow in memory: https://github.com/tensorflow/tensorflow/issues/97697.
+  This context manager, which is also a decorator, ends that for code inside it.
+  The gradients then live as long as the graph, and the cache forgets the
+  tensors at the end.
+
+  Yields:
+    None.
+  """
+  if tf.executing_eagerly():
+    yield
+    return
+  gradients = ops.gradient_registry._registry
+  cache = vars(tfb.Bijector)['_cache'].storage
+  old_gradients, old_keys = set(gradients), list(cache)
+  try:
+    yield
+  finally:
+    for name in set(gradients) - old_gradients:
+      _free_gradient_with_graph(gradients, name)
+    old_ids = set(map(id, old_keys))
+    for key in list(cache):
+      if id(key) not in old_ids:
+        key.cancel()  # TFP's callback would fail for a key that is not there
+        cache.pop(key, None)
+
+
+def _free_gradient_with_graph(gradients, name):
+  """Replaces a registered gradient by one that does not keep its graph."""
+  entry = gradients.get(name, {})
+  gradient = entry.get('type')
+  try:
+    inner = inspect.getclosurevars(gradient).nonlocals['tape_grad_fn']
+    result = inspect.getclosurevars(inner).nonlocals['result']
+    graph = tf.nest.flatten(result, expand_composites=True)[0].graph
+  except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    return  # not of `tf.custom_gradient`, or replaced already
+  _keep(graph, gradient)
+  reference = weakref.ref(gradient)
+  entry['type'] = lambda op, *upstream: reference()(op, *upstream)
+  weakref.finalize(graph, gradients.pop, name, None).atexit = False
+
+
+def graph_cache() -> dict:
+  """Returns the storage of a `BijectorCache` for the graph that is being built.
+
+  It belongs to the graph and is freed with it. TFP's own storage is global: its
+  entries keep all graphs alive, and one graph could get a tensor of another.
+  """
+  graph = tf.compat.v1.get_default_graph()
+  if not hasattr(graph, '_tfp_cinc_cache'):
+    graph._tfp_cinc_cache = cache_util.EphemeralDict()
+  return graph._tfp_cinc_cache
 
 
 def is_composite(value) -> bool:
@@ -123,9 +190,11 @@ def keep_with_graph(value) -> None:
   object that exists only during the trace. TensorFlow would then fail with
   'Called a function referencing variables which have been deleted'.
   """
-  if tf.executing_eagerly():
-    return
-  graph = tf.compat.v1.get_default_graph()
+  if not tf.executing_eagerly():
+    _keep(tf.compat.v1.get_default_graph(), value)
+
+
+def _keep(graph, value):
   if not hasattr(graph, '_tfp_cinc_kept'):
     graph._tfp_cinc_kept = []
   graph._tfp_cinc_kept.append(value)

@@ -4,7 +4,7 @@ A flow is a `tfd.TransformedDistribution` over images [H, W, C] with values in
 [-0.5, 0.5]. These functions represent its latents as vectors [D], D = H * W *
 C, whatever the shape of its base. They compute in the precision of the flow. If
 its networks compute in bfloat16, pass
-`tfp_cinc.with_network_dtype(flow, 'float32')`.
+`tfp_cinc.with_network_dtype(flow, 'float32')` for full precision.
 """
 
 from tfp_cinc.latents.activations import (

@@ -20,9 +20,9 @@ def activations(
 ) -> tf.Tensor:
   """Returns the activations of a layer and the latents factored out before it.
 
-  These are D numbers, from which `from_activations` reconstructs the image.
-  Each number is at the position that it would have among the latents if no
-  layer followed.
+  These are D numbers in total, from which `from_activations` reconstructs the
+  image. Each number is at the position that it would have among the latents if
+  no layer followed.
 
   Args:
     flow: Flow over images [H, W, C], or over events of any shape.
@@ -43,7 +43,7 @@ def activations(
 def from_activations(
   flow: tfd.TransformedDistribution, activations, layer: str, condition=None
 ) -> tf.Tensor:
-  """Returns the images of activations: the inverse of `activations`.
+  """Returns the images for given activations: the inverse of `activations`.
 
   Args:
     flow: Flow, as in `activations`.
@@ -92,7 +92,7 @@ def until(
   if layer not in names:
     raise ValueError(
       f'there is no layer {layer!r} in {flow.name}'
-      f'{nearest_name(layer, names)}; `layer_names` lists them.'
+      f'{nearest_name(layer, names)}; `layer_names` lists all layers.'
     )
   later = set(places[names.index(layer) + 1 :])
 
@@ -109,9 +109,9 @@ def layer_names(flow: tfd.TransformedDistribution) -> list[str]:
   """Returns the names of a flow's layers, in the order from image to latent.
 
   The name of a layer starts with the name of its chain, as in
-  'level_0_step_3/coupling'. Chains are listed too, each after its layers, under
-  their own names, as in 'level_0_step_3'. If several layers would have the same
-  name NAME, the second one is NAME_2 and so on.
+  'level_0_step_3/coupling'. Chains are also listed, each after its layers and
+  under its own name, as in 'level_0_step_3'. If several layers have the same
+  name NAME, the second one is called NAME_2, and so on.
 
   Args:
     flow: Flow over images, or over events of any shape.

@@ -32,10 +32,10 @@ class AttributeDirections:
     names: Names of the A attributes.
     directions: Array [A, D], float32. `manipulate` moves images along a
       direction.
-    method: Method by which they were computed, 'correlation' or 'class_means';
-      see `attribute_directions`.
-    layer: Name of the layer to whose `activations` they belong, None for
-      latents.
+    method: Method by which the directions were computed, 'correlation' or
+      'class_means'; see `attribute_directions`.
+    layer: Name of the layer to whose `activations` the directions belong, None
+      for latents.
   """
 
   names: list[str]
@@ -72,13 +72,15 @@ class AttributeDirections:
     by_lower = {other.lower(): other for other in self.names}
     near = difflib.get_close_matches(str(name).lower(), by_lower, 3, 0.5)
     near = [by_lower[lower] for lower in near] or self.names[:10]
-    more = '' if len(near) == len(self.names) else ', among others'
+    verb = 'are' if len(near) == len(self.names) else 'include'
     raise ValueError(
-      f'there is no attribute {name!r}; there are {", ".join(near)}{more}.'
+      f'there is no attribute {name!r}; the names {verb} {", ".join(near)}.'
     )
 
   def save(self, path: str | os.PathLike) -> None:
-    """Writes the directions to an .npz file, under a temporary name first.
+    """Writes the directions to an .npz file.
+
+    The file is written under a temporary name and then renamed.
 
     Args:
       path: Path of the file. An existing file is replaced.
@@ -135,8 +137,8 @@ class AttributeDirections:
       zipfile.BadZipFile,
     ) as error:
       raise ValueError(
-        f'{os.fspath(path)} is no whole file of attribute directions written '
-        'by `AttributeDirections.save`.'
+        f'{os.fspath(path)} is not a complete file of attribute directions '
+        'written by `AttributeDirections.save`.'
       ) from error
     return directions
 
@@ -160,12 +162,12 @@ def attribute_directions(
   In C the columns of A and Z are normalized to mean 0 and standard deviation 1.
   'class_means' weights all latents equally; 'correlation' weights each latent
   by its correlation with the attribute. The two are equal if all latents have
-  the same standard deviation. The length of both is that of the difference of
-  the means. A step of strength 1 is therefore as long as the distance between
-  the mean latents with and without the attribute.
+  the same standard deviation. Both have the length of the difference of the
+  means. A step of strength 1 is therefore as long as the distance between the
+  mean latents with and without the attribute.
 
-  Only sums are stored, in float64: memory is O(A D). The batches are merged by
-  a numerically stable formula.
+  Only sums are stored, in float64, so that memory is O(A D). The batches are
+  merged by a numerically stable formula.
 
   #### Example
 
@@ -184,7 +186,7 @@ def attribute_directions(
   Args:
     batches: Iterable of (latents, attributes), floating [n, D] and [n, A]. It
       is read once. Attributes are 0 and 1, or -1 and 1; `one_hot_attributes`
-      makes them from classes.
+      creates them from class labels.
     method: Method, 'correlation' or 'class_means'.
     names: Names of the attributes. None numbers them from 0.
     layer: Name of the layer, if the latents are its `activations`. It is only
@@ -225,7 +227,7 @@ def attribute_directions(
   directions = moments.covariance / variance  # difference of the means
   if method == 'correlation':
     deviation = np.sqrt(moments.variance_z)
-    # A smaller deviation is rounding error; it correlates with nothing.
+    # A smaller deviation is rounding error and correlates with nothing.
     least = np.finfo(np.float32).eps * np.abs(moments.mean_z)
     varies = deviation > least
     correlation = directions * varies / np.where(varies, deviation, 1.0)
@@ -236,7 +238,7 @@ def attribute_directions(
 
 
 def one_hot_attributes(labels, num_classes: int | None = None) -> np.ndarray:
-  """Returns attributes of classes: one for each class.
+  """Returns class labels as attributes, one attribute for each class.
 
   #### Example
 
@@ -244,8 +246,8 @@ def one_hot_attributes(labels, num_classes: int | None = None) -> np.ndarray:
   [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
 
   Args:
-    labels: Integers [n], from 0.
-    num_classes: Number of classes A. None is one more than the largest label.
+    labels: Class labels, integers [n] from 0.
+    num_classes: Number of classes A. None means the largest label plus one.
 
   Returns:
     float32 array [n, A] of 0 and 1.
@@ -277,13 +279,13 @@ def _as_binary(attributes, names):
   ):
     raise ValueError(
       f'a batch has attributes of shape {list(attributes.shape)}; they must be '
-      f'[n, {number}]: use `one_hot_attributes` for classes.'
+      f'[n, {number}]: use `one_hot_attributes` for class labels.'
     )
   attributes = attributes.astype(np.float64)
   wrong = ~np.isin(attributes, (-1.0, 0.0, 1.0))
   if np.any(wrong):
     raise ValueError(
       f'a batch has the attribute value {attributes[wrong][0]:g}; attributes '
-      'are 0 and 1, or -1 and 1.'
+      'must be 0 and 1, or -1 and 1.'
     )
   return (attributes > 0).astype(np.float64)

@@ -32,8 +32,7 @@ def encode(
       `tfp_cinc.given`.
 
   Returns:
-    `Tensor` [N, D], the elements of `flow.bijector.inverse(values)` in their
-    order.
+    `Tensor` [N, D], the flattened `flow.bijector.inverse(values)`.
 
   Raises:
     ValueError: If `values` are not as described above.
@@ -48,7 +47,7 @@ def encode(
 def decode(
   flow: tfd.TransformedDistribution, latents, condition=None
 ) -> tf.Tensor:
-  """Returns the images of latent vectors: the inverse of `encode`.
+  """Returns the images for latent vectors: the inverse of `encode`.
 
   Args:
     flow: Flow, as in `encode`.
@@ -57,7 +56,7 @@ def decode(
 
   Returns:
     `Tensor` [N, H, W, C]. Its values are in [-0.5, 0.5] if the latents are
-    those of an image. `tfp_cinc.quantize` clips and rounds them to pixels.
+    those of images. `tfp_cinc.quantize` clips and rounds them to pixels.
 
   Raises:
     ValueError: If `latents` are not as described above.
@@ -86,6 +85,6 @@ def check_latents(flow, latents, name: str = 'latents') -> tf.Tensor:
   ):
     raise ValueError(
       f'`{name}` are {latents.dtype.name} of shape {latents.shape}; the flow '
-      f"takes floating ['N', {size}]."
+      f'takes floating [N, {size}].'
     )
   return tf.cast(latents, flow.dtype)

@@ -1,4 +1,4 @@
-"""Images between two images."""
+"""Interpolation between images."""
 
 import numbers
 
@@ -22,19 +22,19 @@ def interpolate(
   method: str = 'linear',
   condition=None,
 ) -> tf.Tensor:
-  """Returns images between two images, by interpolation of their latents.
+  """Returns images between two images by interpolating their latents.
 
   Args:
     flow: Flow over images [H, W, C].
     first: First images, floating `Tensor` [N, H, W, C] in [-0.5, 0.5].
-    second: Second images, the same number of them.
+    second: Second images, of the same shape as `first`.
     steps: Number of images to return, including the two ends; at least 2.
     method: Method, 'linear' or 'spherical'; see `interpolate_latents`.
     condition: Condition [K] of all images, for a conditional flow.
 
   Returns:
-    `Tensor` [N, steps, H, W, C]. The first and the last image are the given
-    ones.
+    `Tensor` [N, steps, H, W, C]. The first and the last of the `steps` images
+    are `first` and `second`.
 
   Raises:
     ValueError: If an argument is not as described above; the message names it.
@@ -44,7 +44,7 @@ def interpolate(
   if not first.shape.is_compatible_with(second.shape):
     raise ValueError(
       f'`first` has shape {first.shape} and `second` {second.shape}; they must '
-      'be as many images.'
+      'have the same number of images.'
     )
   latents = interpolate_latents(
     encode(flow, first, condition),
@@ -64,7 +64,7 @@ def interpolate_latents(
 ) -> tf.Tensor:
   """Returns latents between two latents.
 
-  With t from 0 to 1 in equal steps and w the angle between the two vectors:
+  For t from 0 to 1 in equal steps, and the angle w between the two vectors:
 
   ```
   linear:    (1 - t) z_1 + t z_2
@@ -73,9 +73,9 @@ def interpolate_latents(
 
   Almost all latents of a normal distribution have a length close to sqrt(D),
   and spherical interpolation keeps this length. The middle of a linear path is
-  shorter: its image is smoother, as at a lower temperature. If the vectors have
-  the same or opposite directions, the spherical path is undefined and the
-  linear one is used.
+  shorter, so that its image is smoother, as at a lower temperature. If the
+  vectors have the same or opposite directions, the spherical path is undefined
+  and the linear path is used.
 
   #### Example
 
@@ -129,5 +129,5 @@ def _spherical(first, second, t):
   return tf.where(is_plane, spherical, _linear(first, second, t))
 
 
-# From a word to a function of two tensors [..., 1, D] and t [steps, 1].
+# Maps names to functions of two tensors [..., 1, D] and t [steps, 1].
 METHODS = {'linear': _linear, 'spherical': _spherical}

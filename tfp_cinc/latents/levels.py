@@ -55,7 +55,7 @@ def latent_levels(flow: tfd.TransformedDistribution) -> np.ndarray:
   def enter(container, levels):
     return levels + 1 if isinstance(container, LeadingChannels) else levels
 
-  with tf.init_scope():  # so that it is computed eagerly in a `tf.function`
+  with tf.init_scope():  # eager, even inside a `tf.function`
     levels = walk(
       root(flow),
       tf.zeros([1, *flow.event_shape], flow.dtype),
@@ -74,8 +74,8 @@ def split_latents(flow: tfd.TransformedDistribution, latents) -> list:
     latents: Floating `Tensor` [N, D], as returned by `encode`.
 
   Returns:
-    List of L tensors [N, D_l], the first level first. Within a level they are
-    in the order of `latents`.
+    List of L tensors [N, D_l], the first level first. Within a level, the
+    latents keep their order.
 
   Raises:
     ValueError: If `latents` are not as described above.
@@ -92,7 +92,7 @@ def merge_latents(flow: tfd.TransformedDistribution, parts) -> tf.Tensor:
     parts: List of L tensors [N, D_l].
 
   Returns:
-    `Tensor` [N, D], as `decode` takes it.
+    `Tensor` [N, D], as expected by `decode`.
 
   Raises:
     ValueError: If `parts` are not as described above.
@@ -106,7 +106,7 @@ def merge_latents(flow: tfd.TransformedDistribution, parts) -> tf.Tensor:
   ):
     raise ValueError(
       f'`parts` have the shapes {[part.shape.as_list() for part in parts]}; '
-      f'the levels of the flow are {[["N", size] for size in sizes]}.'
+      f'the levels of the flow have {[["N", size] for size in sizes]}.'
     )
   order = np.argsort(np.concatenate(places))
   return tf.gather(tf.concat(parts, 1), order, axis=1)
@@ -117,7 +117,7 @@ def log_prob_by_level(
 ) -> tuple[tf.Tensor, tf.Tensor]:
   """Returns the log-density of images and the contribution of each level.
 
-  With Z the latents that leave the flow at a level, the contribution of the
+  If Z are the latents that leave the flow at a level, the contribution of the
   level is log N(Z; 0, I) plus the log-dets of its layers.
 
   Args:
@@ -160,15 +160,16 @@ def log_prob_by_level(
 def bits_per_dim_by_level(log_prob, levels: np.ndarray, num_bits: int = 8):
   """Returns the contribution of each level to the bits per dimension.
 
-  For the contribution log p_l of level l to the log-density, the number |Z_l|
-  of latents that leave there, D latents in total and b = num_bits, it is
+  The contribution of level l is
 
   ```
   -log p_l / (D ln 2) + b |Z_l| / D
   ```
 
-  The term b accounts for the discretization. It is divided among the levels in
-  proportion to their latents, so that the contributions sum to
+  where log p_l is its contribution to the log-density, |Z_l| is the number of
+  latents that leave the flow at this level, D is the number of all latents, and
+  b = num_bits. The term b accounts for the discretization. It is divided among
+  the levels in proportion to their latents, so that the contributions sum to
   `tfp_cinc.bits_per_dim`.
 
   Args:
@@ -207,7 +208,7 @@ def _base_log_prob(flow, latents):
     base = base.distribution
   if base.event_shape.rank != 0:
     raise ValueError(
-      f'the base of {flow.name} is {flow.distribution.name}, whose numbers are '
-      'not independent: the log-density cannot be split by level.'
+      f'the base of {flow.name} is {flow.distribution.name}, whose elements '
+      'are not independent; the log-density cannot be split by level.'
     )
   return base.log_prob(latents)

@@ -29,10 +29,10 @@ def manipulate(
   The result for an image x and a strength s is decode(encode(x) + s *
   direction).
 
-  Latents that are far from those of any image can have images that are out of
-  range or not finite. The inverse of a coupling divides by its scale, which can
-  approach 0 with the scale functions 'sigmoid' and 'exp'. It cannot with 'tanh'
-  and in additive couplings.
+  Latents far from those of any image can decode to values that are out of range
+  or not finite. The inverse of a coupling divides by its scale, which can
+  approach 0 with the scale functions 'sigmoid' and 'exp'. This cannot happen
+  with 'tanh' or in additive couplings.
 
   #### References
 
@@ -44,14 +44,14 @@ def manipulate(
     flow: Flow over images [H, W, C].
     values: Floating `Tensor` [N, H, W, C] in [-0.5, 0.5].
     direction: Direction [D], as returned by `AttributeDirections.direction`.
-    strengths: List of S numbers. 0 is the image itself; see
+    strengths: List of S numbers. 0 gives the image itself; see
       `attribute_directions` for the meaning of 1.
     level: Level whose latents are moved, from 0, or a list of levels. None
       moves all latents. The first levels change details; the last one changes
       the whole image.
     layer: Name of a layer, such as 'level_0_step_3'; see `layer_names`. Its
-      activations are moved instead of the latents. The direction must be one of
-      its activations, see `activations`.
+      activations are moved instead of the latents, and `direction` must belong
+      to them, see `activations`.
     condition: Condition [K] of all images, for a conditional flow.
 
   Returns:
@@ -67,8 +67,8 @@ def manipulate(
   direction = tf.convert_to_tensor(direction)
   if direction.shape != [latent_size(flow)]:
     raise ValueError(
-      f'`direction` has shape {direction.shape}; the flow has latents of '
-      f'{latent_size(flow)} numbers.'
+      f'`direction` has shape {direction.shape}; it must be '
+      f'[{latent_size(flow)}], the shape of the latents.'
     )
   direction = tf.cast(direction, flow.dtype)
   if level is not None:

@@ -9,8 +9,8 @@ class Moments:
   """The means and covariances of attributes a and latents z, batch by batch.
 
   The sums of a batch are taken around its own means, in float64, and then
-  merged with those of all batches before it. No squared mean is subtracted from
-  a mean square, which would lose precision.
+  merged with those of all previous batches. This avoids subtracting a squared
+  mean from a mean square, which would lose precision.
 
   #### References
 
@@ -46,7 +46,7 @@ class Moments:
       z: Latents, floating [n, D].
 
     Raises:
-      ValueError: If A or D differ from those of the batches before.
+      ValueError: If A or D differs from that of the previous batches.
     """
     if not len(a):
       return
@@ -61,7 +61,7 @@ class Moments:
     if sum_az.shape != self._sum_az.shape:
       raise ValueError(
         f'a batch has {sum_az.shape[0]} attributes and {sum_az.shape[1]} '
-        f'latents; the batches before have {self._sum_az.shape[0]} and '
+        f'latents; the previous batches have {self._sum_az.shape[0]} and '
         f'{self._sum_az.shape[1]}.'
       )
     total = self.count + number

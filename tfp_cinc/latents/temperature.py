@@ -36,8 +36,8 @@ def with_temperature(
 
   Args:
     flow: Flow; the result shares its Variables.
-    temperature: Temperature, at least 0; 1 is the flow itself. At 0 the result
-      has samples but no density.
+    temperature: Temperature, at least 0. 1 leaves the flow unchanged. At 0 the
+      result has samples but no density.
 
   Returns:
     `tfd.TransformedDistribution` with the bijector of `flow`. `encode` and
@@ -55,8 +55,8 @@ def with_temperature(
 def _scaled(distribution, scale):
   """Returns the distribution of `scale` times a sample of `distribution`."""
   if isinstance(distribution, tfd.Sample | tfd.Independent):
-    # The inner distribution is scaled, so that the independence of the elements
-    # stays known.
+    # Scaling the inner distribution keeps it known that the elements are
+    # independent.
     inner = _scaled(distribution.distribution, scale)
     return distribution.copy(distribution=inner)
   return tfd.TransformedDistribution(distribution, tfb.Scale(scale))

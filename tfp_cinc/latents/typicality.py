@@ -128,7 +128,7 @@ class TypicalityTest:
     """
     bits = np.asarray(bits_per_dim, np.float64)
     limit = self.threshold(bits.shape[-1], confidence)
-    # Negated, so that values that are not finite are rejected.
+    # The negation rejects values that are not finite.
     return ~(typicality_score(bits, self.entropy) <= limit)
 
   def p_values(self, bits_per_dim) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pure functions of tensors: no bijectors, no Variables, no plots."""
+"""Mathematics of the layers, as pure functions of tensors."""
 
 from tfp_cinc.math.causal_conv import (
   causal_conv2d,

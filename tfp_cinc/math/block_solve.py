@@ -1,4 +1,4 @@
-"""The solve of a causal convolution over blocks of pixels.
+"""Solution of causal convolutions by blocks of pixels.
 
 This is the core of `causal_conv2d_solve`, whose docstring explains the method.
 """
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 __all__ = ['block_matrices', 'solve_blocks']
 
-# Largest number of entries of a block that is part of a row. Up to this size,
+# Maximum number of entries of a block that has a single row. Up to this size,
 # fewer and larger products are faster on a CPU.
 _ROW_BLOCK = 64
 
@@ -20,9 +20,9 @@ class _Grid:
     shape: Rows and columns of pixels in a block.
     rows: Number of rows of blocks.
     columns: Number of columns of blocks.
-    neighbours: The blocks that a block sees, each as (rows up, columns left),
-      counted in blocks.
-    slope: Block (i, j) is solved at time slope * i + j, after its neighbours.
+    neighbours: The neighbors that a block sees, each as (rows up, columns
+      left), counted in blocks.
+    slope: Block (i, j) is solved at time slope * i + j, after its neighbors.
   """
 
   def __init__(self, kernel_shape, image_size, lookahead):
@@ -57,10 +57,10 @@ def block_matrices(kernel, diagonal_inverse, image_size, lookahead=0):
       rows above.
 
   Returns:
-    `Tensor` [1 + n, F, F] for blocks of F numbers with n neighbours.
+    `Tensor` [1 + n, F, F] for blocks of F numbers with n neighbors.
 
   Raises:
-    ValueError: If H or W is not known.
+    ValueError: If H or W is not static.
   """
   if None in tuple(image_size):
     raise ValueError(
@@ -83,9 +83,9 @@ def solve_blocks(y, matrices, kernel_shape, padding, lookahead=0):
 
   Args:
     y: `Tensor` [N, H, W, C] with static H, W and C.
-    matrices: Result of `block_matrices` for the kernel and [H, W].
+    matrices: Result of `block_matrices` for the kernel and (H, W).
     kernel_shape: Shape of the kernel, [a, b, C, C].
-    padding: The padded sides of the image, as in `causal_conv2d`.
+    padding: Padded sides of the image, as in `causal_conv2d`.
     lookahead: As in `block_matrices`.
 
   Returns:
@@ -158,12 +158,12 @@ def solve_blocks(y, matrices, kernel_shape, padding, lookahead=0):
 def _block_shape(kernel_shape, width, lookahead):
   """Returns the rows and columns of a block.
 
-  A block must see only itself and its neighbours. Without lookahead, blocks of
-  two pixels a side were the fastest in measurements wherever the kernel allows
-  them. With lookahead a block has one row, because its second row would see the
-  block to the right. The image cannot be padded with columns then: the rows
-  below would read the added pixels as zeros, but the solve does not give zeros
-  there.
+  A block must see only itself and its neighbors. Without lookahead, blocks of
+  2 x 2 pixels were the fastest in measurements; they are larger if the kernel
+  requires it. With lookahead, a block has one row, because a second row would
+  see the block to the right. Its width must divide the image width. The image
+  cannot be padded with columns, because the rows below would have to read zeros
+  there, but the solution is not zero there.
   """
   if not lookahead:
     return max(2, kernel_shape[0] - 1), max(2, kernel_shape[1] - 1)
@@ -215,12 +215,12 @@ def _block_weights(taps, diagonal_inverse, shape, neighbours, lookahead):
       taps[0, lookahead] = I.
     diagonal_inverse: `Tensor` [C, C].
     shape: Rows and columns of a block, as `_block_shape` returns them.
-    neighbours: The n neighbours of a block, as in `_Grid`.
+    neighbours: The n neighbors of a block, as in `_Grid`.
     lookahead: As in `solve_blocks`.
 
   Returns:
     `Tensor` M [1 + n, F, F] with F = rows * columns * C. With blocks as row
-    vectors of F numbers, x = y @ M[0] + sum_n neighbour_n @ M[1 + n].
+    vectors of F numbers, x = y @ M[0] + sum_n neighbor_n @ M[1 + n].
   """
   tap_rows, tap_columns, channels = taps.shape[:3]
   pixels, zero = shape[0] * shape[1], tap_rows * tap_columns

@@ -11,14 +11,17 @@ triangular. Every block on its diagonal is the corner block of the kernel,
 `kernel[k-1, k-1]`: the C x C matrix that multiplies the pixel itself. We call
 it the diagonal block. The convolution is therefore invertible if and only if
 the diagonal block is (Theorem 2). The three other paddings are the same map
-between flipped images: 'bottom_right' flips rows and columns, and so on. All of
-them have the same diagonal block.
+between flipped images: 'bottom_right' flips rows and columns, and so on. They
+all have the same diagonal block.
 
 With a `lookahead` of s columns, a pixel also sees up to s columns to its right
 in the rows above it. This is still causal in raster order. The diagonal block
 of the kernel [a, b, C, C] is then `kernel[a-1, b-1-s]`, and the entries after
 it in that row are ignored. The raster-order mask of Kingma et al. 2016 has
 a = (k + 1) / 2, b = k and s = (k - 1) / 2.
+
+More than 300 lines: the convolution and its solve share padding, flips and
+dilation, and each is part of the gradient of the other.
 
 #### References
 
@@ -81,9 +84,9 @@ def causal_conv2d(
 
   Args:
     x: Floating `Tensor` [..., H, W, C].
-    kernel: `Tensor` [k, k, C, C] (rows, columns, input and output channels) of
-      the same dtype; or [a, b, C, C].
-    padding: The padded sides of the image, one of `PADDINGS`.
+    kernel: `Tensor` [k, k, C, C] (rows, columns, input and output channels), or
+      [a, b, C, C], of the same dtype.
+    padding: Padded sides of the image, one of `PADDINGS`.
     dilation: Distance in pixels between two taps, at least 1.
     lookahead: Number of columns to the right of a pixel that it sees in the
       rows above, less than b. It must be 0 if `dilation` is not 1.
@@ -120,15 +123,15 @@ def causal_conv2d_solve(
   """Solves `causal_conv2d(x, kernel) == y` for `x`, exactly.
 
   The image is divided into blocks of s x s pixels, s = max(2, k - 1). A block
-  then sees only itself and its neighbours to the left, above and above left
-  (for 'top_left' padding). Let blocks be row vectors, D the matrix of a block
-  on itself, and A_l, A_a and A_al the matrices of its neighbours. Then
+  then sees only itself and its neighbors to the left, above and above left (for
+  'top_left' padding). Let blocks be row vectors, D the matrix of a block on
+  itself, and A_l, A_a and A_al the matrices of its neighbors. Then
 
     x = y D^-1 - (left A_l + above A_a + above_left A_al) D^-1
 
-  The first product is a single one for all blocks of all images. The second
-  one is computed for all blocks of an anti-diagonal at once. The
-  (H + W) / s - 1 anti-diagonals are the only sequential steps.
+  The first product is computed for all blocks of all images at once, the second
+  one for all blocks of an anti-diagonal at once. Only the (H + W) / s - 1
+  anti-diagonals are computed sequentially.
 
   With a lookahead, a block also sees blocks above right. Blocks then have one
   row and w columns, where w divides W, and there are at most 2 H + W / w - 2
@@ -141,22 +144,22 @@ def causal_conv2d_solve(
     y: Floating `Tensor` [..., H, W, C] with static H, W and C.
     kernel: `Tensor` [k, k, C, C] with an invertible diagonal block
       kernel[k-1, k-1]; or [a, b, C, C], as in `causal_conv2d`.
-    padding: The padded sides of the image, one of `PADDINGS`.
+    padding: Padded sides of the image, one of `PADDINGS`.
     dilation: Distance in pixels between two taps, at least 1.
     lookahead: As in `causal_conv2d`.
     diagonal_inverse: `Tensor` [C, C], the inverse of the diagonal block, if the
-      caller has a better way to compute it than `tf.linalg.inv`. Gradients
-      reach the diagonal block only through `kernel`.
-    matrices: Result of `causal_conv2d_solve_matrices` for this kernel and image
-      size, if the caller has stored it. Gradients do not reach the kernel then.
-    solve_dtype: Dtype of the solve, such as tf.float64. None is the dtype of
+      caller has a better way to compute it than `tf.linalg.inv`. Gradients flow
+      to the diagonal block only through `kernel`.
+    matrices: Precomputed result of `causal_conv2d_solve_matrices` for this
+      kernel and image size. No gradients then flow to the kernel.
+    solve_dtype: Dtype of the solve, such as tf.float64. None means the dtype of
       `y`.
-    max_backward_error: Bound of max|y - conv(x)| / max(conv(|x|) + |y|), where
-      conv(|x|) uses the absolute values of the kernel. If this backward error
-      is larger, one step of iterative refinement follows:
-      x + solve(y - conv(x)). The error is about 1e-7 in float32 for any taps,
-      and larger if the diagonal block is close to singular. None does not
-      measure it; measuring costs two convolutions.
+    max_backward_error: Maximum of the backward error,
+      max|y - conv(x)| / max(conv(|x|) + |y|), where conv(|x|) uses the absolute
+      values of the kernel. If the error is larger, one step of iterative
+      refinement follows: x + solve(y - conv(x)). In float32 the backward error
+      is about 1e-7 for any taps, but larger if the diagonal block is close to
+      singular. None skips this check, which costs two convolutions.
 
   Returns:
     `Tensor` x of the shape of `y`. It costs 4 * H * W * s^2 * C^2
@@ -207,24 +210,24 @@ def causal_conv2d_solve_matrices(
 ) -> tf.Tensor:
   """Returns the matrices that `causal_conv2d_solve` computes from its kernel.
 
-  A caller whose kernel is constant can store them and pass them as `matrices`.
+  If the kernel is constant, they can be computed once and passed as `matrices`.
 
   Args:
     kernel: As in `causal_conv2d_solve`.
     image_size: Height and width of the images, (H, W).
-    padding: The padded sides of the image, one of `PADDINGS`.
+    padding: Padded sides of the image, one of `PADDINGS`.
     dilation: Distance in pixels between two taps, at least 1.
     lookahead: As in `causal_conv2d`.
     diagonal_inverse: The inverse of the diagonal block, or None.
-    solve_dtype: Dtype of the solve. None is the dtype of the kernel.
+    solve_dtype: Dtype of the solve. None means the dtype of the kernel.
 
   Returns:
-    `Tensor` [1 + n, F, F]: D^-1 and the matrices -A D^-1 of the n neighbours of
+    `Tensor` [1 + n, F, F]: D^-1 and the matrices -A D^-1 of the n neighbors of
     a block of F numbers. F = s^2 * C and n <= 3 without a lookahead; with one,
     F = w * C and n <= 3 * a - 2.
 
   Raises:
-    ValueError: If an argument is invalid, or H or W is not known.
+    ValueError: If an argument is invalid, or H or W is not static.
   """
   kernel = _checked_kernel(
     tf.convert_to_tensor(kernel), padding, dilation, lookahead
@@ -251,7 +254,7 @@ def convolution_matrix(
     kernel: `Tensor` [k, k, C, C].
     image_size: Height and width of the images, (H, W). Keep them small: M has
       (H * W * C)^2 entries.
-    padding: The padded sides of the image, one of `PADDINGS`.
+    padding: Padded sides of the image, one of `PADDINGS`.
     dilation: Distance in pixels between two taps, at least 1.
     lookahead: As in `causal_conv2d`.
 
@@ -283,11 +286,12 @@ def _to_tensors(images, kernel):
 
 
 def check_kernel(kernel, is_square: bool = True) -> None:
-  """Raises `ValueError` if a kernel has not a shape [k, k, C, C], k, C >= 1.
+  """Raises `ValueError` unless a kernel is [k, k, C, C] with k, C >= 1.
 
   Args:
     kernel: Array or `Tensor`.
-    is_square: Whether it must be square; [a, b, C, C] is right if not.
+    is_square: Whether the kernel must be square. If False, [a, b, C, C] is also
+      valid.
   """
   shape = tuple(kernel.shape)
   if (
@@ -334,7 +338,7 @@ def _to_solve(kernel, diagonal_inverse, dtype):
   """
   if dtype == kernel.dtype:
     return kernel, diagonal_inverse
-  return tf.cast(kernel, dtype), None  # the given inverse has too few digits
+  return tf.cast(kernel, dtype), None  # the given inverse is not precise enough
 
 
 def _diagonal_inverse(kernel, diagonal_inverse, lookahead):
@@ -347,10 +351,10 @@ def _on_undilated(function, images, kernel, dilation):
   """Applies a function of undilated [N, H, W, C] to dilated [..., H, W, C].
 
   A pixel sees only pixels whose row and column equal its own modulo the
-  dilation, so each such phase is an image of its own. Images are zero-padded to
-  a multiple of the dilation. This changes nothing: zeros on a padded side equal
-  the convolution's own padding, and zeros on another side come last in the
-  causal order.
+  dilation, so each such phase is a separate image. Images are zero-padded to a
+  multiple of the dilation. This does not change the result: zeros on a padded
+  side equal the convolution's own padding, and zeros on another side come last
+  in the causal order.
   """
   if images.shape.rank is not None and images.shape.rank < 3:
     raise ValueError(
@@ -380,8 +384,8 @@ def _on_undilated(function, images, kernel, dilation):
 
 def _conv(images, kernel, padding, lookahead):
   """`causal_conv2d` on [N, H, W, C] with dilation 1."""
-  # To flip the image, convolve and flip back is the same as to convolve with
-  # the flipped kernel and the padding on the other side.
+  # Flipping the image, convolving and flipping back is the same as convolving
+  # with the flipped kernel and the padding on the other side.
   axes = _flipped_axes(padding)
   return tf.nn.conv2d(
     images,
@@ -419,6 +423,7 @@ def _kernel_gradient(images, output_gradient, kernel_shape, padding, lookahead):
   return tf.reverse(gradient, axes) if axes else gradient
 
 
+@tfp_compat.freed_with_graph()
 def _solve(images, kernel, diagonal_inverse, padding, lookahead):
   """`causal_conv2d_solve` on [N, H, W, C] with dilation 1."""
 

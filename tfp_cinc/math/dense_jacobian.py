@@ -93,8 +93,8 @@ class DenseJacobian:
   def log_det_plus_identity(self) -> tf.Tensor:
     """Returns log|det(I + J)|, [...], by LU factorizations of m x m matrices.
 
-    `tf.linalg.slogdet` computes them. It has a gradient, unlike `tf.linalg.lu`,
-    and a QR factorization takes four times as long. XLA has no kernel for it.
+    It uses `tf.linalg.slogdet`, because `tf.linalg.lu` has no gradient and a QR
+    factorization takes four times as long. XLA has no kernel for `slogdet`.
     """
     matrix = _product(self._rotated(_narrowest(self.weights)))
     identity = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
@@ -103,7 +103,7 @@ class DenseJacobian:
   def log_det_plus_identity_estimate(self, probes, num_terms) -> tf.Tensor:
     """Returns an estimate of log det(I + J) by its power series.
 
-    Hutchinson's estimate stands in for the traces of the series:
+    The traces in the series are replaced by Hutchinson's estimates:
 
     ```
     mean over probes v of sum_{k=1..num_terms} (-1)^(k+1) / k * v . J^k v
@@ -126,7 +126,8 @@ class DenseJacobian:
     """Returns the factors from layer `start` on, as pairs (weight, slope).
 
     The slope is that of the layer after the weight. If `start` is not 0, the
-    last and the first weight have no slope between them and form one factor.
+    last and the first weight form one factor, because there is no slope between
+    them.
     """
     weights, slopes = self.weights, self.slopes
     if start == 0:
@@ -160,7 +161,7 @@ def apply_dense_layers(
   biases: Sequence[tf.Tensor],
   activations: Sequence[Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]],
 ) -> tuple[tf.Tensor, DenseJacobian]:
-  """Applies a fully connected network and returns its Jacobian, too.
+  """Applies a fully connected network and also returns its Jacobian.
 
   Args:
     x: `Tensor` [..., D_0].
@@ -217,9 +218,9 @@ def rademacher_probes(
   Args:
     x: `Tensor` [..., D], the points of the Jacobians.
     num_probes: Number of probes, P.
-    seed: Seed of the signs. An integer gives the same signs at each call, and
-      the same ones for all points of the batch. None draws new ones for each
-      call and each point.
+    seed: Seed of the signs. An integer gives the same signs at each call and
+      for all points of the batch. None draws new signs at each call and for
+      each point.
 
   Returns:
     `Tensor` [P, ..., D] of 1 and -1, or [P, 1, ..., 1, D] with a seed.

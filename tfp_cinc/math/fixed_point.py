@@ -34,9 +34,9 @@ def fixed_point(
     function: Function from [..., D] to [..., D] that acts on each vector
       separately.
     start: `Tensor` [..., D], x_0.
-    tolerance: Largest length of the last step, relative to 1 + |x|. None is the
-      machine epsilon of the dtype.
-    max_iterations: Largest number of steps.
+    tolerance: Maximum length of the last step, relative to 1 + |x|. None means
+      the machine epsilon of the dtype.
+    max_iterations: Maximum number of steps.
 
   Returns:
     (x, the number of steps taken). No custom gradient is defined.
@@ -51,8 +51,8 @@ def fixed_point(
   def move(count, x, last_step, is_shrinking):
     new = function(x)
     step = tf.norm(new - x, axis=-1)
-    # A vector whose steps once grew stays stopped: steps that are only rounding
-    # error may shrink again by chance.
+    # Once the steps of a vector have grown, it remains stopped: steps that are
+    # only rounding error may shrink again by chance.
     return count + 1, new, step, is_shrinking & (step < last_step)
 
   infinity = tf.zeros_like(start[..., 0]) + np.inf

@@ -36,8 +36,8 @@ def linear_map_matrix(
     everything that f depends on.
 
   Raises:
-    ValueError: If `event_shape` has a size below 1. In eager mode also if f is
-      not affine, that is if f(r) = M r + f(0) fails for a random r.
+    ValueError: If `event_shape` has a size below 1. In eager mode, also if f is
+      not affine, that is, if f(r) = M r + f(0) fails for a random r.
 
   #### Example
 
@@ -74,6 +74,6 @@ def _check_affine(probe, columns, offset, of_probe):
   if not error <= tolerance * scale:  # also if the error is NaN
     raise ValueError(
       f'`function` is not affine: at a random event it differs by {error:.3g} '
-      'from the affine map with the same values on a basis, whose values go up '
-      f'to {scale:.3g}.'
+      'from the affine map that equals it at the basis events, for values of '
+      f'up to {scale:.3g}.'
     )

@@ -84,8 +84,8 @@ def periodic_conv2d_solve(
     y: Floating `Tensor` [..., H, W, C] with static H, W and C.
     kernel: `Tensor` [k, k, C, C] whose matrix is invertible at all frequencies
       of [H, W] images. `periodic_reciprocal_condition` checks this.
-    matrices: Result of `periodic_conv2d_solve_matrices(kernel, [H, W])`, if the
-      caller has stored it.
+    matrices: Precomputed result of
+      `periodic_conv2d_solve_matrices(kernel, [H, W])`.
 
   Returns:
     `Tensor` x of the shape of `y`. An image costs about 2 * H * W * C^2
@@ -125,7 +125,7 @@ def periodic_conv2d_solve_matrices(
 ) -> tf.Tensor:
   """Returns the matrices that `periodic_conv2d_solve` computes from its kernel.
 
-  A caller whose kernel is constant can store them and pass them as `matrices`.
+  If the kernel is constant, they can be computed once and passed as `matrices`.
 
   Args:
     kernel: As in `periodic_conv2d_solve`.
@@ -178,26 +178,26 @@ def periodic_reciprocal_condition(
 ) -> tuple[tf.Tensor, tf.Tensor]:
   """Returns the reciprocal condition number of a periodic convolution.
 
-  It also returns the frequency of the least singular value. The singular values
-  of the convolution are those of all M[u, v].
+  It also returns the frequency of the smallest singular value. The singular
+  values of the convolution are those of all M[u, v].
 
   Args:
     kernel: Floating `Tensor` [k, k, C, C].
     image_size: Height and width of the images, (H, W).
 
   Returns:
-    (ratio, frequency). The ratio is the least singular value divided by the
+    (ratio, frequency). The ratio is the smallest singular value divided by the
     largest one, a scalar `Tensor` from 0 for a singular convolution to 1 for a
-    multiple of a rotation. The frequency is that of the least singular value,
-    an int64 `Tensor` [2] of (u, v): u cycles over the height and v <= W / 2
-    over the width.
+    multiple of a rotation. The frequency is that of the smallest singular
+    value, an int64 `Tensor` [2] of (u, v): u cycles over the height and
+    v <= W / 2 over the width.
 
   Raises:
     ValueError: If a shape does not match those above.
 
   #### Example
 
-  The sum of four neighbours maps a pattern of alternating columns to zero.
+  The sum of four neighbors maps a pattern of alternating columns to zero.
 
   >>> ratio, frequency = periodic_reciprocal_condition(
   ...   tf.ones([2, 2, 1, 1]), image_size=(3, 8)

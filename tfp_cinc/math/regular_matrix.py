@@ -16,8 +16,8 @@ def check_regular(matrix) -> np.ndarray:
 
   Raises:
     ValueError: If the matrix is not square, not finite, or singular to the
-      precision of its dtype. It counts as singular if its least singular value
-      is at most C machine epsilons times its largest one.
+      precision of its dtype. It counts as singular if its smallest singular
+      value is at most C machine epsilons times its largest one.
   """
   matrix = np.asarray(matrix)
   if matrix.dtype not in (np.float32, np.float64):
@@ -31,7 +31,7 @@ def check_regular(matrix) -> np.ndarray:
   values = np.linalg.svd(matrix, compute_uv=False)
   if values[-1] <= np.finfo(matrix.dtype).eps * len(matrix) * values[0]:
     raise ValueError(
-      f'the matrix is singular: its singular values go from {values[0]:.3g} '
-      f'down to {values[-1]:.3g}.'
+      'the matrix is singular: its singular values range from '
+      f'{values[0]:.3g} down to {values[-1]:.3g}.'
     )
   return matrix

@@ -15,14 +15,14 @@ def increasing_root(
   low: tf.Tensor,
   high: tf.Tensor,
 ) -> tf.Tensor:
-  """Returns the root of an increasing function f of each entry.
+  """Returns the roots of an increasing function f, elementwise.
 
   A bracketing search without gradients finds x0. One step of Newton's method,
 
     x = x0 - f(x0; p) / stop_gradient(f'(x0; p)),
 
   refines it and gives it the derivative of the implicit function,
-  -(df / dp)(x0; p) / f'(x0; p). First derivatives are exact, second ones are
+  -(df / dp)(x0; p) / f'(x0; p). First derivatives are exact, higher ones are
   not.
 
   Args:
@@ -37,14 +37,14 @@ def increasing_root(
   """
   low, high, *fixed = map(tf.stop_gradient, [low, high, *parameters])
   epsilon = float(np.finfo(low.dtype.as_numpy_dtype).eps)
-  # For a root that rounding moves out of the bracket, and for a bracket that is
-  # a single point.
+  # Allows for a root that rounding moves out of the bracket, and for a bracket
+  # that is a single point.
   margin = 1e-3 * (1.0 + tf.abs(low) + tf.abs(high))
   root = tfp.math.find_root_chandrupatla(
     lambda x: value_and_slope(x, *fixed)[0],
     low=low - margin,
     high=high + margin,
-    # Not relative to the bracket, which may be much wider than |x|.
+    # This is not relative to the bracket, which may be much wider than |x|.
     position_tolerance=4 * epsilon,
     value_tolerance=epsilon,
     max_iterations=100,

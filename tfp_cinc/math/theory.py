@@ -1,4 +1,4 @@
-"""The theory of CInC Flow: invertible kernels and sizes of layers."""
+"""Invertibility of kernels and parameter counts, after CInC Flow."""
 
 import dataclasses
 import math
@@ -17,11 +17,13 @@ __all__ = ['Invertibility', 'is_invertible', 'parameter_count']
 
 @dataclasses.dataclass(frozen=True)
 class Invertibility:
-  """Whether a map is invertible, and why: `bool(answer)` and `str(answer)`.
+  """Whether a map is invertible, and why.
+
+  `bool()` returns `invertible` and `str()` returns `reason`.
 
   Attributes:
     invertible: Whether the map is invertible.
-    reason: A sentence that gives the reason.
+    reason: The reason, as a sentence.
   """
 
   invertible: bool
@@ -51,14 +53,14 @@ def is_invertible(
   paddings:
 
   - 'valid': never invertible for k > 1, because the image shrinks.
-  - 'same': zeros on all sides. The answer depends on the image size. It follows
-    from the dense matrix, at a cost of (H * W * C)^3 multiplications.
-  - 'circular': the answer depends on the image size. It follows from the C x C
-    matrix of each frequency, see `periodic_reciprocal_condition`.
+  - 'same': zeros on all sides. The answer depends on the image size. It is
+    computed from the dense matrix, at a cost of (H * W * C)^3 multiplications.
+  - 'circular': the answer depends on the image size. It is computed from the
+    C x C matrix of each frequency; see `periodic_reciprocal_condition`.
 
-  A matrix counts as singular if its least singular value is at most n machine
-  epsilons of the kernel's dtype times its largest one. n is the number of rows,
-  as in `CInCConv2D.from_kernel`; for 'circular' it is k^2 * C, as in
+  A matrix counts as singular if its smallest singular value is at most n
+  machine epsilons of the kernel's dtype times its largest one. n is the number
+  of rows, as in `CInCConv2D.from_kernel`; for 'circular' it is k^2 * C, as in
   `PeriodicConv2D`. An invertible convolution may still amplify rounding errors:
   if distant taps are large relative to the diagonal block, the inverse grows
   with the distance.
@@ -71,7 +73,7 @@ def is_invertible(
       and 'circular' with k > 1.
 
   Returns:
-    `Invertibility`, which is true or false and contains the reason.
+    `Invertibility`, the answer with its reason.
 
   Raises:
     ValueError: If `padding` is unknown, the kernel is not [k, k, C, C'] or not
@@ -154,7 +156,7 @@ def parameter_count(module: tf.Module) -> int:
   for part in (module, *module.submodules):
     if getattr(part, 'built', True) is False:
       raise ValueError(
-        f'`module` holds the Keras layer {part.name!r}, which makes its '
+        f'`module` contains the Keras layer {part.name!r}, which creates its '
         'Variables at its first call: call it once before counting.'
       )
   return sum(math.prod(v.shape) for v in module.trainable_variables)
@@ -208,6 +210,6 @@ def _by_frequencies(kernel, image_size):
   height, width = image_size
   return Invertibility(
     bool(ratio > limit),
-    f"'circular' padding of {height} x {width} images: the least singular "
+    f"'circular' padding of {height} x {width} images: the smallest singular "
     f'value, at frequency ({u}, {v}), is {ratio:.3g} times the largest.',
   )

@@ -19,7 +19,7 @@ __all__ = [
   'trainable_qr_matrix',
 ]
 
-# The factory of each parametrization.
+# Factories by name of the parametrization.
 MATRICES = {
   'plu': trainable_plu_matrix,
   'dense': trainable_dense_matrix,

@@ -11,9 +11,9 @@ __all__ = ['DenseMatrix', 'trainable_dense_matrix']
 class DenseMatrix(FactoredMatrix):
   """A C x C matrix A that is stored as its C^2 entries.
 
-  It can represent any invertible matrix. Nothing keeps it from becoming
-  singular during training, where log|det A| goes to -infinity. Its inverse and
-  its log-det cost C^3 each.
+  It can represent any invertible matrix. It may become singular during
+  training; log|det A| then goes to -infinity. The inverse and the log-det cost
+  C^3 each.
 
   #### Example
 
@@ -73,7 +73,7 @@ def trainable_dense_matrix(
   dtype=tf.float32,
   name: str = 'dense_matrix',
 ) -> DenseMatrix:
-  """Returns a `DenseMatrix` of new Variables that starts as a random rotation.
+  """Returns a trainable `DenseMatrix`, initialized as a random rotation.
 
   Args:
     size: Number of rows and columns, C.

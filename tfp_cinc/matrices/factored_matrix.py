@@ -1,4 +1,4 @@
-"""Invertible matrices that are stored as factors, to be trained."""
+"""Base class of invertible matrices that are stored as factors."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,14 +10,14 @@ __all__ = ['FactoredMatrix']
 
 
 class FactoredMatrix(InvertibleMatrix):
-  """An invertible C x C matrix A that is stored as factors.
+  """Base class of invertible C x C matrices A that are stored as factors.
 
   A subclass has a constructor argument and an attribute of the same name for
-  each factor, and implements `_factorize` too.
+  each factor. It also implements `_factorize`.
   """
 
-  # Names of the factors that are trained, and of those that are fixed. The
-  # first trained factor is never None.
+  # Names of the trained factors and of the fixed factors. The first trained
+  # factor is never None.
   _trained: tuple[str, ...] = ()
   _fixed: tuple[str, ...] = ()
 
@@ -40,7 +40,7 @@ class FactoredMatrix(InvertibleMatrix):
 
   @classmethod
   def _factors(cls, matrix):
-    """Returns the factors of an array by name, in the dtype of the array."""
+    """Returns a dict of the factors of an array, in its dtype."""
     matrix = check_regular(matrix)
     factors = cls._factorize(matrix.astype(np.float64))
     return {
@@ -93,11 +93,11 @@ class FactoredMatrix(InvertibleMatrix):
 
   @classmethod
   def _factorize(cls, matrix: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns the factors, by name, of an invertible float64 matrix."""
+    """Returns a dict of the factors of an invertible float64 matrix."""
     raise NotImplementedError
 
   def _check_shapes(self, because: str, **expected: tuple[int, ...]) -> None:
-    """Raises `ValueError` if a factor has another shape than expected."""
+    """Raises `ValueError` if a factor does not have the expected shape."""
     for factor, shape in expected.items():
       value = getattr(self, factor)
       if value is not None and tuple(value.shape) != shape:

@@ -55,14 +55,14 @@ class PLUMatrix(FactoredMatrix):
         diagonal, row by row.
       log_scale: `Tensor` or `Variable` [C], or None for D = diag(sign).
       upper: `Tensor` or `Variable` [C*(C-1)/2], the entries of U above the
-        diagonal, row by row of the transpose of U; or None.
+        diagonal, column by column; or None.
       sign: `Tensor` or `Variable` [C] of +1 and -1, or None for +1.
       permutation: Int32 `Tensor` or `Variable` [C]: row i of L D U is row
         `permutation[i]` of A; or None.
       name: Name of the module.
 
     Raises:
-      ValueError: If the shapes of the arguments do not belong to the same C.
+      ValueError: If the shapes of the arguments do not match one C.
     """
     super().__init__(name=name)
     convert = tfp_compat.convert_nonref_to_tensor
@@ -78,11 +78,11 @@ class PLUMatrix(FactoredMatrix):
     self.size = round((1 + (1 + 8 * entries) ** 0.5) / 2)
     if self.size * (self.size - 1) // 2 != entries:
       raise ValueError(
-        f'`lower` has {entries} entries; a C x C matrix has C * (C - 1) / 2 of '
-        'them below its diagonal.'
+        f'`lower` has {entries} entries; it must have C * (C - 1) / 2, the '
+        'number of entries below the diagonal of a C x C matrix.'
       )
     self._check_shapes(
-      f'`lower` has {entries} entries, so that C = {self.size} and',
+      f'with {entries} entries of `lower` (C = {self.size})',
       log_scale=(self.size,),
       upper=(entries,),
       sign=(self.size,),
@@ -143,7 +143,7 @@ def trainable_plu_matrix(
   dtype=tf.float32,
   name: str = 'plu_matrix',
 ) -> PLUMatrix:
-  """Returns a `PLUMatrix` of new Variables that starts as a random rotation.
+  """Returns a trainable `PLUMatrix`, initialized as a random rotation.
 
   Args:
     size: Number of rows and columns, C.
@@ -162,7 +162,7 @@ def trainable_plu_matrix(
 
 
 def strict_lower(entries: tf.Tensor, size: int) -> tf.Tensor:
-  """Returns a matrix with the given entries below its diagonal, else zeros.
+  """Returns a strictly lower triangular matrix with the given entries.
 
   Args:
     entries: `Tensor` [C * (C - 1) / 2], row by row.
@@ -181,7 +181,7 @@ def strict_lower_entries(matrix: np.ndarray) -> np.ndarray:
 
 
 def signed_scale(log_scale, sign) -> tf.Tensor | None:
-  """Returns sign * exp(log_scale). An argument of None counts as ones.
+  """Returns sign * exp(log_scale). A factor whose argument is None is 1.
 
   Args:
     log_scale: `Tensor` [C], the logarithm of the scale, or None.
@@ -197,5 +197,5 @@ def signed_scale(log_scale, sign) -> tf.Tensor | None:
 
 
 def _unit_lower(entries, size):
-  """Returns the unit lower triangle with these entries below its diagonal."""
+  """Returns the unit lower triangular matrix with the given entries."""
   return strict_lower(entries, size) + tf.eye(size, dtype=entries.dtype)

@@ -1,4 +1,4 @@
-"""An invertible matrix that is stored as a rotation and a triangle."""
+"""An invertible matrix that is stored as its QR factors."""
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,7 @@ class QRMatrix(FactoredMatrix):
   H_i = I - 2 v_i v_i^T / (v_i^T v_i). R is upper triangular with the diagonal
   sign * exp(log_scale). log|det A| = sum(log_scale) is finite for all values of
   the parameters, as long as no v_i is 0. Any invertible matrix is such a
-  product. Unlike `PLUMatrix`, it has no fixed permutation that favours some
+  product. Unlike `PLUMatrix`, it has no fixed permutation that favors some
   matrices.
 
   With the v_i as columns of V, the product needs no loop:
@@ -56,16 +56,16 @@ class QRMatrix(FactoredMatrix):
     """Stores the factors.
 
     Args:
-      reflections: `Tensor` or `Variable` [C, C]; column i is v_i, of any length
-        but 0.
+      reflections: `Tensor` or `Variable` [C, C]; column i is v_i, any vector
+        except 0.
       log_scale: `Tensor` or `Variable` [C].
       upper: `Tensor` or `Variable` [C*(C-1)/2], the entries of R above the
-        diagonal, row by row of the transpose of R.
+        diagonal, column by column.
       sign: `Tensor` or `Variable` [C] of +1 and -1, or None for +1.
       name: Name of the module.
 
     Raises:
-      ValueError: If the shapes of the arguments do not belong to the same C.
+      ValueError: If the shapes of the arguments do not match one C.
     """
     super().__init__(name=name)
     convert = tfp_compat.convert_nonref_to_tensor
@@ -78,7 +78,7 @@ class QRMatrix(FactoredMatrix):
     self.sign = convert(sign, dtype=dtype)
     self.size = size = self.reflections.shape[-1]
     self._check_shapes(
-      f'with reflections of {size} columns',
+      f'with {size} reflections',
       reflections=(size, size),
       log_scale=(size,),
       upper=(size * (size - 1) // 2,),
@@ -142,7 +142,7 @@ def trainable_qr_matrix(
   dtype=tf.float32,
   name: str = 'qr_matrix',
 ) -> QRMatrix:
-  """Returns a `QRMatrix` of new Variables that starts as a random rotation.
+  """Returns a trainable `QRMatrix`, initialized as a random rotation.
 
   Args:
     size: Number of rows and columns, C.

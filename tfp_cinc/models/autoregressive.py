@@ -29,8 +29,8 @@ def maf(
   """Returns a masked autoregressive flow, whose density takes one pass.
 
   A step consists of ActNorm, the inverse of a `MaskedAutoregressive`, and a
-  reversal of the order of the elements. The flow can be conditional: see
-  `tfp_cinc.given`. As in TFP, methods also take the condition as
+  reversal of the order of the elements. The flow can be conditional, see
+  `tfp_cinc.given`. As in TFP, methods also accept the condition as
   `bijector_kwargs={'maf_0': {'conditional_input': condition}, ...}`.
 
   Cost: a density takes one pass through each network; a sample takes D passes,
@@ -53,7 +53,7 @@ def maf(
     depth: Number of steps, at least 1.
     hidden_channels: Size of the hidden layers of the networks.
     num_layers: Number of hidden layers of each network, at least 1.
-    condition_channels: Number of elements K of the condition, a vector; 0 for
+    condition_channels: Number of elements K of the condition vector, 0 for
       none.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the flow.
@@ -116,15 +116,14 @@ def iaf(
     depth: Number of steps, at least 1.
     hidden_channels: Size of the hidden layers of the networks.
     num_layers: Number of hidden layers of each network, at least 1.
-    condition_channels: Number of elements K of the condition, a vector; 0 for
+    condition_channels: Number of elements K of the condition vector, 0 for
       none.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the flow.
     name: Name of the distribution.
 
   Returns:
-    `tfd.TransformedDistribution` over events of `event_shape`, like that of
-    `maf`.
+    `tfd.TransformedDistribution` over events of `event_shape`, as in `maf`.
 
   Raises:
     ValueError: If an argument is not as described above; the message names it.
@@ -156,7 +155,7 @@ def _autoregressive_flow(
   dtype,
   name,
 ):
-  """Returns `maf` or `iaf`: the layers are inverted if `invert` is true."""
+  """Returns the flow of `maf` if `invert` is true, else that of `iaf`."""
 
   def make_layers(step, size, step_seed):
     layer = trainable_masked_autoregressive(

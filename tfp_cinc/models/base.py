@@ -17,9 +17,9 @@ tfd = tfp.distributions
 class Flow(tfd.TransformedDistribution):
   """A `tfd.TransformedDistribution` that can be copied and pickled.
 
-  TFP's own class cannot be, because `tfd.Sample` and `tfb.Invert` cannot. All
-  models of this package return this class. It is a composite tensor of its
-  Variables.
+  TFP's own class cannot be copied or pickled, because `tfd.Sample` and
+  `tfb.Invert` cannot. All models of this package return this class. It is a
+  composite tensor of its Variables.
 
   #### Example
 
@@ -31,7 +31,7 @@ class Flow(tfd.TransformedDistribution):
   TensorShape([5, 4, 4, 2])
   """
 
-  # The same as in `tf.Module`, whose search takes seconds for a deep flow.
+  # Same result as in `tf.Module`, whose search takes seconds for a deep flow.
   @property
   def variables(self) -> tuple[tf.Variable, ...]:
     """All Variables of the flow, each once."""
@@ -47,7 +47,7 @@ class Flow(tfd.TransformedDistribution):
 
 
 class _Parameters(NamedTuple):
-  """A distribution or bijector of TFP, as its class and its arguments."""
+  """The class and the arguments of a distribution or bijector of TFP."""
 
   kind: type
   arguments: dict

@@ -1,4 +1,4 @@
-"""The multi-scale flow, of which all image flows are special cases."""
+"""The multi-scale flow, the general form of all image flows."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -46,11 +46,11 @@ def multiscale_flow(
 ) -> tfd.TransformedDistribution:
   """Returns a flow of `levels` levels of `depth` steps with a N(0, I) base.
 
-  A level squeezes the image and applies its steps. Each step is ActNorm, the
-  layers and a coupling. Each level except the last then factors out half of the
-  channels, with a learned prior, and passes the others to the next level. The
-  squeezes are undone at the end, so that latents have the shape of images. All
-  layers, couplings, networks and priors can be combined.
+  A level squeezes the image and applies its steps. Each step consists of
+  ActNorm, the layers and a coupling. Each level except the last then factors
+  out half of the channels, with a learned prior, and passes the others to the
+  next level. The squeezes are undone at the end, so that latents have the shape
+  of images. All layers, couplings, networks and priors can be combined.
 
   #### Example
 
@@ -71,8 +71,8 @@ def multiscale_flow(
     image_shape: Shape [H, W, C] of an image. H and W must be divisible by
       2^levels.
     layers: Layers between ActNorm and the coupling, in the order from image to
-      latent: a list of words and factories, or words joined by '+', as in
-      'one_by_one+cinc'. '' means no layers. The words are 'one_by_one', 'cinc',
+      latent: a list of names and factories, or names joined by '+', as in
+      'one_by_one+cinc'. '' means no layers. The names are 'one_by_one', 'cinc',
       'autoregressive', 'emerging', 'periodic', 'shift', 'reverse' and
       'shuffle'. A factory is called as `factory(channels, seed=..., dtype=...)`
       and returns a bijector.
@@ -81,44 +81,46 @@ def multiscale_flow(
     coupling: Type of the couplings: 'affine', 'quad' (affine, with four
       blocks), 'additive', 'logistic_mixture' or 'spline'; a `CouplingFunction`;
       or a factory, as in `layers`.
-    coupling_blocks: Number of blocks of a coupling. None is the number that
-      belongs to the word, or 2.
+    coupling_blocks: Number of blocks of a coupling. None means 4 for 'quad' and
+      2 otherwise.
     scale_function: Scale function of the couplings, see `Affine`: 'sigmoid' (of
       h + 2, as in the published code; the default), 'exp' (as in the text of
       the papers), 'tanh' (as in RealNVP) or a callable.
-    network: Networks of the couplings: 'glow', 'pointwise', 'residual',
-      'attention' or 'dense', one network for each block that changes; 'shared',
-      one pointwise network for all of them; or a factory, called as
-      `network(in_channels, out_channels, hidden_channels=...,
-      condition_channels=..., seed=..., dtype=..., network_dtype=...)`.
+    network: Networks of the couplings. 'glow', 'pointwise', 'residual',
+      'attention' and 'dense' use a separate network for each block that
+      changes; 'shared' uses one pointwise network for all of them. Or a
+      factory, called as `network(in_channels, out_channels,
+      hidden_channels=..., condition_channels=..., seed=..., dtype=...,
+      network_dtype=...)`.
     hidden_channels: Number of hidden channels of the networks.
-    network_options: Further arguments of the networks, such as {'num_blocks':
-      4, 'num_heads': 2} for 'attention'.
+    network_options: Additional arguments of the networks, such as
+      {'num_blocks': 4, 'num_heads': 2} for 'attention'.
     kernel_size: Height and width k of the k x k convolutions.
     padding: Padded sides of causal convolutions, see `CInCConv2D`; or
-      'in_turn'. With 'in_turn' consecutive convolutions cycle through
+      'in_turn'. With 'in_turn', consecutive convolutions cycle through
       'top_left', 'bottom_right', 'top_right' and 'bottom_left', across steps
-      and levels. Two consecutive ones see all sides of a pixel; four see all
-      sides equally.
-    dilation: Distance between the taps of CInC convolutions.
+      and levels. Two consecutive convolutions together see all sides of a
+      pixel; four see all sides equally.
+    dilation: Distance between the taps of CInC convolutions, in pixels.
     use_bias: Whether k x k convolutions have a bias.
-    diagonal_block: Block on the diagonal of causal convolutions, see
+    diagonal_block: Diagonal block of causal convolutions, see
       `trainable_cinc_conv2d`.
     parametrization: Parametrization of 1x1 convolutions: 'plu', 'dense' or
       'qr', see `trainable_one_by_one_conv2d`.
     checkerboards: Number of steps of ActNorm and a checkerboard coupling before
       the squeeze of each level, as in RealNVP.
     split_prior: Whether channels that are factored out have a learned prior.
-    condition_channels: Number of channels K of the condition, a vector or a
-      map, see `tfp_cinc.given`; 0 for none.
+    condition_channels: Number of channels K of the condition, 0 for none. The
+      condition is a vector or a map, see `tfp_cinc.given`.
     memory: Activations stored for the gradient: 'store', all of them;
-      'checkpoint', the input of each step; 'reversible', none. See `Chain`.
+      'checkpoint', the input of each step; 'reversible', only the output. See
+      `Chain`.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the flow.
-    network_dtype: Dtype in which the coupling networks compute, if it is not
-      `dtype`: 'bfloat16' or 'float16', or 'auto' for bfloat16 if the processor
-      multiplies it natively. See `tfp_cinc.with_network_dtype` for exact
-      densities.
+    network_dtype: Dtype in which the coupling networks compute. None means
+      `dtype`. If `dtype` is float32, it can also be 'bfloat16', 'float16', or
+      'auto' for bfloat16 if the processor multiplies it natively. See
+      `tfp_cinc.with_network_dtype` for exact densities.
     name: Name of the distribution.
 
   Returns:
@@ -134,7 +136,7 @@ def multiscale_flow(
   if levels < 1 or depth < 1 or checkerboards < 0:
     raise ValueError(
       f'`levels` is {levels}, `depth` {depth} and `checkerboards` '
-      f'{checkerboards}; they must be at least 1, 1 and 0.'
+      f'{checkerboards}; they must be at least 1, 1 and 0, respectively.'
     )
   height, width, channels = image_shape
   if height % 2**levels or width % 2**levels:
@@ -163,7 +165,7 @@ def multiscale_flow(
   )
 
   def make_level(level, channels):
-    """Returns the bijector of a level and of all levels after it."""
+    """Returns the bijector of a level and all levels after it."""
     before, parts = [], []
     for step in range(checkerboards):
       kept = 'second' if step % 2 else 'first'

@@ -30,11 +30,11 @@ def nice(
   """Returns NICE: additive couplings, a scale of each element, a logistic base.
 
   The elements of an event are split into those at even and those at odd
-  positions. Each coupling shifts one half by a fully connected network of the
-  other half, and the halves alternate. Only the scale at the end changes
-  volumes.
+  positions. Each coupling shifts one half by the output of a fully connected
+  network of the other half, and the halves alternate. Only the scale at the end
+  changes the volume.
 
-  Cost: one pass through each network, for a density and for a sample.
+  Cost: a density and a sample each take one pass through each network.
 
   #### Example
 
@@ -70,8 +70,8 @@ def nice(
   size, dtype = math.prod(event_shape), tf.as_dtype(dtype)
   if size % 2 or not size:
     raise ValueError(
-      f'`event_shape` {event_shape} has {size} elements; it must be an even '
-      'number.'
+      f'`event_shape` {event_shape} has {size} elements; their number must be '
+      'even and at least 2.'
     )
   if depth < 1:
     raise ValueError(f'`depth` is {depth}; it must be at least 1.')

@@ -1,4 +1,4 @@
-"""The image flows of the papers, as `multiscale_flow` with other defaults."""
+"""The image flows of the papers: `multiscale_flow` with other defaults."""
 
 import functools
 import inspect
@@ -20,8 +20,8 @@ __all__ = [
 def _preset(**choices):
   """Replaces the decorated function by `multiscale_flow` with other defaults.
 
-  Name and docstring are those of the decorated function. The defaults are added
-  to the docstring.
+  The result has the name and the docstring of the decorated function. The
+  defaults are appended to the docstring.
   """
 
   def decorate(described):
@@ -38,7 +38,7 @@ def _preset(**choices):
     model.__doc__ += f"""
   #### Arguments
 
-  Arguments, results and errors are those of `multiscale_flow`, with these
+  The arguments, results and errors are those of `multiscale_flow`, with these
   defaults:
 
 {defaults}
@@ -74,8 +74,8 @@ def cinc_paper(image_shape, **options):
   """Returns CInC Flow: k x k convolutions that are padded on two sides.
 
   The defaults are those of the paper's CIFAR-10 model: L=3, D=32, quad-coupling
-  and networks of 512 channels. The paper has no 1x1 convolution. A variant of
-  its published code has one: `layers='one_by_one+cinc'`.
+  and networks of 512 channels. The paper has no 1x1 convolution. A variant in
+  its published code has one; use `layers='one_by_one+cinc'` for it.
 
   #### References
 
@@ -143,10 +143,10 @@ def autoregressive_conv(image_shape, **options):
 def shift_conv(image_shape, **options):
   """Returns a flow of shift convolutions.
 
-  Each step has a shift function of each channel and a 1x1 convolution. The
+  Each step has a shift function for each channel and a 1x1 convolution. The
   defaults are those of the paper's CIFAR-10 model, except for the prior of the
-  channels that are factored out. It is N(0, I) in the paper:
-  `split_prior=False`.
+  channels that are factored out. It is N(0, I) in the paper; use
+  `split_prior=False` for it.
 
   #### References
 
@@ -168,8 +168,8 @@ def shift_conv(image_shape, **options):
 def real_nvp(image_shape, **options):
   """Returns RealNVP: checkerboard couplings, a squeeze, channel couplings.
 
-  Each level has three couplings by checkerboards and three by halves of the
-  channels, in turn, with residual networks. Unlike in the paper, ActNorm
+  Each level has three checkerboard couplings and then three couplings of halves
+  of the channels, all with residual networks. Unlike in the paper, ActNorm
   replaces batch normalization, the factor of the tanh is fixed at 1, and the
   last level is like the others.
 

@@ -1,6 +1,7 @@
-"""The steps of image flows, specified by words or by objects.
+"""The steps of image flows, specified by names or by objects.
 
-The documentation lists the words of the tables below.
+The names are the keys of the tables below, which make the module longer than
+300 lines.
 """
 
 import inspect
@@ -31,13 +32,13 @@ LayerFactory = Callable[..., tfb.Bijector]
 
 
 def _reverse_channels(channels, *, dtype):
-  """Returns a `ReverseChannels`, with the arguments of a factory."""
+  """Returns a `ReverseChannels`; accepts the arguments of a factory."""
   del channels
   return bijectors.ReverseChannels(dtype)
 
 
-# From a word to the factory of a layer. The factory also gets each option of
-# `StepFactory` that is one of its arguments: `kernel_size`, `padding`, ...
+# Maps names to factories of layers. A factory also receives the options of
+# `StepFactory` that it has as arguments: `kernel_size`, `padding`, ...
 LAYERS: dict[str, LayerFactory] = {
   'one_by_one': bijectors.trainable_one_by_one_conv2d,
   'cinc': bijectors.trainable_cinc_conv2d,
@@ -49,7 +50,7 @@ LAYERS: dict[str, LayerFactory] = {
   'shuffle': bijectors.random_shuffle_channels,
 }
 
-# From a word to the function of a coupling and its number of blocks.
+# Maps names to the function of a coupling and its number of blocks.
 COUPLINGS = {
   'additive': ('additive', 2),
   'affine': ('affine', 2),
@@ -60,13 +61,13 @@ COUPLINGS = {
 
 _COMPONENTS = 8  # components of a mixture, bins of a spline
 
-# Opposite paddings follow each other: two layers see all sides of a pixel, and
-# four see them equally.
+# Opposite paddings follow each other, so that two consecutive layers see all
+# sides of a pixel, and four see them equally.
 _IN_TURN = ('top_left', 'bottom_right', 'top_right', 'bottom_left')
 
 
 class StepFactory:
-  """A factory of the steps of a flow; each step has new Variables.
+  """Builds the steps of a flow, each with new Variables.
 
   The arguments are those of `multiscale_flow` that concern steps.
   """
@@ -149,7 +150,8 @@ class StepFactory:
 
     Args:
       channels: Number of channels of the image.
-      kept: Pixels that stay, 'first' or 'second'; see `CheckerboardCoupling`.
+      kept: Pixels that stay unchanged, 'first' or 'second'; see
+        `CheckerboardCoupling`.
 
     Raises:
       ValueError: If the coupling of the flow is a factory.
@@ -190,7 +192,7 @@ class StepFactory:
       coupling, self._blocks = COUPLINGS[coupling]
     if isinstance(coupling, type) and issubclass(coupling, CouplingFunction):
       raise ValueError(
-        f'`coupling` is the class {coupling.__name__}; pass an object of it, '
+        f'`coupling` is the class {coupling.__name__}; pass an instance, '
         f'{coupling.__name__}().'
       )
     if not isinstance(coupling, str) and callable(coupling):
@@ -209,8 +211,8 @@ class StepFactory:
       check_choice('network', network, networks.NETWORKS)
     if isinstance(network, tf.Module):
       raise ValueError(
-        f'`network` is the network {network.name!r}; each coupling needs one '
-        'of its own: pass a factory, which is called as '
+        f'`network` is the network {network.name!r}; each coupling needs its '
+        'own network, so pass a factory, which is called as '
         '`network(in_channels, out_channels, **options)`.'
       )
     if hidden_channels < 1:
@@ -226,8 +228,8 @@ class StepFactory:
     }
     for name in own & {*(options or {})}:
       raise ValueError(
-        f'`network_options` has {name!r}, which is an argument of the flow '
-        'itself.'
+        f'`network_options` contains {name!r}, which is an argument of the '
+        'flow itself.'
       )
     self._network_factory = networks.NETWORKS.get(network, network)
     self._is_shared = network == 'shared'
@@ -237,7 +239,7 @@ class StepFactory:
     }
 
   def _layer(self, layer, channels):
-    """Returns a layer from its word or its factory."""
+    """Returns a layer, given its name or its factory."""
     if callable(layer):
       return self._made_by(layer, 'layers', channels)
     factory = LAYERS[layer]
@@ -250,19 +252,19 @@ class StepFactory:
     return factory(channels, dtype=self._dtype, **arguments)
 
   def _made_by(self, factory, argument, channels):
-    """What a user's factory returns."""
+    """Calls a user's factory and returns its bijector."""
     options = {'seed': next(self._seeds), 'dtype': self._dtype}
     try:
       inspect.signature(factory).bind(channels, **options)
     except TypeError as error:
       raise ValueError(
-        f'`{argument}` has the factory {factory!r}, which cannot be called as '
-        f'`factory(channels, seed=..., dtype=...)`: {error}.'
+        f'`{argument}` contains the factory {factory!r}, which cannot be '
+        f'called as `factory(channels, seed=..., dtype=...)`: {error}.'
       ) from None
     bijector = factory(channels, **options)
     if not isinstance(bijector, tfb.Bijector):
       raise ValueError(
-        f'`{argument}` has the factory {factory!r}, which returned '
+        f'`{argument}` contains the factory {factory!r}, which returned '
         f'{bijector!r}; it must return a bijector.'
       )
     return bijector
@@ -298,7 +300,7 @@ class StepFactory:
   def _num_parameters(self):
     if self._function is None:
       raise ValueError(
-        '`coupling` is a factory; `checkerboards` need a word or a '
+        '`coupling` is a factory; `checkerboards` need a name or a '
         '`CouplingFunction`.'
       )
     return self._function.num_parameters(_COMPONENTS)

@@ -32,9 +32,9 @@ def vector_flow(
 
   Args:
     event_shape: Shape of an event, [H, W, C] or [D].
-    make_layers: Function of the number of the step, of D and of a seed, called
-      for each step. It returns the bijectors of vectors [D] that follow the
-      step's ActNorm, in the order from event to latent.
+    make_layers: Function that is called as `make_layers(step, D, seed)` for
+      each step, from step 0. It returns the bijectors of vectors [D] that
+      follow the step's ActNorm, in the order from event to latent.
     depth: Number of steps, at least 1.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the flow.
@@ -106,20 +106,19 @@ def residual(
     num_layers: Number of hidden layers of each network, at least 1.
     coefficient: Bound of the Lipschitz constants of the networks, between 0 and
       1.
-    log_det: Method for the log-det: 'exact', or 'power_series' for large D; see
-      `ResidualFlow`.
+    log_det: Method for the log-det, 'exact' or 'power_series' (for large D);
+      see `ResidualFlow`.
     num_terms: Number of terms of the power series.
-    num_probes: Number of probes of the power series.
-    probe_seed: Seed of the probes. None draws new ones at each call, as
-      training requires. With an integer the density of an event is the same at
+    num_probes: Number of random probes of the power series.
+    probe_seed: Seed of the probes. None draws new probes in each call, as
+      training requires. With an integer, the density of an event is the same in
       each call.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the flow.
     name: Name of the distribution.
 
   Returns:
-    `tfd.TransformedDistribution` over events of `event_shape`, like that of
-    `maf`.
+    `tfd.TransformedDistribution` over events of `event_shape`, as in `maf`.
 
   Raises:
     ValueError: If an argument is not as described above; the message names it.
@@ -181,9 +180,9 @@ def ffjord(
     depth: Number of steps, at least 1.
     hidden_channels: Size of the hidden layers of the networks.
     num_layers: Number of hidden layers of each network, at least 1.
-    trace: Method for the trace: 'exact', or 'hutchinson' for wide networks; see
-      `ContinuousFlow`.
-    num_probes: Number of probes of Hutchinson's estimate.
+    trace: Method for the trace, 'exact' or 'hutchinson' (for wide networks);
+      see `ContinuousFlow`.
+    num_probes: Number of random probes of Hutchinson's estimate.
     probe_seed: Seed of the probes, as in `residual`.
     tolerance: Tolerance of the solver of the differential equation.
     seed: Seed of all initial values. None draws new ones.
@@ -191,8 +190,7 @@ def ffjord(
     name: Name of the distribution.
 
   Returns:
-    `tfd.TransformedDistribution` over events of `event_shape`, like that of
-    `maf`.
+    `tfd.TransformedDistribution` over events of `event_shape`, as in `maf`.
 
   Raises:
     ValueError: If an argument is not as described above; the message names it.

@@ -1,9 +1,9 @@
 """Networks for couplings and learned priors.
 
-A coupling takes any callable from [..., H, W, C_in] to [..., H, W, C_out], for
-example a model of tf_keras. The networks of this package are composite tensors;
-those of images derive from `ImageNetwork`. `NETWORKS` has the factories that
-models accept by a word.
+A coupling accepts any callable from [..., H, W, C_in] to [..., H, W, C_out],
+such as a tf_keras model. The networks of this package are composite tensors;
+image networks derive from `ImageNetwork`. `NETWORKS` maps the names that models
+accept to factories.
 """
 
 from tfp_cinc.internal.tfp_compat import CompositeModule
@@ -76,7 +76,7 @@ __all__ = [
   'trainable_zero_conv_network',
 ]
 
-# From a word to a factory, which is called as
+# Maps names to factories. A factory is called as
 # `network(in_channels, out_channels, hidden_channels=...,
 # condition_channels=..., seed=..., dtype=..., network_dtype=..., name=...)`.
 NETWORKS = {

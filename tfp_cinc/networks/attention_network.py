@@ -1,4 +1,7 @@
-"""The convolution and self-attention network of Flow++'s couplings."""
+"""The convolution and self-attention network of Flow++'s couplings.
+
+More than 300 lines: the network and its parts, which nothing else uses.
+"""
 
 from collections.abc import Sequence
 
@@ -62,8 +65,8 @@ class AttentionNetwork(ImageNetwork, tfp_compat.CompositeModule):
 
   Ho et al. 2019, [Flow++](https://arxiv.org/abs/1902.00275), section 3.3. The
   models of the paper have 10 blocks of 96 channels and 4 heads. They use
-  dropout; this network does not, because a coupling must be the same map at
-  each call.
+  dropout; this network does not, because a coupling must compute the same
+  function in each call.
 
   Vaswani et al. 2017, [Attention Is All You
   Need](https://arxiv.org/abs/1706.03762), section 3.2.
@@ -182,14 +185,14 @@ def trainable_attention_network(
   network_dtype=None,
   name: str = 'attention_network',
 ) -> AttentionNetwork:
-  """Returns an `AttentionNetwork` of new Variables whose output starts at zero.
+  """Returns a trainable `AttentionNetwork` whose initial output is zero.
 
   Args:
     in_channels: Number of input channels C_in.
     out_channels: Number of output channels C_out.
     hidden_channels: Number of channels C of the blocks, a multiple of
       `num_heads`.
-    num_blocks: Number of pairs of a convolution and an attention.
+    num_blocks: Number of blocks, each a convolution and an attention.
     num_heads: Number of heads of each attention.
     condition_channels: Number of channels of the condition, 0 for none.
     seed: Seed of the initial kernels. None draws new ones.
@@ -290,7 +293,7 @@ def _attention(h, num_heads):
 def position_encoding(
   height: int, width: int, channels: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns sines and cosines of the row and the column of each pixel.
+  """Returns the sinusoidal encoding of the row and the column of each pixel.
 
   The encoding of the pixel (i, j) is the sum of the two arrays. With
   frequencies w_n = 10000^(-n / ceil(C / 4)), its channel 4 n + m is
@@ -314,8 +317,8 @@ def position_encoding(
   Args:
     height: Number of rows H.
     width: Number of columns W.
-    channels: Number of channels C. At least 2 are needed to tell all pixels
-      apart.
+    channels: Number of channels C. At least 2 are needed to distinguish all
+      pixels.
 
   Returns:
     Two arrays: [H, 1, C] for the rows and [1, W, C] for the columns. A graph

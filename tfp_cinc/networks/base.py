@@ -19,9 +19,9 @@ class ImageNetwork(tf.Module):
   """A network from images [..., H, W, C_in] to images [..., H, W, C_out].
 
   A subclass implements `_apply(x)`, which maps [N, H, W, C_in + K] to
-  [N, H, W, C_out] and computes in the dtype of x. This class adds any batch
-  shape, the conversion of dtypes, and a condition. The condition is appended to
-  x as K channels. It is either
+  [N, H, W, C_out] and computes in the dtype of x. This class adds support for
+  any batch shape, the conversion of dtypes, and an optional condition. The
+  condition is appended to x as K channels. It is either
 
   - a vector [..., K], such as a one-hot label, which is the same at every
     pixel; or
@@ -57,9 +57,9 @@ class ImageNetwork(tf.Module):
       in_channels: Number of channels C_in of the images.
       condition_channels: Number of channels K of the condition, 0 for none.
       dtype: Floating dtype of inputs, outputs and Variables.
-      network_dtype: Dtype in which the network computes. None is `dtype`. If
-        `dtype` is float32, it can also be 'bfloat16' or 'float16', by name or
-        as a `tf.DType`. 'auto' is bfloat16 if `dtype` is float32 and the
+      network_dtype: Dtype in which the network computes. None means `dtype`.
+        If `dtype` is float32, it can also be 'bfloat16' or 'float16', as a name
+        or a `tf.DType`. 'auto' means bfloat16 if `dtype` is float32 and the
         processor multiplies bfloat16 natively, and `dtype` otherwise.
       name: Name of the module.
 
@@ -103,7 +103,7 @@ class ImageNetwork(tf.Module):
 
     Args:
       x: Floating `Tensor` [..., H, W, C_in].
-      condition: Vector or map, as described above: a numeric `Tensor`. It is
+      condition: Numeric `Tensor`, a vector or a map as described above. It is
         required if `condition_channels` is not 0, and must be None otherwise.
 
     Returns:
@@ -111,7 +111,7 @@ class ImageNetwork(tf.Module):
 
     Raises:
       ValueError: If `x` or `condition` has the wrong shape, if `condition` is
-        missing, or if it is given to a network that takes none.
+        missing, or if the network does not take one.
     """
     x = tf.convert_to_tensor(x)
     if x.shape[-1] != self._in_channels:
@@ -123,10 +123,12 @@ class ImageNetwork(tf.Module):
     return on_image_batch(self._run, x)
 
   def with_network_dtype(self, network_dtype) -> 'ImageNetwork':
-    """Returns this network, on the same Variables, computing in another dtype.
+    """Returns a copy of this network that computes in another dtype.
+
+    The copy shares the Variables of this network.
 
     Args:
-      network_dtype: Dtype, as in the constructor. None is the dtype of the
+      network_dtype: Dtype, as in the constructor. None means the dtype of the
         Variables.
 
     Raises:
@@ -141,4 +143,4 @@ class ImageNetwork(tf.Module):
     return tf.cast(self._apply(x), self._dtype)
 
   def _apply(self, x: tf.Tensor) -> tf.Tensor:
-    raise NotImplementedError(f'{type(self).__name__} has no method `_apply`.')
+    raise NotImplementedError(f'{type(self).__name__} must define `_apply`.')

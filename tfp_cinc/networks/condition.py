@@ -6,14 +6,14 @@ __all__ = ['append_condition', 'condition_channels']
 
 
 def append_condition(network: str, x: tf.Tensor, condition, channels: int):
-  """Returns an image with the channels of a condition appended.
+  """Returns images with the channels of a condition appended.
 
   A vector [..., K] is the same at every pixel. A map [..., H', W', K] with H' =
   H * f and W' = W * f is averaged over blocks of f x f pixels. The rank
   distinguishes the two: a vector has two dimensions fewer than `x`; a map has
-  as many dimensions as `x`. A condition of rank 1 or 3 has no batch dimensions
-  and applies to all images. However, if the images have rank 5, a condition of
-  rank 3 is a vector.
+  as many dimensions as `x`. A condition of rank 1 (a vector) or 3 (a map) has
+  no batch dimensions and applies to all images. However, if the images have
+  rank 5, a condition of rank 3 is a batch of vectors.
 
   Args:
     network: Name of the network, for error messages.
@@ -38,8 +38,7 @@ def append_condition(network: str, x: tf.Tensor, condition, channels: int):
   if condition is None:
     raise ValueError(
       f'{network}: `condition` is missing; this network needs a condition of '
-      f'{channels} channels. `tfp_cinc.given(flow, condition)` gives it to a '
-      'flow.'
+      f'{channels} channels. For a flow, use `tfp_cinc.given(flow, condition)`.'
     )
   if x.shape.rank is None or x.shape.rank < 3:
     raise ValueError(
@@ -51,10 +50,10 @@ def append_condition(network: str, x: tf.Tensor, condition, channels: int):
   vector_ranks = {1, x.shape.rank - 2}
   if rank not in vector_ranks | {3, x.shape.rank}:
     raise ValueError(
-      f'{network}: `condition` has shape {condition.shape} beside images of '
-      f'shape {x.shape}; it must be a vector [..., {channels}] or a map '
-      f'[..., H, W, {channels}], with as many batch dimensions as the images '
-      'or none.'
+      f'{network}: `condition` has shape {condition.shape} and the images have '
+      f'shape {x.shape}; the condition must be a vector [..., {channels}] or a '
+      f'map [..., H, W, {channels}], with as many batch dimensions as the '
+      'images, or none.'
     )
   if condition.shape[-1] != channels:
     raise ValueError(
@@ -69,18 +68,18 @@ def append_condition(network: str, x: tf.Tensor, condition, channels: int):
 
 
 def _block_means(network, x, condition):
-  """Returns a map averaged to the height and width of `x`."""
+  """Averages a map down to the height and width of `x`."""
   height, width, _ = x.shape[-3:]
   high, wide, channels = condition.shape[-3:]
   if None in (height, width, high, wide):
     raise ValueError(
-      f'{network}: `condition` has shape {condition.shape} beside images of '
+      f'{network}: `condition` has shape {condition.shape} and the images have '
       f'shape {x.shape}; heights and widths must be known.'
     )
   factor = max(high // height, 1)
   if (high, wide) != (factor * height, factor * width):
     raise ValueError(
-      f'{network}: `condition` has shape {condition.shape} beside images of '
+      f'{network}: `condition` has shape {condition.shape} and the images have '
       f'shape {x.shape}; its height and width must be the same multiple of '
       'those of the images.'
     )

@@ -19,7 +19,7 @@ class ConditionedNetwork(tfp_compat.CompositeModule):
   call(x) = network(x, condition=condition)
   ```
 
-  The condition is one of the tensors of this module. Gradients reach it, and
+  The condition is one of the tensors of this module: it has gradients, and
   steps that share a trace treat it like a weight.
 
   #### Example
@@ -66,7 +66,7 @@ class ConditionedNetwork(tfp_compat.CompositeModule):
     return self._network(x, **{self._keyword: self._condition})
 
   def with_network_dtype(self, network_dtype) -> 'ConditionedNetwork':
-    """Returns the same module with its network computing in another dtype.
+    """Returns a copy whose network computes in another dtype.
 
     Args:
       network_dtype: Dtype in which the network computes, see `ImageNetwork`.
@@ -95,7 +95,7 @@ class ConditionedBlockNetwork(ConditionedNetwork):
     return self._network.groups
 
   def read_blocks(self, known=None):
-    """Returns `SharedNetwork.read_blocks` under the condition.
+    """Calls `SharedNetwork.read_blocks` with the condition.
 
     Args:
       known: Groups of the input, if all of them are known; see `SharedNetwork`.

@@ -91,7 +91,7 @@ def trainable_conv2d(
   dtype=tf.float32,
   name: str = 'conv',
 ) -> Conv2D:
-  """Returns a `Conv2D` of new Variables.
+  """Returns a trainable `Conv2D`.
 
   #### References
 
@@ -102,7 +102,7 @@ def trainable_conv2d(
     in_channels: Number of input channels C_in.
     out_channels: Number of output channels C_out.
     kernel_size: Height and width k of the kernel.
-    start: Initial kernel: 'he_normal' or 'zero'. 'he_normal' draws from a
+    start: Initial kernel, 'he_normal' or 'zero'. 'he_normal' draws from a
       normal distribution that is truncated at two standard deviations and has
       variance 2 / (k * k * C_in). The bias starts at zero.
     seed: Seed of the initial kernel. None draws a new one.
@@ -195,11 +195,11 @@ def trainable_conv_network(
   network_dtype=None,
   name: str = 'conv_network',
 ) -> ConvNetwork:
-  """Returns a `ConvNetwork` of new Variables whose output starts at zero.
+  """Returns a trainable `ConvNetwork` whose initial output is zero.
 
   The last kernel starts at zero. A coupling with this network therefore starts
-  as a map that is the same for all inputs. The other kernels start as in
-  `trainable_conv2d`.
+  with parameters that do not depend on the input. The other kernels are
+  initialized as in `trainable_conv2d`.
 
   Args:
     in_channels: Number of input channels C_in.
@@ -258,8 +258,8 @@ def convolve(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
   """
   y = tf.nn.conv2d(x, kernel, strides=1, padding='SAME')
   if x.shape[0] in (None, 0) and None not in x.shape[1:3]:
-    # On CPU TensorFlow gives the output of an empty batch the number of
-    # channels of the input.
+    # On CPU, TensorFlow's output for an empty batch has the number of channels
+    # of the input.
     y = tf.reshape(y, [tf.shape(x)[0], *x.shape[1:3], kernel.shape[-1]])
   return tf.nn.bias_add(y, bias)
 

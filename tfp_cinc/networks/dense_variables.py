@@ -1,4 +1,4 @@
-"""Variables of fully connected networks and checks of their shapes."""
+"""Creation and shape checks of the Variables of fully connected networks."""
 
 import itertools
 import math
@@ -35,8 +35,8 @@ def dense_variables(
   """
   if len(sizes) < 3 or min(sizes) < 1:
     raise ValueError(
-      f'the sizes of the layers are {list(sizes)}; there must be a hidden '
-      'layer, and each size must be at least 1.'
+      f'the sizes of the layers are {list(sizes)}; at least one hidden layer '
+      'is needed, and each size must be at least 1.'
     )
   rng = np.random.default_rng(seed)
   weights, biases = [], []
@@ -50,7 +50,9 @@ def dense_variables(
 
 
 def check_dense_shapes(weights: Sequence, biases: Sequence) -> list[int]:
-  """Returns the sizes [D_0, ..., D_n] of a network from D_0 to D_n = D_0.
+  """Checks the shapes of a network and returns its sizes [D_0, ..., D_n].
+
+  The sizes of the input and the output, D_0 and D_n, must be equal.
 
   Args:
     weights: Sequence of n >= 2 tensors or Variables [D_{i-1}, D_i].
@@ -64,16 +66,16 @@ def check_dense_shapes(weights: Sequence, biases: Sequence) -> list[int]:
   """
   if len(weights) < 2 or len(biases) != len(weights):
     raise ValueError(
-      f'there are {len(weights)} `weights` and {len(biases)} `biases`; there '
-      'must be the same number of both, at least 2.'
+      f'there are {len(weights)} `weights` and {len(biases)} `biases`; their '
+      'numbers must be equal and at least 2.'
     )
   shapes = [tuple(weight.shape) for weight in weights]
   sizes = [shapes[0][0], *(shape[-1] for shape in shapes)]
   if shapes != list(itertools.pairwise(sizes)) or sizes[0] != sizes[-1]:
     raise ValueError(
       f'`weights` have the shapes {shapes}; the number of rows of each must '
-      'be the number of columns of the one before, and the last one must have '
-      'as many columns as the first one has rows.'
+      'equal the number of columns of the previous one, and the last one must '
+      'have as many columns as the first one has rows.'
     )
   bias_shapes = [tuple(bias.shape) for bias in biases]
   if bias_shapes != [(size,) for size in sizes[1:]]:

@@ -45,7 +45,7 @@ class LayerNorm(tfp_compat.CompositeModule):
     self._scale, self._shift = scale, shift
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """Returns the output [..., C] for an input [..., C], in its dtype."""
+    """Returns the output [..., C] for an input [..., C], in the same dtype."""
     wide = at_least_float32(x)
     centered = wide - tf.reduce_mean(wide, axis=-1, keepdims=True)
     variance = tf.reduce_mean(centered**2, axis=-1, keepdims=True)
@@ -57,7 +57,7 @@ class LayerNorm(tfp_compat.CompositeModule):
 def trainable_layer_norm(
   channels: int, *, dtype=tf.float32, name: str = 'layer_norm'
 ) -> LayerNorm:
-  """Returns a `LayerNorm` of new Variables with scale 1 and shift 0.
+  """Returns a trainable `LayerNorm` with initial scale 1 and shift 0.
 
   Args:
     channels: Number of channels C.

@@ -96,7 +96,7 @@ class LipschitzNetwork(tfp_compat.CompositeModule):
       )
 
   def bounded_weights(self) -> list[tf.Tensor]:
-    """Returns the weights that g uses, of norm <= coefficient^(1/n)."""
+    """Returns the weights that g uses, with norms <= coefficient^(1/n)."""
     bound = self.coefficient ** (1 / len(self.weights))
     return [_bounded(weight, bound) for weight in self.weights]
 
@@ -135,7 +135,7 @@ def trainable_lipschitz_network(
   dtype=tf.float32,
   name: str = 'lipschitz_network',
 ) -> LipschitzNetwork:
-  """Returns a `LipschitzNetwork` of new Variables whose output starts small.
+  """Returns a trainable `LipschitzNetwork` whose initial output is small.
 
   Args:
     size: Size D of the input and the output.
@@ -170,5 +170,6 @@ def _bounded(weight, bound):
   is_wide = weight.shape[0] < weight.shape[1]
   gram = tf.matmul(weight, weight, transpose_a=not is_wide, transpose_b=is_wide)
   squared = tf.reduce_max(tf.linalg.eigvalsh(gram))
-  # The root comes after the maximum because its derivative at 0 is infinite.
+  # The root is taken after the maximum, because its derivative at 0 is
+  # infinite.
   return weight / tf.sqrt(tf.maximum(squared / bound**2, 1.0))

@@ -30,10 +30,10 @@ class MaskedNetwork(tfp_compat.CompositeModule):
   `tfb.MaskedAutoregressiveFlow`. The log-scale is bounded, so that the scale
   stays finite during training.
 
-  The masks are part of the function. In `tfb.AutoregressiveNetwork` they are
-  constraints that the optimizers of Keras apply: after an update by any other
-  optimizer, its flow has no density. It also computes its activations in
-  float32, whatever its dtype.
+  Here the masks are part of the function. In `tfb.AutoregressiveNetwork` they
+  are constraints that only Keras optimizers apply: after an update by any other
+  optimizer, the densities of its flow are wrong. `tfb.AutoregressiveNetwork`
+  also computes its activations in float32, whatever its dtype.
 
   Cost: O(D_{j-1} D_j) for each layer and event.
 
@@ -65,8 +65,8 @@ class MaskedNetwork(tfp_compat.CompositeModule):
       weights: Sequence of n >= 2 tensors or Variables [D_{j-1}, D_j], with D_0
         = D and D_n = 2 D.
       biases: Sequence of n tensors or Variables [D_j].
-      condition_weights: Sequence of n tensors or Variables [K, D_j], or an
-        empty one for a network without a condition.
+      condition_weights: Sequence of n tensors or Variables [K, D_j]. It is
+        empty for a network without a condition.
       name: Name of the module.
     """
     super().__init__(name=name)
@@ -108,7 +108,7 @@ class MaskedNetwork(tfp_compat.CompositeModule):
       given = 'no' if conditional_input is None else 'a'
       raise ValueError(
         f'{self.name}: there is {given} `conditional_input`; this network was '
-        f'made with `condition_channels` {self.condition_channels}.'
+        f'built with `condition_channels` = {self.condition_channels}.'
       )
     if conditional_input is not None:
       conditional_input = tf.cast(conditional_input, self.dtype)
@@ -150,7 +150,7 @@ def trainable_masked_network(
   dtype=tf.float32,
   name: str = 'masked_network',
 ) -> MaskedNetwork:
-  """Returns a `MaskedNetwork` of new Variables whose output starts at zero.
+  """Returns a trainable `MaskedNetwork` whose initial output is zero.
 
   Args:
     size: Size D of an event.

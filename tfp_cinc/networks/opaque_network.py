@@ -1,4 +1,4 @@
-"""Callables that are no composite tensors."""
+"""A wrapper of networks that are not composite tensors."""
 
 from collections.abc import Callable
 
@@ -9,12 +9,13 @@ __all__ = ['OpaqueNetwork', 'as_composite']
 
 
 class OpaqueNetwork(tfp_compat.CompositeModule):
-  """A callable that is no composite tensor, such as a Keras model, as one.
+  """A composite tensor that wraps any callable, such as a Keras model.
 
-  It is equal only to itself: couplings with such networks do not share a trace.
-  If a flow with such a network is an argument of a `tf.function`, the callable
-  reads its own Variables there, to which the tape outside has gradients and a
-  tape inside has none. Its attributes are those of the callable too.
+  It is equal only to itself, so that couplings with such networks do not share
+  a trace. If a flow with such a network is an argument of a `tf.function`, the
+  callable still reads its own Variables there. A gradient tape outside the
+  function has gradients with respect to them; a tape inside has none. The
+  attributes of the callable are also attributes of this object.
   """
 
   def __init__(
@@ -24,9 +25,10 @@ class OpaqueNetwork(tfp_compat.CompositeModule):
 
     Args:
       function: The callable.
-      captured: The Variables that it reads, None for `function.variables`. They
-        count as tensors of the network, so that everybody finds them; values
-        in their place have no effect.
+      captured: Variables that the callable reads. None means
+        `function.variables`. They are tensors of this module, so that code
+        that collects Variables finds them. Replacing them by other tensors has
+        no effect on the callable.
       name: Name of the module.
     """
     super().__init__(name=name)
@@ -39,7 +41,7 @@ class OpaqueNetwork(tfp_compat.CompositeModule):
 
   @property
   def captured(self) -> list:
-    """The Variables that the callable reads, or what is in their place."""
+    """The Variables that the callable reads, or the tensors replacing them."""
     if self._captured is not None:
       return self._captured
     return tfp_compat.module_variables(self._function)
@@ -50,7 +52,7 @@ class OpaqueNetwork(tfp_compat.CompositeModule):
     return condition_channels(self._function)
 
   def __call__(self, *arguments, **options):
-    """Calls the function."""
+    """Calls the wrapped callable."""
     return self._function(*arguments, **options)
 
   def __getattr__(self, name: str):
@@ -66,7 +68,8 @@ def as_composite(network: Callable) -> Callable:
     network: Any callable.
 
   Returns:
-    The network itself, or an `OpaqueNetwork` of it.
+    The network itself if it is a composite tensor, else an `OpaqueNetwork` that
+    wraps it.
   """
   is_composite = tfp_compat.is_composite(network)
   return network if is_composite else OpaqueNetwork(network)

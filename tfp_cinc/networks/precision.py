@@ -10,9 +10,9 @@ def resolve_network_dtype(dtype: tf.DType, network_dtype) -> tf.DType:
 
   Args:
     dtype: Dtype of inputs, outputs and Variables.
-    network_dtype: Dtype requested for the network. None is `dtype`. If `dtype`
-      is float32, it can also be 'bfloat16' or 'float16', by name or as a
-      `tf.DType`. 'auto' is bfloat16 if `dtype` is float32 and the processor
+    network_dtype: Dtype requested for the network. None means `dtype`. If
+      `dtype` is float32, it can also be 'bfloat16' or 'float16', as a name or a
+      `tf.DType`. 'auto' means bfloat16 if `dtype` is float32 and the processor
       multiplies bfloat16 natively, and `dtype` otherwise.
 
   Raises:
@@ -34,8 +34,8 @@ def resolve_network_dtype(dtype: tf.DType, network_dtype) -> tf.DType:
     return dtype
   if dtype != tf.float32 or network_dtype not in (tf.bfloat16, tf.float16):
     raise ValueError(
-      f'`network_dtype` {network_dtype.name} does not go with `dtype` '
-      f"{dtype.name}: it must be the same, 'auto', or, if `dtype` is float32, "
+      f'`network_dtype` {network_dtype.name} cannot be used with `dtype` '
+      f"{dtype.name}; it must be the same, 'auto', or, if `dtype` is float32, "
       "'bfloat16' or 'float16'."
     )
   return network_dtype
@@ -47,9 +47,9 @@ def at_least_float32(x: tf.Tensor) -> tf.Tensor:
 
 
 def _multiplies_bfloat16():
-  """Returns whether the processor, the first GPU or else the CPU, has bfloat16.
+  """Returns whether the processor multiplies bfloat16 natively.
 
-  Only native multiplication counts.
+  The processor is the first GPU, or the CPU if there is no GPU.
   """
   gpus = tf.config.get_visible_devices('GPU')
   if gpus:

@@ -1,4 +1,4 @@
-"""The coupling networks of the papers, as cases of `ConvNetwork`."""
+"""The coupling networks of the papers, as special cases of `ConvNetwork`."""
 
 import tensorflow as tf
 
@@ -24,9 +24,9 @@ def trainable_glow_network(
   network_dtype=None,
   name: str = 'glow_network',
 ) -> ConvNetwork:
-  """Returns a `ConvNetwork` of new Variables, as in Glow's couplings.
+  """Returns a trainable `ConvNetwork`, as in Glow's couplings.
 
-  The layers are conv3x3, ReLU, conv1x1, ReLU and conv3x3. The output starts at
+  The layers are conv3x3, ReLU, conv1x1, ReLU and conv3x3. The initial output is
   zero.
 
   Cost: O(H W (9 C_in C + C^2 + 9 C C_out)) for C hidden channels.
@@ -81,12 +81,12 @@ def trainable_pointwise_network(
   network_dtype=None,
   name: str = 'pointwise_network',
 ) -> ConvNetwork:
-  """Returns a `ConvNetwork` of new Variables: a 3x3 and two 1x1 convolutions.
+  """Returns a trainable `ConvNetwork`: a 3x3 and two 1x1 convolutions.
 
   It is Glow's coupling network with a 1x1 convolution as its last layer. The
-  output starts at zero. Each output pixel sees 3x3 instead of 5x5 input pixels.
-  The network costs less: two thirds of the multiplications for 6 input, 12
-  output and 128 hidden channels.
+  initial output is zero. Each output pixel depends on 3x3 instead of 5x5 input
+  pixels. With 6 input, 12 output and 128 hidden channels, the network needs two
+  thirds of the multiplications of Glow's.
 
   Cost: O(H W (9 C_in C + C^2 + C C_out)) for C hidden channels.
 
@@ -134,9 +134,9 @@ def trainable_dense_network(
   network_dtype=None,
   name: str = 'dense_network',
 ) -> ConvNetwork:
-  """Returns a `ConvNetwork` of new Variables, as in NICE's couplings.
+  """Returns a trainable `ConvNetwork`, as in NICE's couplings.
 
-  The layers are fully connected with ReLU between them; the output starts at
+  The layers are fully connected with ReLU between them. The initial output is
   zero. The network is meant for events [..., 1, 1, D]. Its layers are 1x1
   convolutions: on larger images it applies the same function at each pixel.
 
@@ -151,7 +151,7 @@ def trainable_dense_network(
   #### References
 
   Dinh, Krueger and Bengio 2015, [NICE](https://arxiv.org/abs/1410.8516),
-  section 5.1, which has five hidden layers of 1000 units for MNIST.
+  section 5.1, which uses five hidden layers of 1000 units for MNIST.
 
   Args:
     in_channels: Number of input channels C_in.
@@ -191,9 +191,9 @@ def trainable_zero_conv_network(
   network_dtype=None,
   name: str = 'zero_conv_network',
 ) -> ConvNetwork:
-  """Returns a `ConvNetwork` of new Variables: one 3x3 convolution.
+  """Returns a trainable `ConvNetwork`: one 3x3 convolution.
 
-  It is the network of Glow's learned priors. Its output starts at zero.
+  It is the network of Glow's learned priors. The initial output is zero.
 
   Cost: O(9 H W C_in C_out).
 
@@ -211,7 +211,7 @@ def trainable_zero_conv_network(
     in_channels: Number of input channels C_in.
     out_channels: Number of output channels C_out.
     condition_channels: Number of channels of the condition, 0 for none.
-    seed: Seed of the initial kernel. It has no effect on a kernel of zeros.
+    seed: Ignored, because the kernel starts at zero.
     dtype: Floating dtype of inputs, outputs and Variables.
     network_dtype: Dtype in which the network computes, see `ImageNetwork`.
     name: Name of the module.

@@ -36,8 +36,8 @@ class ResidualNetwork(ImageNetwork, tfp_compat.CompositeModule):
   ```
 
   `norm` is `LayerNorm` over channels, or the identity. RealNVP uses batch
-  normalization instead. With it the images of a batch would influence one
-  another, and a single image would have no density.
+  normalization. It is not used here, because the images of a batch would
+  influence one another, and a single image would have no density.
 
   Cost: O(9 H W C^2) for each of the 2 num_blocks units of C channels.
 
@@ -120,7 +120,7 @@ def trainable_residual_network(
   network_dtype=None,
   name: str = 'residual_network',
 ) -> ResidualNetwork:
-  """Returns a `ResidualNetwork` of new Variables whose output starts at zero.
+  """Returns a trainable `ResidualNetwork` whose initial output is zero.
 
   Args:
     in_channels: Number of input channels C_in.

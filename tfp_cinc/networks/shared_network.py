@@ -1,4 +1,4 @@
-"""One network that all blocks of a coupling share."""
+"""A single network that all blocks of a coupling share."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -39,14 +39,14 @@ class SharedNetwork(ImageNetwork, tfp_compat.CompositeModule):
   ```
 
   One such network replaces the n networks that a `BlockCoupling` of n + 1
-  blocks needs otherwise. If all blocks are known, a layer is one convolution
-  with a kernel that is block triangular in its channels. The inverse finds the
-  blocks one by one. Each of them adds its own group to every layer, and the
-  groups before it are not computed again: the whole inverse costs no more than
-  one pass. The zeros of the kernel are not Variables. With one group this is
-  the network of `trainable_pointwise_network`.
+  blocks otherwise needs. If all blocks are known, a layer is one convolution
+  with a kernel that is block triangular in its channels. The inverse computes
+  the blocks one by one. Each block adds its own group to every layer, and
+  earlier groups are not computed again, so that the whole inverse costs no more
+  than one pass. The zeros of the kernel are not Variables. With one group this
+  is the network of `trainable_pointwise_network`.
 
-  A condition is read with the first group, so that all groups depend on it.
+  The condition is read with the first group, so that all groups depend on it.
 
   Cost: O(H W (9 C_in C + C^2 + C C_out)) for C hidden channels.
 
@@ -78,9 +78,9 @@ class SharedNetwork(ImageNetwork, tfp_compat.CompositeModule):
     """Stores the layers.
 
     Args:
-      layers: Three lists of n convolutions, one for each group. Number j reads
-        groups 1 to j of the layer before. In the first layer it also reads the
-        `condition_channels`, which come first.
+      layers: Three lists of n convolutions, one for each group. Convolution j
+        reads groups 1 to j of the previous layer. In the first layer it also
+        reads the `condition_channels`, which come first.
       condition_channels: Number of channels of the condition, 0 for none.
       network_dtype: Dtype in which the network computes, see `ImageNetwork`.
       name: Name of the module.
@@ -105,9 +105,9 @@ class SharedNetwork(ImageNetwork, tfp_compat.CompositeModule):
   def read_blocks(self, known=None, condition=None) -> Callable:
     """Returns a function from input groups to output groups, one at a time.
 
-    The function is called with x_1, then with x_2 and so on, and returns y_1,
-    then y_2 and so on, each [..., H, W, C_out / n]. Concatenated, they equal
-    the output of the network for the concatenated x_j. It raises the same
+    Call the function with x_1, then with x_2 and so on. It returns y_1, then
+    y_2 and so on, each [..., H, W, C_out / n]. Concatenated, they equal the
+    output of the network for the concatenated x_j. The function raises the same
     errors as the network.
 
     Args:
@@ -185,14 +185,14 @@ def trainable_shared_network(
   network_dtype=None,
   name: str = 'shared_network',
 ) -> SharedNetwork:
-  """Returns a `SharedNetwork` of new Variables whose output starts at zero.
+  """Returns a trainable `SharedNetwork` whose initial output is zero.
 
   Args:
-    in_channels: Number of input channels C_in, of all groups together.
-    out_channels: Number of output channels C_out, of all groups together.
+    in_channels: Total number of input channels C_in of all groups.
+    out_channels: Total number of output channels C_out of all groups.
     groups: Number n of groups.
-    hidden_channels: Number of channels of each hidden layer, of all groups
-      together. If it is not a multiple of n, the sizes of the groups differ by
+    hidden_channels: Total number of channels of all groups in each hidden
+      layer. If it is not a multiple of n, the sizes of the groups differ by
       one.
     condition_channels: Number of channels of the condition, 0 for none.
     seed: Seed of the initial kernels. None draws new ones.

@@ -52,7 +52,7 @@ class VelocityNetwork(tfp_compat.CompositeModule):
       weights: Sequence of n >= 2 tensors or Variables [D_{i-1}, D_i], with D_n
         = D_0 = D.
       biases: Sequence of n tensors or Variables [D_i].
-      time_weights: Sequence of n tensors or Variables [D_i], the a_i.
+      time_weights: Sequence of n tensors or Variables a_i [D_i].
       name: Name of the module.
 
     Raises:
@@ -89,7 +89,7 @@ class VelocityNetwork(tfp_compat.CompositeModule):
   def evaluate(
     time: tf.Tensor, x: tf.Tensor, parameters: list[list[tf.Tensor]]
   ) -> tuple[tf.Tensor, DenseJacobian]:
-    """Returns the velocity and its Jacobian in x for given parameters.
+    """Returns the velocity and its Jacobian with respect to x.
 
     Args:
       time: Time t, `Tensor` [].
@@ -120,7 +120,7 @@ def trainable_velocity_network(
   dtype=tf.float32,
   name: str = 'velocity_network',
 ) -> VelocityNetwork:
-  """Returns a `VelocityNetwork` of new Variables whose output starts small.
+  """Returns a trainable `VelocityNetwork` whose initial output is small.
 
   Args:
     size: Size D of the input and the output.

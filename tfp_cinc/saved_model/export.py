@@ -45,28 +45,29 @@ def export_saved_model(
 ) -> None:
   """Writes a flow as a SavedModel that needs only TensorFlow.
 
-  The model has the following signatures. N, the size of a batch, can be any
-  number, including 0.
+  The model has the following signatures. The batch size N can be any number,
+  including 0.
 
-  - `log_prob`: `images` uint8 [N, H, W, C] -> `log_prob` [N], in nats, of the
-    continuous images; `bits_per_dim` [N]; and `bits_per_dim_by_level` [N, L],
-    which sums to it. Pixels are dequantized with `fixed_noise`. If there is
-    learned `noise`, it is computed from `fixed_noise`, and its log-density is
-    subtracted from `log_prob` and from the part of level 0.
+  - `log_prob`: `images` uint8 [N, H, W, C] -> `log_prob` [N] of the continuous
+    images, in nats; `bits_per_dim` [N]; and `bits_per_dim_by_level` [N, L],
+    which sums to `bits_per_dim`. Pixels are dequantized with `fixed_noise`. If
+    there is learned `noise`, it is computed from `fixed_noise`, and its
+    log-density is subtracted from `log_prob` and from the contribution of level
+    0.
   - `log_prob_values`: `values` [N, H, W, C], images that are already continuous
     -> the same outputs, for the flow without learned noise.
   - `learned_noise`, if there is `noise`: `values` [N, H, W, C], dequantized
     with uniform noise -> `values` with learned noise instead, and its
     log-density `log_q` [N] in nats. Subtract `log_q` from the `log_prob` that
     `log_prob_values` returns for these `values`.
-  - `encode`: `images` uint8 [N, H, W, C] -> `latents` [N, D], D = H * W * C, of
-    the middle of each pixel's bin.
+  - `encode`: `images` uint8 [N, H, W, C] -> `latents` [N, D], D = H * W * C.
+    Each pixel is dequantized to the middle of its bin.
   - `decode`: `latents` [N, D] -> `images` uint8 [N, H, W, C], and `values`, the
-    same before quantization. They are in [-0.5, 0.5] if the latents are those
-    of an image.
+    same images before quantization. They are in [-0.5, 0.5] if the latents are
+    those of images.
   - `sample`: `number` int32 [], `temperature` [], `seed` int32 [2] -> `images`
-    and `values` [number, H, W, C], from latents of the base distribution
-    multiplied by `temperature`.
+    and `values` [number, H, W, C], decoded from samples of the base
+    distribution multiplied by `temperature`.
   - `interpolate`: `first` and `second` uint8 [N, H, W, C], `steps` int32 [],
     `method` string [], 'linear' or 'spherical' -> `images` uint8
     [N, steps, H, W, C], see `tfp_cinc.latents.interpolate_latents`.
@@ -74,18 +75,18 @@ def export_saved_model(
     `attribute` string [], `strengths` [S] -> `images` uint8 [N, S, H, W, C].
 
   Each signature with images also has a variant for image files, such as
-  `log_prob_bytes`. In it every uint8 array is replaced by a string array
-  without the dimensions [H, W, C], whose name ends with `_bytes`. Its elements
-  are the bytes of PNG files; inputs can also be JPEG files. The output `values`
-  is left out.
+  `log_prob_bytes`. Its name and the names of its image inputs and outputs end
+  with `_bytes`. Each uint8 array is replaced by a string array without the
+  dimensions [H, W, C], whose elements are the bytes of PNG files. Inputs can
+  also be JPEG files. The output `values` is omitted.
 
-  The model is loaded by `tf.saved_model.load(path).signatures[name]`, without
-  tfp_cinc, TFP or tf_keras. The matrices that follow from the weights are
-  computed once, during the export. An invalid image or name raises
+  Load a signature with `tf.saved_model.load(path).signatures[name]`; this needs
+  neither tfp_cinc nor TFP or tf_keras. Matrices that depend only on the weights
+  are computed once, during the export. An invalid image or name raises
   `tf.errors.InvalidArgumentError`, whose message says what is valid.
 
-  The folder also has `model_card.json`, a description of the model, and the
-  folder `assets.extra` with `latents.npz` (`levels` int32 [D], the level of
+  The folder also contains `model_card.json`, a description of the model, and
+  the folder `assets.extra` with `latents.npz` (`levels` int32 [D], the level of
   each latent), `directions.npz` and `extra_files`. Everything is written to a
   temporary folder next to `path`, which is then renamed.
 
@@ -94,17 +95,17 @@ def export_saved_model(
     path: Folder to write. An existing SavedModel is replaced.
     image_shape: Shape [H, W, C] of an image.
     num_bits: Bits per channel, 1 to 8, with which the flow was trained.
-    noise: Learned dequantization noise with which the flow was trained. Without
-      it the densities of images use uniform noise and are lower.
+    noise: Learned dequantization noise with which the flow was trained. None
+      dequantizes images with uniform noise, which gives lower densities.
     directions: Directions of attributes in the latents of this flow.
-    card: Additional entries of the model card, such as the name and the licence
+    card: Additional entries of the model card, such as the name and the license
       of the data. Values must be valid in JSON.
-    extra_files: Mapping from names in `assets.extra` to files, as paths or
-      bytes.
+    extra_files: Mapping from names in `assets.extra` to contents, as paths of
+      files or as bytes.
     precision: Precision of the networks, 'full' or 'bfloat16'. With 'full' they
       compute in the dtype of the flow, and decode(encode(images)) returns
       `images`. 'bfloat16' is faster for large batches if the processor
-      multiplies it natively; values are then off by about one pixel value.
+      multiplies it natively, but round trips are off by about one pixel value.
 
   Raises:
     ValueError: If the flow is not initialized, has another shape or is
@@ -127,7 +128,9 @@ def export_saved_model(
   }
   _check_extras(own, card, extra_files)
   if os.path.exists(path) and not _is_replaceable(path):
-    raise ValueError(f'{path} exists and is no SavedModel; it is left alone.')
+    raise ValueError(
+      f'{path} exists and is not a SavedModel; it will not be overwritten.'
+    )
   os.makedirs(os.path.dirname(path), exist_ok=True)
   temporary = tempfile.mkdtemp(
     prefix=f'.{os.path.basename(path)}-', dir=os.path.dirname(path)
@@ -174,34 +177,34 @@ def _check_flow(flow, image_shape, directions, precision):
       condition = getattr(network, 'condition', None)
       if condition is not None and condition.shape.rank in (2, 4):
         raise ValueError(
-          f'{flow.name} is given a condition of shape {condition.shape}, which '
-          'is of a batch; export it for one condition without a batch '
-          'dimension: `tfp_cinc.given(flow, condition[0])`.'
+          f'{flow.name} has a condition of shape {condition.shape}, which has '
+          'a batch dimension; export the flow for a single condition: '
+          '`tfp_cinc.given(flow, condition[0])`.'
         )
   if is_conditional(flow):
     raise ValueError(
-      f'{flow.name} is conditional; it cannot be exported, because signatures '
-      'have no condition.'
+      f'{flow.name} is conditional; export it for a single condition: '
+      '`tfp_cinc.given(flow, condition)`.'
     )
   if directions is not None:
     if directions.layer is not None:
       raise ValueError(
-        f'`directions` are of the activations of {directions.layer}; only '
-        'directions of the latents can be exported.'
+        f'`directions` belong to the activations of {directions.layer}; only '
+        'directions of latents can be exported.'
       )
     found, size = directions.directions.shape[1], math.prod(image_shape)
     if found != size:
       raise ValueError(
-        f'`directions` are of {found} numbers; the latents of this flow have '
-        f'{size}.'
+        f'`directions` have {found} elements each; the latents of this flow '
+        f'have {size}.'
       )
   if precision == 'bfloat16' and (
     flow.dtype != tf.float32
     or not any(_has_network_dtype(bijector) for bijector in subtree(flow))
   ):
     raise ValueError(
-      "`precision` is 'bfloat16', which is for flows in float32 with coupling "
-      f'networks; {flow.name} is in {flow.dtype.name} or has none.'
+      "`precision` is 'bfloat16', which requires a float32 flow with coupling "
+      f'networks; {flow.name} is in {flow.dtype.name} or has no networks.'
     )
 
 
@@ -214,17 +217,19 @@ def _check_extras(own, card, extra_files):
   """Raises `ValueError` if the card or the extra files are invalid."""
   for key in card:
     if key in (*own, 'signatures'):
-      raise ValueError(f'`card` has {key!r}, which the export itself writes.')
+      raise ValueError(
+        f'`card` contains {key!r}, an entry that the export itself writes.'
+      )
   json.dumps(card, allow_nan=False)
   for name, content in extra_files.items():
     if name in _OWN_FILES or pathlib.PurePath(name).name != name:
       raise ValueError(
-        f'`extra_files` has the name {name!r}; it must be a file name without '
-        f'a folder, other than {" and ".join(_OWN_FILES)}.'
+        f'`extra_files` contains the name {name!r}; it must be a file name '
+        f'without a folder, other than {" and ".join(_OWN_FILES)}.'
       )
     if not isinstance(content, bytes) and not os.path.isfile(content):
       raise ValueError(
-        f'`extra_files` names {os.fspath(content)}, which is no file.'
+        f'`extra_files` contains {os.fspath(content)}, which is not a file.'
       )
 
 

@@ -1,6 +1,6 @@
 """Conversion between images and the bytes of PNG and JPEG files.
 
-It uses only TensorFlow, so that it can be part of an exported model.
+These functions use only TensorFlow, so that exported models can contain them.
 """
 
 import tensorflow as tf
@@ -10,9 +10,9 @@ from tfp_cinc.saved_model.requirements import require
 __all__ = ['decode_images', 'encode_images']
 
 _PNG, _JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'
-# Channels of each colour type of PNG: grey (0), RGB (2), palette of RGB (3),
-# grey and alpha (4), RGBA (6); 1 and 5 are not used (PNG specification, section
-# 11.2.1).
+# Number of channels of each color type of PNG: gray (0), RGB (2), RGB palette
+# (3), gray with alpha (4), RGBA (6); 1 and 5 are not used (PNG specification,
+# section 11.2.1).
 _PNG_CHANNELS = [1, 0, 3, 3, 2, 0, 4]
 
 
@@ -57,7 +57,7 @@ def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
         *file,
         ' has ',
         depth,
-        ' bits a channel; this model takes 8.',
+        ' bits per channel; this model takes 8.',
       ),
       require(
         tf.reduce_all(tf.equal(shape, image_shape)),

@@ -1,4 +1,4 @@
-"""Checks in exported functions, with error messages that are sentences."""
+"""Input checks of exported functions."""
 
 import tensorflow as tf
 
@@ -10,13 +10,13 @@ def require(condition, *sentence) -> tf.Operation:
 
   Args:
     condition: bool `Tensor` [].
-    *sentence: Parts of the message, which says what is wrong and what would be
-      right: strings, and tensors whose values are inserted. TensorFlow puts a
-      backslash before quotation marks; backticks stay as they are.
+    *sentence: Parts of the error message: strings, and tensors whose values
+      are inserted. Use backticks for names, because TensorFlow escapes
+      quotation marks with backslashes.
 
   Returns:
-    Operation, for use as a control dependency of whatever needs the condition.
-    Its error is `tf.errors.InvalidArgumentError`.
+    Operation, for use as a control dependency. It fails with
+    `tf.errors.InvalidArgumentError`.
   """
   parts = [
     part
@@ -33,7 +33,8 @@ def require_shape(tensor: tf.Tensor, name: str, shape) -> tf.Tensor:
   Args:
     tensor: `Tensor` of any shape.
     name: Name of the argument, for the error message.
-    shape: List of sizes. The first one is a word if it can be any number.
+    shape: List of sizes. The first one is a string, such as 'N', if any size is
+      allowed.
 
   Returns:
     `tensor` with `shape` as its static shape.
@@ -51,8 +52,8 @@ def require_shape(tensor: tf.Tensor, name: str, shape) -> tf.Tensor:
     is_right, f'`{name}` has the shape ', found, f'; it must be [{expected}].'
   )
   with tf.control_dependencies([checked]):
-    # `ensure_shape` does not work here: TensorFlow's optimizer would assume its
-    # shape for the input too, and replace the condition above by True.
+    # Not `ensure_shape`: from its shape, TensorFlow's graph optimizer would
+    # infer that of the input and replace the condition above by True.
     return tf.reshape(tensor, [-1] * free + known)
 
 

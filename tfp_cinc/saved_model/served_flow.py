@@ -1,4 +1,4 @@
-"""The module that is saved for a flow."""
+"""The module that is written to a SavedModel."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -29,17 +29,18 @@ def serve(
   """Returns a module with the variables of a flow, and its traced signatures.
 
   Args:
-    flow: Frozen distribution of images.
+    flow: Frozen flow over images.
     num_bits: Bits per channel, 1 to 8.
-    directions: Directions of attributes, None for no `manipulate`.
-    noise: Learned dequantization noise, None for no `learned_noise`.
+    directions: Directions of attributes. None omits `manipulate`.
+    noise: Learned dequantization noise. None omits `learned_noise`.
 
   Returns:
-    (module, signatures): the functions of the signatures are concrete.
+    (module, signatures), with concrete functions in the signatures.
   """
   module = tf.Module(name='flow')
-  # Variables, because a constant would be copied into each function that uses
-  # it. They are stored without the flow: loading then needs no class of ours.
+  # The weights are Variables, because a constant would be copied into each
+  # function that uses it. The module stores only the Variables and not the
+  # flow, so that loading needs none of our classes.
   variables = [
     tf.Variable(tensor, trainable=False) for tensor in tensors_of(flow.bijector)
   ]
@@ -71,7 +72,7 @@ def serve(
 
 
 def describe(signature: Signature) -> dict:
-  """Returns the inputs and outputs of a traced signature, for JSON."""
+  """Returns the inputs and outputs of a traced signature for the model card."""
   inputs = signature.inputs.items()
   outputs = signature.function.structured_outputs.items()
   return {
@@ -83,7 +84,7 @@ def describe(signature: Signature) -> dict:
 
 
 def _traced(signature):
-  """Returns the signature with a concrete function that checks input shapes."""
+  """Returns the signature with a concrete function that checks its inputs."""
 
   def call(**inputs):
     return signature.function(
@@ -110,11 +111,11 @@ def _has_images(signature):
 
 
 def _of_files(signature, image_shape):
-  """Returns the signature of image files that belongs to one of arrays.
+  """Returns the variant of a signature for image files.
 
-  An array of images becomes an array of the same number of files, and `_bytes`
-  is appended to its name: TensorFlow Serving decodes inputs of such names from
-  base64.
+  Each array of images becomes an array of the same number of files, and
+  `_bytes` is appended to its name. TensorFlow Serving decodes inputs with such
+  names from base64.
   """
   specs = signature.inputs.items()
   images = [name for name, (dtype, _) in specs if dtype == tf.uint8]

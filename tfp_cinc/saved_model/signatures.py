@@ -24,8 +24,8 @@ class Signature(NamedTuple):
 
   Attributes:
     inputs: Mapping from names to (dtype, shape). The first size of a shape is a
-      word if it can be any number.
-    function: Function that is called with these tensors by name.
+      string, such as 'N', if any size is allowed.
+    function: Function that takes these tensors as keyword arguments.
   """
 
   inputs: dict[str, tuple[tf.DType, list]]
@@ -36,7 +36,7 @@ def fixed_noise(image_shape) -> tf.Tensor:
   """Returns the dequantization noise of exported models.
 
   It is one fixed draw from U[0, 1), the same for all images. An image therefore
-  has the same density at each call and in any batch.
+  has the same density in each call and in any batch.
 
   Args:
     image_shape: Shape [H, W, C] of an image.
@@ -60,11 +60,11 @@ def flow_signatures(
   signatures call them.
 
   Args:
-    flow: Distribution of images.
+    flow: Flow over images.
     num_bits: Bits per channel, 1 to 8.
     attributes: Names of the A attributes.
-    directions: Directions of the attributes [A, D], None for no `manipulate`.
-    noise: Learned dequantization noise, None for no `learned_noise`.
+    directions: Directions of the attributes [A, D]. None omits `manipulate`.
+    noise: Learned dequantization noise. None omits `learned_noise`.
 
   Returns:
     Mapping from names to `Signature`.
@@ -117,7 +117,7 @@ def flow_signatures(
   def densities(values, log_q=None):
     log_prob, by_level = log_prob_by_level(values)
     if log_q is not None:
-      # The cost of the noise belongs to level 0, the level of single pixels.
+      # The noise counts toward level 0, the level of single pixels.
       log_prob -= log_q
       first, others = tf.split(by_level, [1, -1], axis=-1)
       by_level = tf.concat([first - log_q[:, tf.newaxis], others], axis=-1)
@@ -155,7 +155,7 @@ def flow_signatures(
         of_first,
         ' images and `second` ',
         of_second,
-        '; they must be as many.',
+        '; their numbers must be equal.',
       ),
       require(steps >= 2, '`steps` is ', steps, '; it must be at least 2.'),
       require(

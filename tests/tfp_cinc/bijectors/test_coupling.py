@@ -122,7 +122,7 @@ def test_value_and_log_det_come_from_one_call_of_the_networks():
 def test_bad_input():
   with pytest.raises(ValueError, match='3 channels are not divisible into 2'):
     bijectors.AffineCoupling(tf.identity).forward(tf.zeros([1, 2, 2, 3]))
-  with pytest.raises(ValueError, match='Affine needs 2 numbers for each'):
+  with pytest.raises(ValueError, match='Affine needs 2 parameters for each'):
     bijectors.AffineCoupling(tf.identity).forward(tf.zeros([1, 2, 2, 4]))
   with pytest.raises(ValueError, match="did you mean 'sigmoid'"):
     bijectors.AffineCoupling(tf.identity, 'sigmod')

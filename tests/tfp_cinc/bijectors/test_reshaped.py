@@ -57,7 +57,7 @@ def test_conditions_go_to_the_bijector_by_name():
   [
     ([2, 3, 1], [5], r'\[2, 3, 1\] has 6 elements and `inner_shape` \[5\] 5'),
     ([0], [0], 'at least 1'),
-    ([6], [], r'`inner_shape` \[\]; each needs a dimension'),
+    ([6], [], r'`inner_shape` \[\]; both must have at least'),
   ],
 )
 def test_bad_shapes(event_shape, inner_shape, message):
@@ -73,5 +73,5 @@ def test_too_few_inner_dimensions():
 
 def test_bad_events():
   layer = tfp_cinc.bijectors.Reshaped(tfb.Sinh(), [2, 3], [6])
-  with pytest.raises(ValueError, match=r'shape \[2, 3\] are expected'):
+  with pytest.raises(ValueError, match=r'events must have shape \[2, 3\]'):
     layer.forward(tf.zeros([5, 3, 2]))

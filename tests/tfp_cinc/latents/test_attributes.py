@@ -113,7 +113,7 @@ def test_bad_batches():
     learn([(np.full_like(Z, np.inf), A)])
   with pytest.raises(ValueError, match=r'must be \[n, D\] and \[n, A\]'):
     learn([(Z[1:], A)])
-  with pytest.raises(ValueError, match='the batches before have 4 and 6'):
+  with pytest.raises(ValueError, match='previous batches have 4 and 6'):
     learn([(Z, A), (Z[:, 1:], A)])
   with pytest.raises(ValueError, match="did you mean 'class_means'"):
     learn(batches(), method='class_mean')
@@ -154,15 +154,15 @@ def test_files_that_are_not_directions(tmp_path):
   }
   for name, content in contents.items():
     path.write_bytes(content)
-    with pytest.raises(ValueError, match='is no whole file of attribute'):
+    with pytest.raises(ValueError, match='is not a complete file of attr'):
       pytest.fail(f'{name}: {latents.AttributeDirections.load(path)}')
 
 
 def test_an_unknown_attribute_has_its_nearest_named():
   found = latents.attribute_directions(batches(), names=np.array(NAMES))
-  with pytest.raises(ValueError, match="'smilin'; there are Smiling, among"):
+  with pytest.raises(ValueError, match="'smilin'; the names include Smil"):
     found.direction('smilin')
-  with pytest.raises(ValueError, match='there are Smiling, Bald, Young, Wear'):
+  with pytest.raises(ValueError, match='names are Smiling, Bald, Young, Wear'):
     found.direction('xyz')
   with pytest.raises(ValueError, match=r'they must be \[3, D\]'):
     latents.AttributeDirections(NAMES[:3], found.directions, 'class_means')
@@ -170,7 +170,7 @@ def test_an_unknown_attribute_has_its_nearest_named():
 
 def test_memory_does_not_grow_with_the_number_of_images():
   """20,000 images, whose latents would take 234 MiB in float32."""
-  module = 'tests.tfp_cinc.latents.peak'
+  module = 'tests.programs.attributes_peak'
   result = subprocess.run(
     [sys.executable, '-m', module, '20000'],
     capture_output=True,

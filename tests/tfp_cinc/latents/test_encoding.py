@@ -58,9 +58,9 @@ def test_bad_input():
   flow = flows.flow()
   with pytest.raises(ValueError, match='are uint8; a flow takes floating'):
     latents.encode(flow, np.zeros([3, 8, 8, 2], np.uint8))
-  with pytest.raises(ValueError, match=r"the flow takes \['N', 8, 8, 2\]"):
+  with pytest.raises(ValueError, match=r'the flow takes \[N, 8, 8, 2\]'):
     latents.encode(flow, tf.zeros([8, 8, 2]))
-  with pytest.raises(ValueError, match=r"the flow takes floating \['N', 128\]"):
+  with pytest.raises(ValueError, match=r'the flow takes floating \[N, 128\]'):
     latents.decode(flow, tf.zeros([3, 127]))
   with pytest.raises(ValueError, match='takes no condition'):
     latents.encode(flow, flows.values(), tf.zeros([3, 2]))

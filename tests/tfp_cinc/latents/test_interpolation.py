@@ -61,7 +61,7 @@ def test_bad_input():
     latents.interpolate(flow, x, x, 1)
   with pytest.raises(ValueError, match="did you mean 'spherical'"):
     latents.interpolate(flow, x, x, 2, 'sperical')
-  with pytest.raises(ValueError, match='they must be as many images'):
+  with pytest.raises(ValueError, match='must have the same number of images'):
     latents.interpolate(flow, x, x[:2], 2)
   with pytest.raises(ValueError, match='`second` have shape'):
     latents.interpolate(flow, x, x[0], 2)

@@ -27,7 +27,7 @@ def test_merging_undoes_splitting():
   z = tf.random.stateless_normal([3, 128], [0, 1])
   parts = latents.split_latents(flow, z)
   np.testing.assert_array_equal(latents.merge_latents(flow, parts), z)
-  with pytest.raises(ValueError, match=r"the levels of the flow are \[\['N', "):
+  with pytest.raises(ValueError, match=r"levels of the flow have \[\['N', "):
     latents.merge_latents(flow, parts[:1])
   with pytest.raises(ValueError, match='`parts` have the shapes'):
     latents.merge_latents(flow, [parts[0], parts[1][:, 1:]])
@@ -105,5 +105,5 @@ def test_a_base_without_parts():
   found = latents.log_prob_by_level(flow.copy(distribution=base), x)[1]
   np.testing.assert_allclose(found, expected, rtol=1e-6)
   base = tfd.TransformedDistribution(base, flows.tfb.Identity())
-  with pytest.raises(ValueError, match='whose numbers are not independent'):
+  with pytest.raises(ValueError, match='whose elements are not independent'):
     latents.log_prob_by_level(flow.copy(distribution=base), x)

@@ -57,7 +57,7 @@ def test_bad_input():
   flow, x = flows.flow(), flows.values(2)
   with pytest.raises(ValueError, match='the levels of the flow are 0 to 1'):
     latents.manipulate(flow, x, DIRECTION, [1.0], level=2)
-  with pytest.raises(ValueError, match='the flow has latents of 128 numbers'):
+  with pytest.raises(ValueError, match=r'it must be \[128\], the shape of the'):
     latents.manipulate(flow, x, DIRECTION[1:], [1.0])
   with pytest.raises(ValueError, match='they must be a list of numbers'):
     latents.manipulate(flow, x, DIRECTION, 1.0)

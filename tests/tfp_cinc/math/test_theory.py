@@ -88,7 +88,7 @@ def test_reasons():
   reason = str(math.is_invertible(several))
   assert 'Theorem 2' in reason
   assert 'kernel[1, 1]' in reason
-  assert 'singular values go from 3' in reason
+  assert 'singular values range from 3' in reason
   assert 'loses 2 rows' in str(math.is_invertible(one, 'valid'))
   reason = str(math.is_invertible(np.ones([3, 3, 1, 2])))
   assert '1 input and 2 output channels' in reason

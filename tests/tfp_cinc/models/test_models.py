@@ -92,7 +92,7 @@ def test_networks_in_bfloat16_stay_close():
   exact = tfp_cinc.with_network_dtype(half, None).log_prob(x)
   np.testing.assert_allclose(exact, full.log_prob(x), rtol=1e-6)
   models.cinc([4, 4, 3], network_dtype='auto', **options).log_prob(x)
-  with pytest.raises(ValueError, match='does not go with `dtype` float64'):
+  with pytest.raises(ValueError, match='cannot be used with `dtype` float64'):
     models.glow([4, 4, 1], network_dtype='bfloat16', dtype=tf.float64, **SMALL)
 
 

@@ -125,7 +125,7 @@ def test_without_a_condition_nothing_changes():
     ([2, 3], 0, 'net: `condition` is given; this network takes none'),
     ([2, 4], 3, r'net: `condition` has shape \(2, 4\); this network needs 3'),
     ([2, 4, 4, 4], 3, r'has shape \(2, 4, 4, 4\); this network needs 3'),
-    ([], 3, r'has shape \(\) beside images of shape \(2, 4, 4, 1\)'),
+    ([], 3, r'has shape \(\) and the images have shape \(2, 4, 4, 1\)'),
     (
       [1, 2, 4, 4, 3],
       3,

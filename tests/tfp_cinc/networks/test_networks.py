@@ -202,7 +202,7 @@ def test_channels_must_agree(name):
     make(name)(images(1, channels=3))
   with pytest.raises(ValueError, match='`condition_channels` is -1'):
     make(name, condition_channels=-1)
-  with pytest.raises(ValueError, match='does not go with `dtype` float64'):
+  with pytest.raises(ValueError, match='cannot be used with `dtype` float64'):
     make(name, dtype=tf.float64, network_dtype='bfloat16')
 
 

@@ -155,5 +155,5 @@ def test_bad_use():
     coupling.forward(images(1, channels=4))
   with pytest.raises(ValueError, match='this layer is for 2 channels'):
     coupling.inverse(images(1, channels=4))
-  with pytest.raises(ValueError, match='Affine needs 2 numbers for each'):
+  with pytest.raises(ValueError, match='Affine needs 2 parameters for each'):
     coupling.forward(images(1, channels=8))

@@ -141,7 +141,7 @@ def test_refuses_and_leaves_what_is_there(served, small, tmp_path):
   refused('a flow over images', vectors, shape=[12])
   (tmp_path / 'mine').mkdir()
   (tmp_path / 'mine' / 'thesis.txt').write_text('text')
-  refused('it is left alone', folder='mine')
+  refused('it will not be overwritten', folder='mine')
   refused("`precision` is 'half'", precision='half')
   double = tfp_cinc.models.glow(
     SHAPE, levels=1, depth=1, hidden_channels=2, dtype=tf.float64
@@ -149,16 +149,16 @@ def test_refuses_and_leaves_what_is_there(served, small, tmp_path):
   images = tf.random.uniform([8, *SHAPE], dtype=tf.float64) - 0.5
   tfp_cinc.initialize_from_data(double, images)
   refused('in float64', double, precision='bfloat16')
-  refused("`card` has 'format'", card={'format': 'mine'})
+  refused("`card` contains 'format'", card={'format': 'mine'})
   refused('JSON', card={'bits_per_dim': float('nan')})
   refused('without a folder', extra_files={'../model.pb': b''})
   refused("'latents.npz'", extra_files={'latents.npz': b''})
-  refused('no file', extra_files={'figure.png': tmp_path / 'figure.png'})
+  refused('is not a file', extra_files={'figure.png': tmp_path / 'figure.png'})
   of_layer = AttributeDirections(
     ['Old'], np.zeros([1, 192]), 'correlation', 'level_0_step_0'
   )
   refused('activations of level_0_step_0', directions=of_layer)
   other = AttributeDirections(['Old'], np.zeros([1, 12]), 'correlation')
-  refused('of 12 numbers', directions=other)
+  refused('have 12 elements each', directions=other)
   assert [path.name for path in tmp_path.iterdir()] == ['mine']
   assert (tmp_path / 'mine' / 'thesis.txt').read_text() == 'text'

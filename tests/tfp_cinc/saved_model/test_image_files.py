@@ -76,7 +76,7 @@ def test_round_trip_of_any_leading_dimensions(channels):
     (bomb(20_000, 20_000), 'has the shape [20000 20000 3]'),
     (
       file_of(PIXELS[..., 0].astype(np.uint16)),
-      'has 16 bits a channel; this model takes 8.',
+      'has 16 bits per channel; this model takes 8.',
     ),
     (file_of(PIXELS)[:-40], 'Invalid PNG data'),
     (file_of(PIXELS, 'JPEG')[:30], 'JPEG'),

@@ -1,9 +1,9 @@
-"""Prints what learning directions takes at its peak, and how exact they are.
+"""Prints the peak memory of learning directions, and how exact they are.
 
-Run by `test_attributes` as `python -m tests.tfp_cinc.latents.peak NUMBER`, of
-so many images, in a process of its own. It prints the MiB that it takes more
-than the flow itself, which has encoded a batch before, and the largest
-difference to the formulas in memory.
+Run by `test_attributes` as `python -m tests.programs.attributes_peak NUMBER`,
+for NUMBER images, in a process of its own. It prints the MiB that it takes in
+addition to a flow that has encoded a batch, and the largest difference from the
+formulas computed in memory.
 """
 
 import ctypes
