@@ -1,1 +1,1 @@
-"""Measurements side by side: each prints a table of ratios within one run."""
+"""Benchmarks: each one prints a table that compares flows within one run."""

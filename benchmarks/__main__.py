@@ -1,8 +1,8 @@
-"""Runs the benchmarks one after the other and writes what they print.
+"""Runs the benchmarks one after the other and writes their output to a page.
 
 python -m benchmarks [docs/benchmarks.md [NAME ...]]
 
-The rows go to runs/benchmarks/NAME.json too.
+The rows are also written to runs/benchmarks/NAME.json.
 """
 
 import os
@@ -21,20 +21,20 @@ NAMES = (
   'data',
 )
 FOLDER = 'runs/benchmarks'
-INTRODUCTION = """# Measured
+INTRODUCTION = """# Benchmarks
 
-By `make benchmark`, which writes this page. What a ratio compares was measured
-in the same run, timings in turn. Ratios below 1 are faster, or less, than the
-reference.
+`make benchmark` writes this page. The two values of a ratio were measured in
+the same run, with the alternatives taking turns. A ratio below 1 means faster
+than the reference, or less memory.
 """
 
 
 def main(page='docs/benchmarks.md', *names):
-  """Measures all, or those named, and replaces the page at the end."""
+  """Runs all benchmarks, or the named ones, and then replaces the page."""
   texts = [INTRODUCTION]
   for name in names or NAMES:
     if name not in NAMES:
-      sys.exit(f'There is no benchmark {name!r}; there are {", ".join(NAMES)}.')
+      sys.exit(f'Unknown benchmark {name!r}; choose from {", ".join(NAMES)}.')
     done = subprocess.run(
       [sys.executable, '-m', f'benchmarks.{name}', f'{FOLDER}/{name}.json'],
       env={'TF_CPP_MIN_LOG_LEVEL': '3', **os.environ},

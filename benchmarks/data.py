@@ -1,10 +1,10 @@
-"""The share of a training step that waits for its images.
+"""Measures the share of a training step that is spent waiting for images.
 
   python -m benchmarks.data [OUT.json]
 
-One worker trains the flow of `training/configs/cinc_photos.py` by Adam, each
-step on a batch of the stream that a run reads, while the next ones are made
-beside it.
+One worker trains the flow of `training/configs/cinc_photos.py` with Adam. The
+batches come from the input pipeline of a training run, which prepares the next
+batches while a step computes.
 """
 
 import statistics
@@ -18,8 +18,10 @@ import tensorflow as tf
 
 import tfp_cinc
 from benchmarks import peers, report
-from training import datasets, steps
 from training.configs import cinc_photos
+from training.data.batches import configured_batches
+from training.data.load import load_dataset
+from training.loop.model import build_flow
 
 FILES = 2000
 STEPS = 20
@@ -28,7 +30,7 @@ BATCHES = 50
 
 
 def write_folder(folder):
-  """Writes 64x64 PNG files of what photographs have: smooth parts and noise."""
+  """Writes 64x64 PNG files that are smooth with noise, like photographs."""
   chance = np.random.default_rng(0)
   for number in range(FILES):
     coarse = PIL.Image.fromarray(chance.integers(0, 256, [8, 8, 3], np.uint8))
@@ -39,18 +41,18 @@ def write_folder(folder):
 
 
 def stream(config, **values):
-  """The iterator that a run with some `config.data` reads from."""
+  """Returns the batches of a run with some values of `config.data` replaced."""
   config = config.copy_and_resolve_references()
   config.data.update(values)
   return iter(
-    datasets.configured_batches(
-      config, datasets.load(config.data), config.train.batch_size
+    configured_batches(
+      config, load_dataset(config.data), config.train.batch_size
     )
   )
 
 
 def measure(step, batches):
-  """The share of waiting in all steps, seconds of one, seconds of a batch."""
+  """Returns the share of waiting, seconds per step and seconds per batch."""
   waits, seconds = [], []
   for _ in range(WARMUPS + STEPS):
     start = time.perf_counter()
@@ -68,8 +70,8 @@ def measure(step, batches):
 
 
 def main(out=None):
-  """Prints the table; writes it as JSON where `out` is given."""
-  tf.config.experimental.enable_op_determinism()  # as a run does
+  """Prints the table, and writes it as JSON if `out` is given."""
+  tf.config.experimental.enable_op_determinism()  # as in a training run
   config = cinc_photos.get_config()
   tf.random.set_seed(config.seed)
   with tempfile.TemporaryDirectory() as folder:
@@ -77,12 +79,12 @@ def main(out=None):
     files = {'name': 'folder', 'dir': folder}
     cases = {
       'photographs in memory': {},
-      'PNG files, decoded at each use': {**files, 'cache_mb': 0},
+      'PNG files, decoded on each use': {**files, 'cache_mb': 0},
       'PNG files, cached in memory': files,
-      'photographs, moved by up to 4 pixels': {'crop': 4},
+      'photographs, shifted by up to 4 pixels': {'crop': 4},
     }
     size = config.data.image_size
-    flow = steps.build_flow(config, (size, size, 3))
+    flow = build_flow(config, (size, size, 3))
     tfp_cinc.initialize_from_data(flow, next(stream(config)))
     step = peers.train_step(flow)
     rows = []
@@ -91,17 +93,17 @@ def main(out=None):
       rows.append(
         {
           'images': name,
-          'waiting, % of a step': 100 * share,
-          'a step, s': seconds,
-          'a batch alone, s': alone,
+          'waiting, % of step': 100 * share,
+          'step, s': seconds,
+          'batch only, s': alone,
         }
       )
   report.write(
     'Waiting for images',
-    f'Steps of Adam on the flow of cinc_photos, {config.train.batch_size} '
-    f'images of {size}x{size}, one worker, {STEPS} steps; {FILES} PNG files of '
-    '64x64, resized. A batch '
-    'alone: while no step computes.',
+    f'{STEPS} training steps of the flow of cinc_photos with Adam, one worker, '
+    f'{config.train.batch_size} images of {size}x{size} per step. The {FILES} '
+    'PNG files have 64x64 pixels and are resized. "Batch only" is the time to '
+    'produce a batch while no step computes.',
     rows,
     out,
   )

@@ -1,12 +1,12 @@
-"""What a training step of 16 images takes of memory, by depth.
+"""Measures the memory of a training step of 16 images, by depth.
 
   python -m benchmarks.memory [OUT.json]
 
-The peak of the resident memory during a step, over what the process held
-before the first one: the Variables, Adam's slots and the traced graph.
-TensorFlow keeps what it has allocated, so that a later resting memory says
-nothing. The growth from one depth to another, less the gradients, is what the
-activations of a step of depth take.
+A peak is the largest resident memory during a step, minus the memory of the
+process before the first step (variables, Adam's slots and the traced graph).
+The baseline is measured before the first step because TensorFlow does not
+release the memory that it has allocated. The growth per unit of depth, minus
+the gradients, is the memory of the activations.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import report, timing
 
 ROUNDS = 5
-CASES = {  # flow -> the depths to compare
+CASES = {  # flow -> the two depths to compare
   'tfb.Glow': (2, 5),
   'cinc_paper': (4, 12),
   'cinc_paper, checkpoint': (8, 32),
@@ -30,7 +30,7 @@ CASES = {  # flow -> the depths to compare
 
 
 def peaks(name, depth):
-  """Median bytes of a step's peak, and bytes of the gradients."""
+  """Returns the median peak of a step and the size of gradients, in bytes."""
   from benchmarks import peers
 
   images = peers.random_images(16)
@@ -41,7 +41,7 @@ def peaks(name, depth):
   trim = ctypes.CDLL(None).malloc_trim
   trim(0)
   resting, results = _resident(), []
-  float(step(images))  # optimizes the graph, for which it needs memory too
+  float(step(images))  # optimizes the graph, which needs memory as well
   for _ in range(ROUNDS):
     trim(0)
     with _Peak() as peak:
@@ -57,7 +57,7 @@ def _resident():
 
 
 class _Peak:
-  """The most resident memory within the block, looked at all the time."""
+  """Records the largest resident memory within the block by polling it."""
 
   def __enter__(self):
     self.value, self._ended = 0, threading.Event()
@@ -75,7 +75,7 @@ class _Peak:
 
 
 def main(out=None):
-  """Prints the table; writes it as JSON where `out` is given."""
+  """Prints the table, and writes it as JSON if `out` is given."""
   rows = []
   for name, (small, large) in CASES.items():
     low, low_gradients = timing.in_new_process(peaks, name, small)
@@ -86,19 +86,21 @@ def main(out=None):
       {
         'flow': name,
         'D': f'{small} to {large}',
-        'peak at the larger, MiB': high / 2**20,
-        'gradients by depth, MiB': gradients,
-        'growth by depth beyond them, MiB': growth - gradients,
+        'peak at larger D, MiB': high / 2**20,
+        'gradients per D, MiB': gradients,
+        'other growth per D, MiB': growth - gradients,
       }
     )
   for row in rows:
-    reference = rows[0]['growth by depth beyond them, MiB']
-    row['ratio'] = row['growth by depth beyond them, MiB'] / reference
+    reference = rows[0]['other growth per D, MiB']
+    row['ratio'] = row['other growth per D, MiB'] / reference
   report.write(
     'Memory of a training step by depth',
-    '16 images of 32x32x3, L=3: a unit of depth is three steps of the flow. '
-    f'Medians of {ROUNDS} steps in a process of its own. Ratios to tfb.Glow, '
-    'whose networks have 400 channels to our 512.',
+    '16 images of 32x32x3, L=3, so that each unit of depth D adds three steps '
+    f'to the flow. Medians of {ROUNDS} training steps, each flow in its own '
+    'process. "Other growth" is the growth of the peak minus that of the '
+    'gradients. Ratios are relative to tfb.Glow, whose networks have 400 '
+    'channels; ours have 512.',
     rows,
     out,
   )

@@ -1,4 +1,4 @@
-"""The flows that benchmarks compare: ours and those a user would pick today."""
+"""Flows that the benchmarks compare: ours and those of other libraries."""
 
 import importlib.util
 
@@ -25,8 +25,8 @@ IMAGE_SHAPE = (32, 32, 3)
 LEVELS = 3
 REFERENCE = 'tfb.Glow'
 
-# The arguments of our presets by what tables call them. All have the networks
-# of tfb.Glow and normflows but for 'cinc', whose are its own.
+# Arguments of our presets by their name in the tables. All use the network
+# architecture of tfb.Glow and normflows, except 'cinc', which has its own.
 OURS = {
   'cinc': {'model': 'cinc'},
   'cinc, bfloat16': {'model': 'cinc', 'network_dtype': 'bfloat16'},
@@ -40,26 +40,26 @@ OURS = {
     'coupling': 'quad',
     'network_dtype': 'bfloat16',
   },
-  '1x1 alone': {'model': 'glow'},
-  '1x1 alone, bfloat16': {'model': 'glow', 'network_dtype': 'bfloat16'},
+  '1x1 only': {'model': 'glow'},
+  '1x1 only, bfloat16': {'model': 'glow', 'network_dtype': 'bfloat16'},
 }
 
 
 def random_images(number: int) -> tf.Tensor:
-  """Images of noise, [number, 32, 32, 3]."""
+  """Returns images of uniform noise, [number, 32, 32, 3]."""
   return tf.random.stateless_uniform([number, *IMAGE_SHAPE], [0, 0]) - 0.5
 
 
 def flow(name: str, depth: int = 4) -> tfd.Distribution:
-  """A flow of L=3 and D=depth, initialized on some images.
+  """Returns a flow with L=3 and D=depth, initialized on random images.
 
   Args:
-    name: 'tfb.Glow', with its default networks, which have 400 channels; or a
-      key of `OURS`, with networks of 512 channels where it says nothing else.
-    depth: D.
+    name: 'tfb.Glow', which has its default networks of 400 channels, or a key
+      of `OURS`, whose networks have 512 channels unless it says otherwise.
+    depth: Number of steps per level, D.
 
   Returns:
-    The distribution of images.
+    A distribution over images.
   """
   if name == REFERENCE:
     return tfb_glow(random_images(16), LEVELS, depth)
@@ -76,15 +76,15 @@ def flow(name: str, depth: int = 4) -> tfd.Distribution:
 
 
 def tfb_glow(images: tf.Tensor, levels: int, depth: int) -> tfd.Distribution:
-  """TFP's Glow with its default networks, of 400 channels.
+  """Returns TFP's Glow with its default networks of 400 channels.
 
   Args:
-    images: [N, H, W, C]: its first batch, which initializes it.
-    levels: L.
-    depth: D.
+    images: First batch, [N, H, W, C], which initializes the flow.
+    levels: Number of levels, L.
+    depth: Number of steps per level, D.
 
   Returns:
-    The distribution of images.
+    A distribution over images.
   """
   shape = images.shape[1:]
   glow = tfb.Glow(
@@ -102,7 +102,7 @@ def tfb_glow(images: tf.Tensor, levels: int, depth: int) -> tfd.Distribution:
 
 
 def train_step(flow: tfd.Distribution):
-  """A compiled step of Adam on a batch of images, for either flow."""
+  """Returns a compiled training step of a TFP flow with Adam."""
   optimizer = tf_keras.optimizers.legacy.Adam(1e-5)
   variables = list(flow.trainable_variables)
   optimizer._create_all_weights(variables)
@@ -120,24 +120,24 @@ def train_step(flow: tfd.Distribution):
 
 
 def has_normflows() -> bool:
-  """Whether normflows is installed; tells how to, where it is not."""
+  """Returns whether normflows is installed; prints a hint if it is not."""
   found = importlib.util.find_spec('normflows') is not None
   if not found:
-    print("normflows' Glow is left out: `pip install '.[bench]'` has it.\n")
+    print("Skipping normflows' Glow; `pip install '.[bench]'` installs it.\n")
   return found
 
 
 def normflows_glow(image_shape, levels: int, depth: int, channels: int):
-  """normflows' Glow (PyTorch), which its first batch will initialize.
+  """Returns normflows' Glow (PyTorch), which its first batch initializes.
 
   Args:
-    image_shape: (H, W, C).
-    levels: L.
-    depth: D.
-    channels: of the networks.
+    image_shape: Image shape, (H, W, C).
+    levels: Number of levels, L.
+    depth: Number of steps per level, D.
+    channels: Number of hidden channels of the networks.
 
   Returns:
-    `normflows.MultiscaleFlow` of images [N, C, H, W].
+    A `normflows.MultiscaleFlow` over images [N, C, H, W].
   """
   import normflows
 
@@ -157,10 +157,14 @@ def normflows_glow(image_shape, levels: int, depth: int, channels: int):
 
 
 class NormflowsGlow:
-  """normflows' Glow (PyTorch) of L=3, D=4 and networks of 512 channels."""
+  """normflows' Glow (PyTorch) with L=3, D=4 and networks of 512 channels."""
 
   def __init__(self, bfloat16: bool = False):
-    """Creates the flow and initializes it; networks in bfloat16 by autocast."""
+    """Creates and initializes the flow.
+
+    Args:
+      bfloat16: Whether the networks compute in bfloat16, by autocast.
+    """
     import torch
 
     self._torch = torch
@@ -177,7 +181,7 @@ class NormflowsGlow:
     return self._torch.rand([number, 3, 32, 32], generator=generator) - 0.5
 
   def log_prob(self, number: int):
-    """Takes the log-densities of some images."""
+    """Returns the log-densities of random images."""
     with self._torch.no_grad(), self._autocast():
       return self._model.log_prob(self._images(number), None)
 
@@ -187,7 +191,7 @@ class NormflowsGlow:
       return self._model.sample(number)
 
   def train(self, number: int):
-    """A step of Adam on a batch of images."""
+    """Takes a training step with Adam on random images."""
     self._optimizer.zero_grad()
     with self._autocast():
       loss = -self._model.log_prob(self._images(number), None).mean() / 3072

@@ -1,6 +1,6 @@
-"""The inverse of a causal convolution pixel by pixel, on all cores.
+"""Inverts causal convolutions pixel by pixel, on all cores.
 
-It is how the published code of CInC Flow inverts, compiled.
+This is the method of the published code of CInC Flow, but compiled.
 """
 
 import contextlib
@@ -15,13 +15,14 @@ __all__ = ['compile_solve', 'solving_per_pixel']
 
 
 def compile_solve():
-  """Makes the loop; needs numba.
+  """Returns the loop over pixels as a function; requires numba.
 
   Returns:
-    A function of y [N, H, W, C], kernel [k, k, C, C] of a convolution that is
-    padded at the top and the left, and the inverse [C, C] of the block of the
-    pixel itself, all arrays of one dtype, that returns x [N, H, W, C]. It
-    compiles at its first call.
+    A function `solve(y, kernel, diagonal_inverse)` that returns x
+    [N, H, W, C] and compiles at its first call. Its arguments are y
+    [N, H, W, C], the kernel [k, k, C, C] of a convolution with padding at the
+    top and left, and the inverse [C, C] of the kernel's block of the pixel
+    itself. All are arrays of the same dtype.
   """
   import numba
 
@@ -51,10 +52,10 @@ def compile_solve():
 
 @contextlib.contextmanager
 def solving_per_pixel():
-  """A context in which our causal convolutions are inverted by this loop.
+  """Returns a context in which the loop inverts our causal convolutions.
 
-  What is traced within it keeps the loop. Convolutions with a lookahead or a
-  dilation are not for it.
+  Functions that are traced inside the context keep the loop. Convolutions with
+  lookahead or dilation are not supported.
   """
   solve = compile_solve()
 
@@ -67,10 +68,10 @@ def solving_per_pixel():
   ):
     if dilation != 1 or lookahead:
       raise ValueError(
-        f'dilation {dilation} and lookahead {lookahead}: the loop over pixels '
-        'has 1 and 0.'
+        f'`dilation` is {dilation} and `lookahead` is {lookahead}; the loop '
+        'over pixels supports only 1 and 0.'
       )
-    # The other paddings are the first one between flipped images.
+    # Other paddings are top-left padding between two flips of the image.
     vertical, horizontal = padding.split('_')
     rank = y.shape.rank
     axes = [rank - 3] * (vertical == 'bottom')

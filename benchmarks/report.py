@@ -1,4 +1,4 @@
-"""How a benchmark tells what it measured: a table and a JSON file."""
+"""Reports the results of a benchmark as a table and a JSON file."""
 
 import json
 import os
@@ -10,7 +10,7 @@ __all__ = ['machine', 'write']
 
 
 def machine() -> str:
-  """The kind of the machine, in words."""
+  """Returns a short description of the machine."""
   cores = len(os.sched_getaffinity(0))
   with open('/proc/cpuinfo') as file:
     flags = file.read()
@@ -23,13 +23,13 @@ def machine() -> str:
 
 
 def write(title: str, what: str, rows: list[dict], out=None) -> None:
-  """Prints a table in Markdown, and writes it as JSON.
+  """Prints a Markdown table, and writes it as JSON if `out` is given.
 
   Args:
-    title: of the table.
-    what: the conditions, in a sentence.
-    rows: of the same keys, which are the columns.
-    out: path of the JSON file, or None.
+    title: Title of the table.
+    what: Description of the conditions, in sentences.
+    rows: Rows with the same keys, which are the columns.
+    out: Path of the JSON file. None writes no file.
   """
   date = time.strftime('%Y-%m-%d')
   print(f'## {title}\n\n{what} {machine()}, {date}.\n')

@@ -1,4 +1,4 @@
-"""The time to draw 100 images, against `tfb.Glow` and normflows.
+"""Measures the time to draw 100 images, relative to `tfb.Glow`.
 
 python -m benchmarks.sampling [OUT.json]
 """
@@ -18,13 +18,13 @@ FLOWS = [
   'cinc_paper, 400 channels',
   'cinc_paper, quad',
   'cinc_paper, quad, bfloat16',
-  '1x1 alone',
-  '1x1 alone, bfloat16',
+  '1x1 only',
+  '1x1 only, bfloat16',
 ]
 
 
 def main(out=None):
-  """Prints the table; writes it as JSON where `out` is given."""
+  """Prints the table, and writes it as JSON if `out` is given."""
   functions = {}
   for name in FLOWS:
     flow = peers.flow(name)
@@ -36,9 +36,10 @@ def main(out=None):
       functions[f'normflows Glow{kind}'] = lambda glow=glow: glow.sample(100)
   seconds = timing.medians(functions, rounds=9)
   report.write(
-    '100 samples',
-    'Ratios to tfb.Glow with its default networks, which have 400 channels; '
-    'the others have 512. 32x32x3, L=3, D=4, medians of 9.',
+    'Drawing 100 samples',
+    'Ratios are relative to tfb.Glow with its default networks of 400 '
+    'channels; the others have 512 unless stated. 32x32x3, L=3, D=4, '
+    'medians of 9 calls.',
     timing.ratios(seconds, peers.REFERENCE),
     out,
   )

@@ -1,10 +1,11 @@
-"""Images a second of two Horovod workers against one, one thread each.
+"""Measures the speed of two single-threaded workers relative to one.
 
   python -m benchmarks.scaling [OUT.json]
 
-The main job's flow with wider networks, its training step and input pipeline,
-each worker with one core for all of it. Runs of one and of two workers take
-turns; one worker has each of the cores in turn.
+The Horovod workers train the flow of `cinc_photos` with wider networks, using
+the usual training step and input pipeline. Each worker has one core for all of
+its work. Runs of one and of two workers take turns, and the runs of one worker
+alternate between the cores.
 """
 
 import json
@@ -18,14 +19,14 @@ import time
 from benchmarks import report
 
 ROUNDS = 5
-IMAGES = 512  # of a worker and run, after two steps to begin with
-# Of a worker: those that go through the flow at once, and those of a step, at
-# the end of which workers wait for each other.
+IMAGES = 512  # per worker and run, after two warm-up steps
+# Images per worker that go through the flow at once, and images per worker and
+# step. Workers wait for each other once per step.
 PART, BATCH_SIZES = 64, (64, 256)
 
 
 def main(out=None):
-  """Prints the table; writes it as JSON where `out` is given."""
+  """Prints the table, and writes it as JSON if `out` is given."""
   runs = [(size, workers) for size in BATCH_SIZES for workers in (1, 2)]
   speeds = {run: [] for run in runs}
   for round_ in range(ROUNDS):
@@ -33,14 +34,14 @@ def main(out=None):
       speeds[run].append(_run(*run, first_core=round_))
   medians = {run: statistics.median(values) for run, values in speeds.items()}
   report.write(
-    'Two workers of one thread against one',
-    f'Medians of {ROUNDS} runs of {IMAGES} images a worker; 32x32x3, L=3, D=4, '
-    f'networks of 512 channels, Adam, {PART} images through the flow at once, '
-    'read from the photographs, cut, flipped and dequantized as in training. '
-    'Workers wait for each other once a step.',
+    'Two single-threaded workers compared with one',
+    f'Medians of {ROUNDS} runs of {IMAGES} images per worker. 32x32x3, L=3, '
+    f'D=4, networks of 512 channels, Adam, {PART} images through the flow at '
+    'once. Images are read from the photographs, cropped, flipped and '
+    'dequantized as in training. Workers wait for each other once per step.',
     [
       {
-        'images a worker and step': size,
+        'images per worker and step': size,
         'workers': workers,
         'images/s': round(medians[size, workers], 1),
         'ratio': round(medians[size, workers] / medians[size, 1], 2),
@@ -52,7 +53,7 @@ def main(out=None):
 
 
 def _run(batch_size, workers, first_core):
-  """Images a second of a run of this many workers."""
+  """Returns the images per second of a run with this many workers."""
   with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, 'speed.json')
     command = ['horovodrun', '--gloo', '-np', str(workers)]
@@ -66,7 +67,7 @@ def _run(batch_size, workers, first_core):
 
 
 def _worker(path, batch_size, first_core):
-  """Trains as one of the workers; worker 0 writes the speed of all."""
+  """Trains as one of the workers; worker 0 writes the total speed."""
   cores = sorted(os.sched_getaffinity(0))
   place = int(os.environ['HOROVOD_RANK']) + first_core
   os.sched_setaffinity(0, {cores[place % len(cores)]})
@@ -74,18 +75,22 @@ def _worker(path, batch_size, first_core):
   import tensorflow as tf
 
   import tfp_cinc
-  from training import datasets, steps
-  from training.configs import cinc_photos
-  from training.distributed import Workers
-  from training.optimization import build_optimizer
+  from training.configs.loading import load_config
+  from training.data.batches import configured_batches
+  from training.data.load import load_dataset
+  from training.loop.model import build_flow
+  from training.loop.optimization.learning_rate import learning_rate_schedule
+  from training.loop.optimization.optimizer import build_optimizer
+  from training.loop.train_step import make_train_step
+  from training.loop.workers import Workers
 
-  config = cinc_photos.get_config()
+  config = load_config('cinc_photos')
   config.flow.hidden_channels = 512
-  config.train.optimizer = 'adam'  # so wide, Muon costs much
+  config.train.optimizer = 'adam'  # Muon is slow for such wide networks
   workers = Workers()
-  dataset = datasets.load(config.data)
+  dataset = load_dataset(config.data)
   batches = iter(
-    datasets.configured_batches(
+    configured_batches(
       config,
       dataset,
       batch_size * workers.size,
@@ -93,11 +98,12 @@ def _worker(path, batch_size, first_core):
       size=workers.size,
     )
   )
-  flow = steps.build_flow(config, dataset.image_shape)
-  optimizer = build_optimizer(config.train, flow)
+  flow = build_flow(config, dataset.image_shape)
+  rate = learning_rate_schedule(config.train)
+  optimizer = build_optimizer(config.train, flow, rate)
   tfp_cinc.initialize_from_data(flow, next(batches))
   workers.broadcast(flow.variables)
-  step = steps.make_train_step(
+  step = make_train_step(
     flow,
     optimizer,
     workers,

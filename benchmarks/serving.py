@@ -1,4 +1,4 @@
-"""The time of an exported model's signatures, against the flow in Python.
+"""Times the signatures of an exported model, relative to the flow in Python.
 
 python -m benchmarks.serving [OUT.json]
 """
@@ -18,7 +18,7 @@ PRECISIONS = ('full', 'bfloat16')
 
 
 def main(out=None):
-  """Prints the table; writes it as JSON where `out` is given."""
+  """Prints the table, and writes it as JSON if `out` is given."""
   flow = tfp_cinc.models.cinc(
     peers.IMAGE_SHAPE,
     levels=3,
@@ -47,10 +47,10 @@ def main(out=None):
     rows.append(row)
   report.write(
     'SavedModel',
-    'Signatures of an exported model as parts of the time that a `tf.function` '
-    'of the flow takes in full precision, in turn in one process. 32x32x3, '
-    'L=3, D=4, 1x1 and 3x3 convolutions, 128 channels, medians of 15. '
-    f'Exporting took {exported["full"]:.1f} s and made '
+    'Times of the signatures of an exported model, relative to a `tf.function` '
+    'of the flow in full precision. All take turns in one process. 32x32x3, '
+    'L=3, D=4, 1x1 and 3x3 convolutions, 128 channels, medians of 15 calls. '
+    f'Exporting in full precision took {exported["full"]:.1f} s and produced '
     f'{sizes["full"] / 2**20:.1f} MiB.',
     rows,
     out,
@@ -58,7 +58,7 @@ def main(out=None):
 
 
 def _calls(flow, models):
-  """What to time: call -> ('flow' or a precision -> function)."""
+  """Returns call -> ('flow' or precision -> function to time)."""
   pixels = tfp_cinc.quantize(peers.random_images(100))
   temperature, seed = tf.constant(1.0), tf.constant([0, 0])
   exact = tfp_cinc.with_network_dtype(flow, 'float32')

@@ -1,11 +1,11 @@
-"""Threads that call all signatures of an exported model at once.
+"""Calls all signatures of an exported model from several threads at once.
 
 python benchmarks/soak.py SAVED_MODEL [--threads 8] [--seconds 60 | --calls N]
 
-It needs TensorFlow and NumPy alone. Each answer is compared with the one that a
-single thread had before, bit by bit. The memory of the process is noted before
-the threads start, when all signatures have been called, and then at each tenth
-of the way.
+It requires only TensorFlow and NumPy. Each output is compared bit by bit with
+that of an earlier call from a single thread. The memory of the process is
+recorded after these earlier calls, before the threads start, and then after
+each tenth of the run.
 """
 
 import argparse
@@ -21,13 +21,13 @@ __all__ = ['main', 'make_requests', 'soak']
 
 
 def make_requests(path) -> list[tuple[str, dict]]:
-  """Calls of all signatures, for one image and for three.
+  """Returns calls of all signatures, with one image and with three.
 
   Args:
-    path: of the SavedModel.
+    path: Path of the SavedModel.
 
   Returns:
-    A list of (signature, its inputs by name).
+    A list of (name of the signature, inputs by name).
   """
   card = json.loads(pathlib.Path(path, 'model_card.json').read_text())
   rng = np.random.default_rng(0)
@@ -67,17 +67,18 @@ def make_requests(path) -> list[tuple[str, dict]]:
 
 
 def soak(path, threads: int, seconds: float = 0.0, calls: int = 0) -> dict:
-  """Calls a model from threads at once, for a time or a number of calls.
+  """Calls a model from several threads, for a time or a number of calls.
 
   Args:
-    path: of the SavedModel.
-    threads: how many.
-    seconds: how long, where `calls` is 0.
-    calls: how many calls each thread makes.
+    path: Path of the SavedModel.
+    threads: Number of threads.
+    seconds: Duration in seconds, used if `calls` is 0.
+    calls: Number of calls per thread, or 0.
 
   Returns:
-    `calls` made in all, `different` as a list of names of signatures whose
-    answers were not those of a single thread, and `memory`, MiB.
+    A dict with 'calls', the total number of calls; 'different', a list of the
+    signatures whose outputs differed from those of a single thread; and
+    'memory', a list of values in MiB.
   """
   model = tf.saved_model.load(str(path))
   requests = make_requests(path)
@@ -130,15 +131,15 @@ def _equal(answer, expected):
 
 
 def _memory():
-  """What the process holds of memory, MiB."""
+  """Returns the resident memory of the process in MiB."""
   for line in pathlib.Path('/proc/self/status').read_text().splitlines():
     if line.startswith('VmRSS'):
       return round(int(line.split()[1]) / 1024)
-  raise OSError('the system does not say what memory the process holds')
+  raise OSError('the system does not report the memory of the process')
 
 
 def main():
-  """Prints what `soak` returns, as JSON; fails where answers differ."""
+  """Prints the result of `soak` as JSON; exits with 1 if outputs differ."""
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('path', metavar='SAVED_MODEL')
   parser.add_argument('--threads', type=int, default=8)

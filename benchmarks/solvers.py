@@ -1,11 +1,12 @@
-"""CInCConv2D's inverse against its forward pass and a compiled pixel loop.
+"""Compares CInCConv2D's inverse with its forward pass and with a pixel loop.
 
   python -m benchmarks.solvers [OUT.json]
 
-Ours are compiled by tf.function and read their kernel from Variables; a frozen
-inverse has the matrices of its solve already (`tfp_cinc.freeze`, and exported
-models). The loop is how the published code of CInC Flow inverts: pixel by
-pixel, compiled, all images at once on all cores.
+Our functions are compiled by `tf.function` and read the kernel from variables.
+In a frozen inverse the matrices of the solve are precomputed, as by
+`tfp_cinc.freeze` and in exported models. The loop inverts pixel by pixel like
+the published code of CInC Flow, but is compiled and processes all images in
+parallel on all cores.
 """
 
 import importlib.util
@@ -27,10 +28,10 @@ TIMES = {'rounds': 101, 'warmups': 50}
 
 
 def per_pixel_seconds(shape):
-  """The median seconds of a compiled loop over the pixels of all images.
+  """Returns the median seconds of a compiled loop over the pixels.
 
-  It has a process of its own: numba's idle threads spin for a while, into
-  whatever is timed next.
+  Call it in a process of its own: numba's idle threads spin for a while, which
+  would disturb the next measurement.
   """
   solve = per_pixel.compile_solve()
   layer, x = _layer_and_images(shape)
@@ -47,7 +48,7 @@ def _layer_and_images(shape):
 
 
 def measure(shape, has_numba):
-  """One row: the medians of both directions and the error of a round trip."""
+  """Returns a row: medians of both directions and the round-trip error."""
   layer, x = _layer_and_images(shape)
   frozen = tfp_cinc.freeze(layer, event_shape=shape[1:])
   forward, inverse, frozen_inverse = (
@@ -80,15 +81,15 @@ def measure(shape, has_numba):
 
 
 def main(out=None):
-  """Prints the table; writes it as JSON where `out` is given."""
+  """Prints the table, and writes it as JSON if `out` is given."""
   has_numba = importlib.util.find_spec('numba') is not None
   if not has_numba:
-    print("The pixel loop is left out: `pip install '.[bench]'` has numba.\n")
+    print("Skipping the pixel loop; `pip install '.[bench]'` installs numba.\n")
   report.write(
     'The inverse of a CInC convolution',
-    'k=3, float32, medians of 101. "Per pixel" is a compiled loop over pixels '
-    'on all cores, in a process of its own. "Frozen": with the matrices of the '
-    'solve kept.',
+    'k=3, float32, medians of 101 calls. "Per pixel" is a compiled loop over '
+    'pixels on all cores, in its own process. "Frozen" means that the matrices '
+    'of the solve are precomputed.',
     [measure(shape, has_numba) for shape in SHAPES],
     out,
   )

@@ -1,4 +1,4 @@
-"""Timing of alternatives in turn, so that a machine's drift hits all alike."""
+"""Times alternatives in turn, so that a machine's drift affects all alike."""
 
 import concurrent.futures
 import multiprocessing
@@ -12,15 +12,15 @@ __all__ = ['in_new_process', 'medians', 'ratios']
 def medians(
   functions: dict[str, Callable[[], object]], rounds: int, warmups: int = 2
 ) -> dict[str, float]:
-  """The median seconds of each function, called one after the other.
+  """Returns the median seconds of each function, with functions in turn.
 
   Args:
-    functions: name -> function without arguments.
-    rounds: how often each is timed, at least 5.
-    warmups: how often each is called before.
+    functions: Functions without arguments, by name.
+    rounds: Number of timed calls of each function, at least 5.
+    warmups: Number of calls of each function before timing.
 
   Returns:
-    name -> seconds.
+    Seconds by name.
   """
   for function in functions.values():
     for _ in range(warmups):
@@ -35,7 +35,7 @@ def medians(
 
 
 def ratios(seconds: dict[str, float], reference: str) -> list[dict]:
-  """The rows of a table: seconds, and as parts of those of one of them."""
+  """Returns table rows: seconds, and their ratios to those of `reference`."""
   return [
     {'flow': name, 'seconds': value, 'ratio': value / seconds[reference]}
     for name, value in seconds.items()
@@ -43,14 +43,14 @@ def ratios(seconds: dict[str, float], reference: str) -> list[dict]:
 
 
 def in_new_process(function: Callable, *args):
-  """What a function of a module returns in a process of its own.
+  """Calls a function in a new process and returns its result.
 
   Args:
-    function: of a module that can be imported.
-    *args: its arguments.
+    function: A function of a module that can be imported.
+    *args: Arguments of the function.
 
   Returns:
-    Its result.
+    The result of the function.
   """
   context = multiprocessing.get_context('spawn')
   with concurrent.futures.ProcessPoolExecutor(1, context) as executor:

@@ -1,9 +1,9 @@
-"""The time of a first training step: tracing, optimizing and running it.
+"""Times the first training step: tracing, graph optimization and execution.
 
   python -m benchmarks.tracing [OUT.json]
 
-Each in a process of its own, with 16 images, Adam included; the flow itself is
-built before.
+Each measurement has its own process and uses 16 images and Adam. Building the
+flow is not included.
 """
 
 import statistics
@@ -22,7 +22,7 @@ CASES = [
 
 
 def first_step(name, depth):
-  """Seconds of the first training step."""
+  """Returns the seconds of the first training step."""
   from benchmarks import peers
 
   images = peers.random_images(16)
@@ -33,7 +33,7 @@ def first_step(name, depth):
 
 
 def main(out=None):
-  """Prints the table; writes it as JSON where `out` is given."""
+  """Prints the table, and writes it as JSON if `out` is given."""
   seconds = {case: [] for case in CASES}
   for _ in range(ROUNDS):
     for case, values in seconds.items():
@@ -41,8 +41,8 @@ def main(out=None):
   medians = {case: statistics.median(v) for case, v in seconds.items()}
   report.write(
     'The first training step',
-    f'L=3, 16 images of 32x32x3, medians of {ROUNDS} processes. Ratios to '
-    'tfb.Glow at D=4.',
+    f'L=3, 16 images of 32x32x3, medians of {ROUNDS} processes. Ratios are '
+    'relative to tfb.Glow at D=4.',
     [
       {
         'flow': name,

@@ -1,4 +1,4 @@
-"""The time of a training step and of a density, against the peers.
+"""Times a training step and `log_prob`, relative to `tfb.Glow`.
 
 python -m benchmarks.training [OUT.json]
 """
@@ -19,12 +19,12 @@ FLOWS = [
   'cinc_paper, bfloat16',
   'cinc_paper, quad',
   'cinc_paper, quad, bfloat16',
-  '1x1 alone',
+  '1x1 only',
 ]
 
 
 def main(out=None):
-  """Prints the table; writes it as JSON where `out` is given."""
+  """Prints the table, and writes it as JSON if `out` is given."""
   images = peers.random_images(64)
   steps, densities = {}, {}
   for name in FLOWS:
@@ -45,16 +45,17 @@ def main(out=None):
     {
       'flow': name,
       'training step, s': steps[name],
-      'ratio of steps': steps[name] / steps[peers.REFERENCE],
+      'training step, ratio': steps[name] / steps[peers.REFERENCE],
       'log_prob, s': densities[name],
-      'ratio of log_prob': densities[name] / densities[peers.REFERENCE],
+      'log_prob, ratio': densities[name] / densities[peers.REFERENCE],
     }
     for name in steps
   ]
   report.write(
-    'A training step and a density of 64 images',
-    'Ratios to tfb.Glow with its default networks, which have 400 channels; '
-    'the others have 512. 32x32x3, L=3, D=4, Adam, medians of 7.',
+    'Training step and `log_prob` of 64 images',
+    'Ratios are relative to tfb.Glow with its default networks of 400 '
+    'channels; the others have 512 unless stated. 32x32x3, L=3, D=4, '
+    'Adam, medians of 7 calls.',
     rows,
     out,
   )

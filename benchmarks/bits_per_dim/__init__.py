@@ -1,9 +1,9 @@
-"""Bits/dim of flows side by side: one protocol, real images, all in turn.
+"""Compares the bits/dim of flows on real images under one protocol.
 
   python -m benchmarks.bits_per_dim [--compare NAME] [--help]
 
-A comparison (`comparisons.py`) is a list of models and a protocol: as many
-seconds, or as many steps, for each. Every run has a process of its own and
-leaves one JSON record; the same command goes on where it was cut off.
-`--report` writes docs/results.md of the records.
+A comparison (`comparisons.py`) is a list of models and a protocol, by which all
+models train for the same time or the same number of steps. Every run has its
+own process and writes one JSON record. After an interruption the same command
+runs what is missing. `--report` writes docs/results.md from the records.
 """

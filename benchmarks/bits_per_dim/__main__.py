@@ -1,4 +1,4 @@
-"""Compares flows by bits/dim, or writes the page: see `--help`."""
+"""Compares flows by bits/dim and writes the results page."""
 
 import argparse
 import dataclasses
@@ -35,40 +35,38 @@ def _parser():
     '--compare',
     nargs='+',
     metavar='NAME',
-    help="names of comparisons, see --list (default: 'peers'; with --report "
+    help="names of comparisons, see --list (default: 'peers'; with --report, "
     'all that have records)',
   )
   add(
     '--honesty',
     metavar='WORKDIR',
-    help='compute the bits/dim of the run in this folder in several ways, and '
-    'the round trip of each of its layers, in place of comparisons',
+    help='instead of running comparisons, compute the bits/dim of the run in '
+    'this folder in several ways and the round-trip error of each layer',
   )
-  add('--list', action='store_true', help='print the comparisons and end')
-  add('--report', action='store_true', help=f'write {_PAGE}, without training')
-  add('--models', nargs='+', metavar='MODEL', help='these of its models alone')
+  add('--list', action='store_true', help='print the comparisons and exit')
+  add('--report', action='store_true', help='write the page from the records')
+  add('--models', nargs='+', metavar='MODEL', help='run only these models')
   add('--data', help="'photos', 'digits' or a prepared TensorFlow data set")
-  add('--data_dir', help='where the prepared data set is')
+  add('--data_dir', help='folder of the prepared data set')
   amount = parser.add_mutually_exclusive_group()
-  amount.add_argument('--seconds', type=float, help='of training, of each run')
-  amount.add_argument('--steps', type=int, help='of each run')
-  add('--pilot_seconds', type=float, help='of training, of each pilot')
-  add('--seeds', type=int, help='runs of each model')
-  add(
-    '--out', default=_OUT, help='the folder of records (default: %(default)s)'
-  )
-  add('--page', default=_PAGE, help='the page (default: %(default)s)')
+  amount.add_argument('--seconds', type=float, help='training time of each run')
+  amount.add_argument('--steps', type=int, help='training steps of each run')
+  add('--pilot_seconds', type=float, help='training time of each pilot')
+  add('--seeds', type=int, help='number of runs of each model')
+  add('--out', default=_OUT, help='folder of records (default: %(default)s)')
+  add('--page', default=_PAGE, help='path of the page (default: %(default)s)')
   add(
     '--smoke',
     action='store_true',
-    help='two steps of everything, to see that it trains; its records are for '
-    'nothing else',
+    help='take only two steps of everything, to check that it trains; the '
+    'records have no other use',
   )
   return parser
 
 
 def _run(options):
-  # Here, so that --help and mistakes are answered at once.
+  # Imported here so that --help and usage errors are fast.
   from benchmarks.bits_per_dim import honesty, page
   from benchmarks.bits_per_dim.compare import compare
   from benchmarks.bits_per_dim.comparisons import COMPARISONS
@@ -78,8 +76,8 @@ def _run(options):
   if options.honesty:
     if options.compare or options.report:
       raise UserError(
-        '--honesty measures a trained run: call it without --compare, and '
-        '--report by itself, which writes its section too.'
+        '--honesty measures a trained run: call it without --compare and '
+        '--report. To write the page afterwards, call --report only.'
       )
     print(honesty.section(_measure_honesty(options)))
     return []
@@ -87,7 +85,7 @@ def _run(options):
   for name in names:
     if name not in COMPARISONS:
       raise UserError(
-        f'there is no comparison {name!r}; there are {", ".join(COMPARISONS)}.'
+        f'unknown comparison {name!r}; choose from {", ".join(COMPARISONS)}.'
       )
   if options.list:
     for name, comparison in COMPARISONS.items():
@@ -125,7 +123,7 @@ def _run(options):
 
 
 def _measure_honesty(options):
-  """The record of a run's figures, computed and written."""
+  """Measures a run, and writes and returns the record."""
   from benchmarks.bits_per_dim.honesty import measure
   from benchmarks.bits_per_dim.records import Records, about
   from benchmarks.bits_per_dim.training_command import training_command
@@ -147,11 +145,11 @@ def _measure_honesty(options):
 
 
 def _adapted(comparison, options):
-  """A comparison with what the command line says of it."""
+  """Returns a comparison with the overrides of the command line."""
   for key in ('seconds', 'steps', 'pilot_seconds', 'seeds'):
     value = getattr(options, key)
     if value is not None and value <= 0:
-      raise UserError(f'--{key} is {value:g}; it must be more than 0.')
+      raise UserError(f'--{key} is {value:g}; it must be greater than 0.')
   protocol = comparison.protocol
   conditions, values = protocol.conditions, {}
   for key in ('data', 'data_dir'):
@@ -177,10 +175,10 @@ def _adapted(comparison, options):
     for name in options.models:
       if name not in known:
         raise UserError(
-          f'there is no model {name!r} in it; there are {", ".join(known)}.'
+          f'unknown model {name!r}; choose from {", ".join(known)}.'
         )
     models = tuple(known[name] for name in options.models)
-  if options.smoke:  # the first model's pilots show that pilots run
+  if options.smoke:  # two rates for the first model, so that it has pilots
     models = tuple(
       dataclasses.replace(model, rates=model.rates[-1 if number else -2 :])
       for number, model in enumerate(models)
@@ -191,7 +189,7 @@ def _adapted(comparison, options):
 
 
 def _command(name, options):
-  """What makes a comparison's records again."""
+  """Returns the command that reproduces the records of a comparison."""
   words = ['python', '-m', 'benchmarks.bits_per_dim', '--compare', name]
   for key in ('data', 'data_dir', 'seconds', 'steps', 'pilot_seconds', 'seeds'):
     value = getattr(options, key)

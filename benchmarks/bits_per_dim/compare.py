@@ -1,4 +1,4 @@
-"""Runs what is missing of a comparison, the models in turn."""
+"""Runs the missing parts of a comparison, with the models in turn."""
 
 import dataclasses
 import math
@@ -10,21 +10,21 @@ from benchmarks.bits_per_dim.measure import measure
 from benchmarks.bits_per_dim.model import Model
 from benchmarks.bits_per_dim.protocol import Protocol
 from benchmarks.bits_per_dim.records import Job, Records, about
-from training.workdir import lock
+from training.run_folder.lock import lock_folder
 
 __all__ = ['Comparison', 'compare']
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-  """Models under one protocol.
+  """Models that are compared under one protocol.
 
   Attributes:
-    title: of its section of the page.
-    what: what it asks, in a sentence or two.
-    models: the rows.
-    protocol: how they are compared.
-    published: the titles of published tables to print beside it, see
+    title: Title of the section on the page.
+    what: Description, in sentences.
+    models: Models, one per row.
+    protocol: Protocol of the comparison.
+    published: Keys of published tables to print below the results, see
       `published.py`.
   """
 
@@ -35,7 +35,7 @@ class Comparison:
   published: tuple[str, ...] = ()
 
   def pilots(self) -> list[Job]:
-    """The pilots, the models in turn; none where there is one rate alone."""
+    """Returns the pilots, models in turn; a model with one rate has none."""
     jobs = []
     if not self.protocol.conditions.trains:
       return jobs
@@ -48,14 +48,14 @@ class Comparison:
     return jobs
 
   def picked_rate(self, model: Model, records: Records) -> float | None:
-    """The learning rate of the lowest validation bits/dim.
+    """Returns the learning rate with the lowest validation bits/dim.
 
     Args:
-      model: whose.
-      records: with its pilots.
+      model: A model of this comparison.
+      records: Records with the model's pilots.
 
     Returns:
-      The rate; None where a pilot is missing, or all of them diverged.
+      The rate, or None if a pilot is missing or all pilots diverged.
     """
     if len(model.rates) == 1 or not self.protocol.conditions.trains:
       return model.rates[0]
@@ -70,7 +70,7 @@ class Comparison:
     return best if math.isfinite(found[best]) else None
 
   def runs(self, records: Records) -> list[Job]:
-    """The runs of models whose rate is picked, the models in turn."""
+    """Returns the runs of models with a picked rate, models in turn."""
     rates = {m.name: self.picked_rate(m, records) for m in self.models}
     return [
       Job(model, self.protocol.conditions, seed, rates[model.name])
@@ -86,26 +86,26 @@ def compare(
   command: str,
   run: Callable[[Job, str], dict] | None = None,
 ) -> list[str]:
-  """Runs what has no record yet: the pilots first, then the runs.
+  """Runs all jobs that have no record yet: first the pilots, then the runs.
 
   Args:
-    comparison: what to run.
-    records: where records are looked for and left.
-    command: what makes this comparison, for the records.
-    run: of (job, folder), to the result; None for `measure` in a process of its
-      own.
+    comparison: The comparison.
+    records: Records to read and write.
+    command: Command that reproduces the comparison, kept in the records.
+    run: Function of (job, folder) that returns the result. None calls `measure`
+      in a new process.
 
   Returns:
-    A sentence for each run that failed. The others are not kept from running,
-    and the next call tries them again.
+    A message for each failed job. The other jobs run nevertheless, and the next
+    call tries the failed ones again.
 
   Raises:
-    UserError: if another process runs into the same folder, as the one that a
-      killed call left behind: it takes the cores until its run ends.
+    UserError: If another process is running jobs in the same folder, such as a
+      process left behind by a killed call. The two would share the cores.
   """
   run = run or _in_new_process
-  with lock(records.folder, 'take another --out'):
-    pass  # each run holds it
+  with lock_folder(records.folder, 'use another --out'):
+    pass  # only a check: each job takes the lock itself
   failed = []
   for find_jobs in (comparison.pilots, lambda: comparison.runs(records)):
     jobs = find_jobs()
@@ -114,7 +114,7 @@ def compare(
         continue
       try:
         result = run(job, str(records.folder))
-      except Exception as error:  # whatever a peer's library raises
+      except Exception as error:  # other libraries may raise anything
         failed.append(f'{job}: {type(error).__name__}: {error}')
         print(f'FAILED {failed[-1]}', file=sys.stderr, flush=True)
         continue

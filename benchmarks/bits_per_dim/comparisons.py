@@ -1,4 +1,4 @@
-"""The comparisons by name: which models, under which protocol."""
+"""Comparisons by name, each with its models and its protocol."""
 
 import dataclasses
 
@@ -8,12 +8,13 @@ from benchmarks.bits_per_dim.protocol import Conditions, Protocol
 
 __all__ = ['COMPARISONS']
 
-# Ours compute in bfloat16 where the processor has it, as normflows does.
+# Our networks compute in bfloat16 if the processor supports it, as normflows'
+# networks do.
 _AUTO = {'flow.network_dtype': 'auto'}
 
 
 def _ours(name, config='cinc_photos', **options):
-  """A model of ours; options as keywords, flow__depth for 'flow.depth'."""
+  """Returns a model of ours; flow__depth=8 sets the option 'flow.depth'."""
   dotted = {key.replace('__', '.'): v for key, v in options.items()}
   return Model(name, config, {**_AUTO, **dotted})
 
@@ -28,8 +29,8 @@ def _trained_like_cinc(model):
 
 
 CINC = _ours('cinc')
-# With the scale of Glow's published code, as the preset has it, and Adam; and
-# with the scale, the optimizer and the noise of the default configuration.
+# First with Adam and the scale of the preset, which is that of Glow's published
+# code; then with the scale, optimizer and noise of the default configuration.
 GLOW = _ours('glow, ours', 'glow_photos', flow__scale_function='sigmoid')
 GLOW_LIKE_CINC = _trained_like_cinc(
   _ours('glow, ours, trained like cinc', 'glow_photos')
@@ -38,12 +39,12 @@ TFB_GLOW = Model(
   'tfb.Glow',
   'glow_photos',
   kind='tfb.Glow',
-  # At the higher ones it goes to NaN; a pilot that does ends early.
+  # Higher rates diverge to NaN.
   rates=(1e-3, 3e-4, 1e-4),
 )
 NORMFLOWS_GLOW = Model('normflows Glow', 'glow_photos', kind='normflows Glow')
-# The paper's layer, without a 1x1; and with its coupling, too. Both are trained
-# like Glow and Emerging.
+# The paper's layer without a 1x1 convolution, first with affine coupling, then
+# with the paper's. Both are trained like Glow and Emerging.
 CINC_PAPER = _ours('CInC 3x3', 'glow_photos', flow__name='cinc_paper')
 QUAD = _ours(
   'CInC 3x3 + quad',
@@ -65,7 +66,7 @@ _COUPLING_BY_LAYER = tuple(
 
 
 def _variant(name, rate=8e-3, **options):
-  """The default flow with other options, at one learning rate."""
+  """Returns the default flow with other options and a single learning rate."""
   return dataclasses.replace(_ours(name, **options), rates=(rate,))
 
 
@@ -77,7 +78,7 @@ def _at_depth(model, depth, **changes):
 
 
 def _sampled():
-  """Figure 7's flows, each with both solvers where it has a solve."""
+  """Yields the flows of figure 7, with both solvers if they need a solve."""
   networks_in_bfloat16 = tuple(
     dataclasses.replace(model, name=f'{model.name}, networks in bfloat16')
     for model in (EMERGING, CINC)
@@ -104,24 +105,26 @@ _STEPS = Protocol(Conditions(steps=600))
 
 COMPARISONS = {
   'peers': Comparison(
-    'At equal seconds, against the peers',
-    'The default flow, trained by Muon and with learned dequantization noise, '
-    'so that its figure is a tighter bound of the same; our Glow, with the '
-    "sigmoid scale of Glow's published code, by Adam and with uniform noise, "
-    "then with the default flow's scale, optimizer and noise; TFP's Glow with "
-    "its default networks of 400 channels, and normflows' Glow with networks "
-    'as wide as those of ours, both by Adam and with uniform noise. The pilots '
-    "are at rates of 1e-2, 3e-3 and 1e-3, those of TFP's Glow at 1e-3, 3e-4 "
-    'and 1e-4: it goes to NaN at higher ones.',
+    'Comparison with other libraries at equal training time',
+    '`cinc` is the default flow, trained with Muon and learned dequantization '
+    'noise, which gives a tighter bound on the same quantity. "glow, ours" is '
+    "our Glow with the sigmoid scale of Glow's published code, trained with "
+    'Adam and uniform noise; "trained like cinc", it has the scale, the '
+    "optimizer and the noise of the default flow. `tfb.Glow` is TFP's Glow "
+    "with its default networks of 400 channels, and normflows' Glow has "
+    'networks as wide as those of our Glow; both are trained with Adam and '
+    'uniform noise. The learning rates of the pilots are 1e-2, 3e-3 and 1e-3; '
+    'for `tfb.Glow` they are 1e-3, 3e-4 and 1e-4, because it diverges to NaN '
+    'at higher rates.',
     (CINC, GLOW, NORMFLOWS_GLOW, TFB_GLOW, GLOW_LIKE_CINC),
     _SECONDS,
     ('models', 'short runs'),
   ),
   'presets': Comparison(
-    'At equal seconds, the presets',
-    'One step of each paper, at the same L, D and width of networks but for '
-    'RealNVP, whose are those of its configuration. All have the scale, the '
-    'optimizer and the noise of the default flow: a tanh, Muon, learned.',
+    'Presets at equal training time',
+    'The flows of the papers with the same L, D and network width, except for '
+    'RealNVP, which has those of its configuration. All use the scale (tanh), '
+    'the optimizer (Muon) and the learned noise of the default flow.',
     tuple(
       _trained_like_cinc(model)
       for model in (
@@ -139,18 +142,18 @@ COMPARISONS = {
     ('models', 'short runs'),
   ),
   'coupling_by_layer': Comparison(
-    'Coupling by layer, at equal steps',
-    'Table 3 of the CInC draft in small. Quad-coupling has three networks of '
-    'the width that affine coupling has one of, as in the paper: it has more '
-    'parameters, and takes longer.',
+    'Coupling by layer at equal steps',
+    'A small version of table 3 of the CInC draft. As in the paper, '
+    'quad-coupling has three networks, each as wide as the one network of '
+    'affine coupling, so it has more parameters and takes longer.',
     _COUPLING_BY_LAYER,
     _STEPS,
     ('coupling by layer',),
   ),
   'equal_parameters': Comparison(
-    'CInC + quad against 1x1 + affine, at equal steps and parameters',
-    'The width of the networks of quad-coupling makes the number of parameters '
-    'equal within 5%.',
+    'CInC + quad compared with 1x1 + affine at equal steps and parameters',
+    'The networks of quad-coupling are narrower, so that the numbers of '
+    'parameters are equal within 5%.',
     (
       _ours('1x1 + affine', 'glow_photos'),
       _ours(
@@ -172,8 +175,8 @@ COMPARISONS = {
     ('coupling by layer',),
   ),
   'depth': Comparison(
-    'Depth, at equal steps, and the time to draw 100 images',
-    'Table 2 of the CInC draft in small.',
+    'Depth at equal steps, and the time to draw 100 images',
+    'A small version of table 2 of the CInC draft.',
     tuple(
       _at_depth(model, depth) for depth in (4, 8) for model in (EMERGING, QUAD)
     ),
@@ -181,20 +184,22 @@ COMPARISONS = {
     ('depth',),
   ),
   'sampling': Comparison(
-    'The time to draw 100 images',
-    'Figure 7 of the CInC draft. Each flow with its own inverse, and with the '
-    'inverses of its causal convolutions by a compiled loop over the pixels of '
-    'all images on all cores; in float32, but for networks in bfloat16, as the '
-    'default configuration has them; with initial weights, frozen by '
+    'Time to draw 100 images',
+    'This corresponds to figure 7 of the CInC draft. Each flow is measured '
+    'with its own inverse and, in the rows "per pixel", with its causal '
+    'convolutions inverted by a compiled loop over the pixels of all images on '
+    'all cores. Everything is computed in float32, except in the rows '
+    '"networks in bfloat16", which is the setting of the default '
+    'configuration. The flows have their initial weights and are frozen with '
     '`tfp_cinc.freeze`.',
     tuple(_sampled()),
     Protocol(Conditions(samples=100)),
     ('sampling',),
   ),
   'variants': Comparison(
-    'Past the papers, each alone, at equal seconds',
-    "Each row changes one thing of the first. All have the rate of the first's "
-    'configuration, but for those that go to NaN at it.',
+    'Variants of the default flow at equal training time',
+    'Each row changes one thing in the first row. All use the learning rate of '
+    'the default configuration, except those that diverge to NaN at that rate.',
     (
       _variant('cinc'),
       _variant('without 1x1', flow__layers='cinc'),

@@ -1,4 +1,4 @@
-"""The figure of a comparison: bits/dim along the way."""
+"""Draws the figure of a comparison: bits/dim during training."""
 
 import pathlib
 import statistics
@@ -6,18 +6,18 @@ import statistics
 from benchmarks.bits_per_dim.compare import Comparison
 from benchmarks.bits_per_dim.records import Records
 
-__all__ = ['draw_curves']
+__all__ = ['draw_curves', 'mean_curves']
 
 
 def draw_curves(
   comparison: Comparison, records: Records, path: pathlib.Path
 ) -> None:
-  """Draws bits/dim by seconds, or by steps where all have as many of them.
+  """Draws bits/dim over seconds, or over steps if all models take as many.
 
   Args:
-    comparison: what was compared.
-    records: where its results are.
-    path: of the PNG file.
+    comparison: The comparison.
+    records: Records of its runs.
+    path: Path of the PNG file.
   """
   import matplotlib
 
@@ -25,37 +25,21 @@ def draw_curves(
   import matplotlib.pyplot as plt
 
   by_seconds = bool(comparison.protocol.conditions.seconds)
-  jobs = comparison.runs(records)
   figure, axes = plt.subplots(figsize=(8, 5), layout='constrained')
   styles = ('-', '--', ':')
   drawn, lasts = 0, []
-  for model in comparison.models:
-    found = [records.find(job) for job in jobs if job.model is model]
-    curves = [
-      r['result']['curve'] for r in found if r and not r['result']['diverged']
-    ]
-    length = min(map(len, curves), default=0)
-    if not length:
-      continue
-    points = [
-      [statistics.mean(curve[i][axis] for curve in curves) for axis in range(3)]
-      for i in range(length)
-      if all(curve[i][2] is not None for curve in curves)
-    ]
-    if not points:
-      continue
-    seconds, steps, bits = zip(*points, strict=True)
+  for name, (seconds, steps, bits) in mean_curves(comparison, records).items():
     axes.plot(
       seconds if by_seconds else steps,
       bits,
       styles[drawn // 10 % 3],
       marker='.',
-      label=model.name,
+      label=name,
     )
     lasts.append(bits[-1])
     drawn += 1
   if lasts:
-    # The beginnings are far above: the ends are what is compared.
+    # The first values are much higher; show the range of the final ones.
     axes.set_ylim(min(lasts) - 0.1, max(lasts) + 1.0)
   axes.set_xlabel('seconds of training' if by_seconds else 'steps')
   axes.set_ylabel('test bits/dim')
@@ -63,7 +47,37 @@ def draw_curves(
   axes.legend(fontsize='small', ncols=1 + drawn // 12)
   path.parent.mkdir(parents=True, exist_ok=True)
   temporary = path.with_suffix('.tmp')
-  # Without the date and the version, the same records give the same file.
+  # No version in the metadata, so that the same records give the same file.
   figure.savefig(temporary, format='png', dpi=100, metadata={'Software': None})
   temporary.rename(path)
   plt.close(figure)
+
+
+def mean_curves(
+  comparison: Comparison, records: Records
+) -> dict[str, tuple[tuple[float, ...], ...]]:
+  """Averages bits/dim during training over the runs of each model.
+
+  Args:
+    comparison: The comparison.
+    records: Records of its runs.
+
+  Returns:
+    (seconds, steps, test bits/dim) by the name of the model, without models
+    that have no complete run.
+  """
+  jobs, result = comparison.runs(records), {}
+  for model in comparison.models:
+    found = [records.find(job) for job in jobs if job.model is model]
+    curves = [
+      r['result']['curve'] for r in found if r and not r['result']['diverged']
+    ]
+    length = min(map(len, curves), default=0)
+    points = [
+      [statistics.mean(curve[i][axis] for curve in curves) for axis in range(3)]
+      for i in range(length)
+      if all(curve[i][2] is not None for curve in curves)
+    ]
+    if points:
+      result[model.name] = tuple(zip(*points, strict=True))
+  return result

@@ -1,7 +1,7 @@
-"""How far the figures of a trained flow can be trusted.
+"""Measures how exact the bits/dim of a trained flow are.
 
-The bits/dim of the same images with the same noise, computed in several ways,
-and the round trip of each layer.
+Computes the bits/dim of the same images with the same noise in several ways,
+and the round-trip error of each layer.
 """
 
 import collections
@@ -15,10 +15,13 @@ import tensorflow as tf
 import tfp_cinc
 from benchmarks.bits_per_dim.layer_errors import layer_errors
 from benchmarks.bits_per_dim.page import table
-from training import evaluate, steps
-from training.export import write_saved_model
-from training.flow_with_noise import full_precision
-from training.run import load_run
+from training.data.load import load_dataset
+from training.loop import evaluation
+from training.loop.evaluation import make_log_prob
+from training.loop.export import write_saved_model
+from training.loop.flow_with_noise import full_precision
+from training.loop.model import build_flow
+from training.trained.from_run import restore_run
 
 __all__ = ['measure', 'section']
 
@@ -29,38 +32,40 @@ _ROUND_TRIPS = 64  # images
 def measure(folder: str, *, max_images: int = 0, noise_draws: int = 1) -> dict:
   """Computes the bits/dim of a run's test images in several ways.
 
-  Its newest checkpoint is taken, by the averaged weights: as float32 through
-  the flow and through the SavedModel that is exported of it; as float64; and,
-  where the run's networks have another dtype, with networks that compute in it
-  as they do in training. Of a `network_dtype` of 'auto' that is bfloat16, also
-  where this processor would not take it. Learned noise is float32 in all ways.
+  Uses the averaged weights of the run's newest checkpoint. The ways are: the
+  flow in float32; the SavedModel exported from it, in float32; the flow in
+  float64; and, if the run's networks have another dtype, the flow with networks
+  in that dtype, as in training. A `network_dtype` of 'auto' counts as bfloat16,
+  even if this processor does not support it. Learned noise is always computed
+  in float32.
 
   Args:
-    folder: the run's workdir.
-    max_images: the first so many test images are taken; 0 for all.
-    noise_draws: of dequantization for each image.
+    folder: The run's workdir.
+    max_images: Number of test images to use, or 0 for all.
+    noise_draws: Number of draws of the dequantization noise for each image.
 
   Returns:
-    A dict that JSON can hold: what was measured on, and
-    - 'densities': for each way, 'name', the mean 'bits_per_dim', and of its
-      difference to the first way over images the 'mean', the 'error' of this
-      mean, the 'deviation' and the 'largest' absolute value;
-    - 'layers': the round trips, in the order from image to latent, 'name',
-      'kind', 'largest_input', and 'float32' and 'float64' for the errors;
-    - 'whole': the largest error of the whole flow's round trip, by dtype, and
-      'changed_pixels' in float32.
+    A dict that can be written as JSON. It describes the data and contains
+    - 'densities': for each way, its 'name', the mean 'bits_per_dim', and for
+      the difference from the first way over images, the 'mean', the standard
+      'error' of this mean, the standard 'deviation' and the 'largest' absolute
+      value;
+    - 'layers': for each layer, from image to latent, the 'name', the 'kind',
+      the 'largest_input', and the round-trip errors in 'float32' and 'float64';
+    - 'whole': the largest round-trip errors of the whole flow in 'float32' and
+      'float64', and the number of 'changed_pixels' in float32.
 
   Raises:
-    UserError: if there is no run, no checkpoint, or no data.
+    UserError: If the folder holds no run or no checkpoint, or if the data is
+      missing.
   """
-  run = load_run(folder)
-  run.average.apply()
-  images = run.dataset.test_images[: max_images or None]
+  run = restore_run(folder)
+  images = load_dataset(run.config.data).test_images[: max_images or None]
   double = _same_flow(run, dtype='float64', network_dtype=None)
   return {
     'folder': str(folder),
-    'data': run.dataset.name,
-    'step': int(run.step),
+    'data': run.data.name,
+    'step': run.step,
     'num_bits': run.config.data.num_bits,
     'num_images': len(images),
     'noise_draws': noise_draws,
@@ -70,7 +75,7 @@ def measure(folder: str, *, max_images: int = 0, noise_draws: int = 1) -> dict:
 
 
 def _densities(run, double, images, noise_draws):
-  """The bits/dim of images in several ways, each compared with the first."""
+  """Returns the bits/dim in several ways, each compared with the first."""
   move = _noise(run)
 
   def bits_per_dim(log_prob):
@@ -79,7 +84,7 @@ def _densities(run, double, images, noise_draws):
       log_p = log_prob(values)
       return log_p - tf.cast(log_q, log_p.dtype)
 
-    return evaluate.bits_per_dim(
+    return evaluation.bits_per_dim(
       with_noise,
       images,
       num_bits=run.config.data.num_bits,
@@ -95,15 +100,15 @@ def _densities(run, double, images, noise_draws):
 
 
 def _round_trips(run, double, images):
-  """The errors of inverses, layer by layer and of the whole flow."""
+  """Returns the round-trip errors of each layer and of the whole flow."""
   num_bits = run.config.data.num_bits
   middles = tfp_cinc.dequantize(images, num_bits, noise=0.5)
   of_layers = zip(
-    layer_errors(run.flow, middles),
+    layer_errors(run.model.flow, middles),
     layer_errors(double, tf.cast(middles, tf.float64)),
     strict=True,
   )
-  decoded, error = evaluate.reconstruct(run.flow, images, num_bits)
+  decoded, error = evaluation.reconstruct(run.model.flow, images, num_bits)
   kept = tfp_cinc.quantize(middles, num_bits).numpy()
   return {
     'layers': [
@@ -118,7 +123,7 @@ def _round_trips(run, double, images):
     ],
     'whole': {
       'float32': error,
-      'float64': evaluate.reconstruct(double, images, num_bits)[1],
+      'float64': evaluation.reconstruct(double, images, num_bits)[1],
       'changed_pixels': int(np.sum(decoded != kept)),
       'pixels': int(decoded.size),
     },
@@ -126,31 +131,39 @@ def _round_trips(run, double, images):
 
 
 def _noise(run):
-  """A function of images that uniform noise made continuous.
+  """Returns a function of images that are dequantized with uniform noise.
 
-  It returns what goes into the flow, float32 [N, H, W, C], and the log-density
-  of learned noise, [N]; where none is learned, the images and 0.
+  The function returns the input of the flow, float32 [N, H, W, C], and the
+  log-density of the learned noise, [N]. Without learned noise these are the
+  images and 0.
   """
-  if run.density is run.flow:
+  if run.model.noise is None:
     return lambda values: (values, 0.0)
 
-  exact = full_precision(run.density)
+  exact = full_precision(run.model.density)
   return tf.function(exact.move, autograph=False, reduce_retracing=True)
 
 
 def _ways(run, double):
-  """(name, log-density of float32 values) for each way."""
-  yield _FLOAT32, steps.make_log_prob(run.flow)
+  """Yields (name, log-density as a function of float32 values) for each way."""
+  yield _FLOAT32, make_log_prob(run.model.flow)
   with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder, 'saved_model')
-    write_saved_model(run, path)
+    write_saved_model(
+      run.model,
+      path,
+      folder=run.folder,
+      data=run.data,
+      num_bits=run.config.data.num_bits,
+      step=run.step,
+    )
     model = tf.saved_model.load(str(path))
     served = model.signatures['log_prob_values']
     yield (
       'the exported SavedModel, float32',
       lambda values: served(values=values)['log_prob'],
     )
-  in_double = steps.make_log_prob(double)
+  in_double = make_log_prob(double)
   yield (
     'the flow, float64',
     lambda values: in_double(tf.cast(values, tf.float64)),
@@ -167,12 +180,12 @@ def _ways(run, double):
 
 
 def _same_flow(run, **arguments):
-  """A flow of a run's weights, built with some other arguments."""
+  """Returns a flow with a run's weights and some other arguments."""
   values = run.config.to_dict()
   values['flow'] |= arguments
   config = ml_collections.ConfigDict(values)
-  flow = steps.build_flow(config, run.dataset.image_shape)
-  for new, old in zip(flow.variables, run.flow.variables, strict=True):
+  flow = build_flow(config, run.data.image_shape)
+  for new, old in zip(flow.variables, run.model.flow.variables, strict=True):
     new.assign(tf.cast(old, new.dtype))
   return flow
 
@@ -189,10 +202,10 @@ def _compared(values, first):
 
 
 def section(record: dict) -> str:
-  """The section of the page.
+  """Returns the section of the page.
 
   Args:
-    record: of `Records`, with what `measure` returned as its 'result'.
+    record: A record whose 'result' was returned by `measure`.
 
   Returns:
     Markdown.
@@ -202,24 +215,25 @@ def section(record: dict) -> str:
   draws = result['noise_draws']
   return f"""## How exact the figures are
 
-The bits/dim of one trained flow computed in several ways, of the same images
-with the same noise, and how exactly each of its layers can be undone. "Less
-float32" is the mean difference over images to the first row, +- its standard
-error; then that difference's standard deviation over images and its largest
-absolute value.
+The bits/dim of one trained flow are computed in several ways, for the same
+images with the same noise, and the round-trip error of each of its layers is
+measured. "Difference" is the mean difference from the first row over images,
++- one standard error; the next columns are the standard deviation of this
+difference over images and its largest absolute value.
 
 `{record['command']}`
 
 Data: {result['data']}, {result['num_images']} test images, {draws} noise draw\
-{'s' if draws > 1 else ''} each. The flow after {result['step']:,} steps, by \
-averaged weights. {record['machine']}, {record['date']}.
+{'s' if draws > 1 else ''} per image. The flow has its averaged weights after \
+{result['step']:,} steps. {record['machine']}, {record['date']}.
 
 {_densities_table(result['densities'])}
-Round trips of {min(result['num_images'], _ROUND_TRIPS)} images, each layer \
-at its own input, the kinds in the order of their worst layer: the largest \
-absolute errors of inverse(forward(x)). Bins of pixels are {bin_width:.1e} \
-wide. Of {whole['pixels']:,} values {whole['changed_pixels']:,} come back \
-through the whole flow in float32 as another pixel.
+The next table lists the largest absolute errors of inverse(forward(x)) for \
+{min(result['num_images'], _ROUND_TRIPS)} images. Each layer is tested on its \
+own input within the flow; kinds of layers are sorted by their worst layer. A \
+pixel bin is {bin_width:.1e} wide. After a round trip through the whole flow \
+in float32, {whole['changed_pixels']:,} of {whole['pixels']:,} pixel values \
+have changed.
 
 {_round_trips_table(result['layers'], whole)}"""
 
@@ -237,12 +251,12 @@ def _densities_table(densities):
         f'{row["largest"]:.1e}',
       ]
     )
-  columns = ['computed by', 'bits/dim', 'less float32', 'deviation', 'largest']
+  columns = ['computed with', 'bits/dim', 'difference', 'deviation', 'largest']
   return table(columns, lines)
 
 
 def _round_trips_table(layers, whole):
-  """A line for each kind of layer, and one for the whole flow."""
+  """Returns a table with a row for each kind of layer and the whole flow."""
   kinds = collections.defaultdict(list)
   for layer in sorted(layers, key=lambda layer: -layer['float32']):
     kinds[layer['kind']].append(layer)
@@ -255,11 +269,11 @@ def _round_trips_table(layers, whole):
       found[0]['name'],
       f'{found[0]["largest_input"]:.1f}',
     ]
-    for kind, found in kinds.items()  # the worst kind is met first
+    for kind, found in kinds.items()  # sorted by the worst layer
   ]
   numbers = [f'{whole["float32"]:.1e}', f'{whole["float64"]:.1e}']
   columns = ['layers', 'number', 'float32', 'float64', 'worst in float32']
   return table(
-    [*columns, 'largest value there'],
+    [*columns, 'its largest input'],
     [*lines, ['the whole flow', '1', *numbers, '', '']],
   )

@@ -1,58 +1,61 @@
-"""The images that flows are compared on."""
+"""Loads the images that flows are compared on."""
 
 import dataclasses
 
 import tensorflow as tf
 
-from training import datasets
-from training.datasets import builtin
-from training.datasets.dataset import Dataset
+from training.data.dataset import Dataset
+from training.data.load import load_dataset
+from training.data.readers import builtin
 from training.errors import UserError
 
 __all__ = ['load']
 
-_FRACTION = 0.1  # of the training images of another set, for validation
-_MOST = 1024  # validation images
+_FRACTION = 0.1  # of the training images, held out for validation
+_MOST = 1024  # largest number of validation images
 
 
 def load(config, evaluate: str) -> Dataset:
-  """A data set to train on and to evaluate on.
+  """Returns a data set to train and evaluate on.
 
   Args:
-    config: the `data` part of a configuration.
-    evaluate: 'test', for the data set as it is. 'validation', for its training
-      images alone, of which some are the `test_images`: crops of the right
-      fifth of the part of the photographs that is trained on, or a tenth of
-      the training images of another set, 1,024 at most. The others are
-      trained on.
+    config: The `data` part of a configuration.
+    evaluate: 'test' returns the data set unchanged. 'validation' uses only its
+      training images and holds out some of them as `test_images`: crops of the
+      right 20% of the training part of the photographs, or 10% of the training
+      images of another data set, at most 1,024.
 
   Returns:
-    `Dataset`.
+    A `Dataset`.
 
   Raises:
-    UserError: as `datasets.load`, or if there are too few images.
+    UserError: If `load_dataset` raises it, or if there are too few images.
   """
   if evaluate == 'test':
-    return datasets.load(config)
+    return load_dataset(config)
   if config.name == 'photos':
     return builtin.photos(config, left=0.8)
-  return _held_out(datasets.load(config))
+  return _held_out(load_dataset(config))
 
 
 def _held_out(dataset):
-  """A data set of which the first positions of one epoch are for validation."""
+  """Holds out the first images of one epoch of a data set for validation."""
   if dataset.num_train is None:
-    raise UserError(f'{dataset.name}: its training images have no end.')
+    raise UserError(
+      f'{dataset.name} has an endless stream of training images; no validation '
+      'images can be held out.'
+    )
   number = min(_MOST, max(1, round(_FRACTION * dataset.num_train)))
   left = dataset.num_train - number
 
   def read_train(_, start, count):
-    # Whole batches of the rest of that epoch, in the same order again: batches
-    # across its end would take images of the next epoch, which is shuffled.
+    # Repeats the whole batches of the rest of that epoch in the same order. A
+    # batch across its end would include images of the next epoch, which is
+    # shuffled, and these could be validation images.
     if count > left:
       raise UserError(
-        f'{dataset.name} leaves {left} images to train pilots on, fewer than '
-        f'the {count} of a batch.'
+        f'{dataset.name} has {left} images left to train pilots on, fewer than '
+        f'a batch of {count}.'
       )
     batch = start // count % (left // count)
     return dataset.read_train(0, number + batch * count, count)

@@ -1,4 +1,4 @@
-"""How exactly each layer of a flow gives back what it was given."""
+"""Measures the round-trip error of each layer of a flow."""
 
 import dataclasses
 
@@ -6,21 +6,22 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.tree import root, walk
-from training.flow_with_noise import full_precision
+from training.loop.flow_with_noise import full_precision
 
 __all__ = ['LayerError', 'layer_errors']
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerError:
-  """What a layer's inverse left of some images.
+  """The round-trip error of a layer for some images.
 
   Attributes:
-    name: the innermost chain and the layer, as 'level_0_step_3/coupling'.
-    kind: the class of the layer.
-    largest_input: the largest absolute value that reached it.
-    error: the largest absolute difference between that and what its inverse
-      made of what it made of it; infinite where something was not finite.
+    name: Names of the innermost chain and the layer, such as
+      'level_0_step_3/coupling'.
+    kind: Class name of the layer.
+    largest_input: Largest absolute input value.
+    error: Largest absolute difference between the input and its reconstruction,
+      or infinity if a difference is not finite.
   """
 
   name: str
@@ -30,15 +31,15 @@ class LayerError:
 
 
 def layer_errors(flow, values: tf.Tensor) -> list[LayerError]:
-  """The round trip of each layer at its own input, in full precision.
+  """Returns the round-trip error of each layer, in full precision.
 
-  Values go through the flow from image to latent, so that each layer gets what
-  it gets in use; errors of the layers before it are none of its own. Layers
-  that only give numbers other places are left out.
+  Values go through the flow from image to latent, so each layer gets the input
+  that it has in use, and its error does not include errors of other layers.
+  Layers that only permute values are skipped.
 
   Args:
-    flow: `tfd.TransformedDistribution` over images.
-    values: floating [N, H, W, C], of the flow's dtype.
+    flow: A `tfd.TransformedDistribution` over images.
+    values: Floating tensor [N, H, W, C] of the flow's dtype.
 
   Returns:
     A `LayerError` for each layer, in the order from image to latent.
@@ -48,7 +49,7 @@ def layer_errors(flow, values: tf.Tensor) -> list[LayerError]:
   def visit(layer, x):
     y = layer.value(x)
     if not layer.bijector.only_permutes:
-      # A tensor of its own: TFP would return the x that it has cached.
+      # A new tensor: for y itself TFP would return the cached x.
       error = tf.abs(layer.value(tf.identity(y), backwards=True) - x)
       finite = tf.where(tf.math.is_finite(error), error, np.inf)
       largest = tf.reduce_max(tf.abs(x))

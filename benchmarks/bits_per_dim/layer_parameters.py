@@ -1,4 +1,4 @@
-"""How many parameters a layer has, as the poster of CInC Flow lists them."""
+"""Counts the parameters of layers, as the poster of CInC Flow does."""
 
 from benchmarks.bits_per_dim.page import table
 from tfp_cinc import bijectors, math
@@ -9,7 +9,7 @@ _SIZES = (12, 24, 48)  # channels of the levels of a 32x32x3 flow
 
 
 def layer_parameters() -> str:
-  """The section on the parameters of a layer, counted of the layers."""
+  """Returns the section of the page on the parameters per layer."""
   layers = {
     'CInC 3x3, 9 n^2 - n (n - 1) / 2': (
       bijectors.trainable_cinc_conv2d,
@@ -19,11 +19,11 @@ def layer_parameters() -> str:
       bijectors.trainable_autoregressive_conv2d,
       {'kernel_size': 3, 'diagonal_block': 'plu'},
     ),
-    'Emerging 3x3 by raster masks (poster: 10 n^2)': (
+    'Emerging 3x3 with raster masks (poster: 10 n^2)': (
       bijectors.trainable_emerging_conv2d,
       {'kernel_size': 3, 'diagonal_block': 'plu', 'mask': 'raster'},
     ),
-    'Emerging 3x3 as its paper has it, of two 2x2': (
+    'Emerging 3x3 as in its paper, from two 2x2': (
       bijectors.trainable_emerging_conv2d,
       {'kernel_size': 3},
     ),
@@ -38,8 +38,9 @@ def layer_parameters() -> str:
     for name, (make, options) in layers.items()
   ]
   return (
-    '## Parameters of a layer\n\n'
-    'Of n channels, counted of the layers; the formulas are those of the CInC '
-    'poster.\n\n`python -m benchmarks.bits_per_dim --report`\n\n'
+    '## Parameters per layer\n\n'
+    'The number of parameters of a layer with n channels, counted from its '
+    'variables. The formulas are those of the CInC poster.\n\n'
+    '`python -m benchmarks.bits_per_dim --report`\n\n'
     + table(['layer', *(f'n = {size}' for size in _SIZES)], lines)
   )

@@ -1,4 +1,4 @@
-"""One run: trains a flow and measures it."""
+"""Trains and measures a flow: one run of a comparison."""
 
 import math
 import statistics
@@ -9,35 +9,38 @@ import tensorflow as tf
 
 from benchmarks.bits_per_dim import images, trained
 from benchmarks.bits_per_dim.records import Job
-from training import datasets, evaluate, workdir
-from training.optimization import learning_rates
+from training.data.batches import configured_batches
+from training.loop import evaluation
+from training.loop.optimization.learning_rate import learning_rate_schedule
+from training.run_folder.lock import lock_folder
 
 __all__ = ['measure']
 
-_VIRTUAL_STEPS = 10_000  # of a schedule over a number of seconds
+_VIRTUAL_STEPS = 10_000  # length of a schedule over a number of seconds
 _SAMPLE_ROUNDS = 7
 
 
 def measure(job: Job, folder: str) -> dict:
-  """Trains a flow and measures it, in a process of its own.
+  """Trains a flow and measures it. Call it in a process of its own.
 
-  The clock runs while a batch is fetched and a step is taken. The first step is
-  not on it: it traces and compiles, and its seconds are told apart; evaluations
-  are not either. Ours and the peers go by these same rules, on all cores.
+  Only fetching batches and taking steps is timed, not evaluations. The first
+  step, which traces and compiles, is timed separately. The same rules apply to
+  our flows and to those of other libraries. All cores are used.
 
   Args:
-    job: what to train, and how.
-    folder: where only one may train at a time, or they would share the cores.
+    job: The job: model, conditions, seed and learning rate.
+    folder: Folder in which only one job runs at a time, because jobs would
+      share the cores.
 
   Returns:
-    A dict: 'bits_per_dim' (the mean over the images and the noise draws, in
-    float32, of the averaged weights; None where the run diverged),
-    'image_error' (its standard error over the images), 'num_images', 'data',
+    A dict with 'bits_per_dim' (the mean over images and noise draws, computed
+    in float32 with the averaged weights; None if the run diverged),
+    'image_error' (its standard error over images), 'num_images', 'data',
     'parameters', 'seconds', 'steps', 'images_per_second', 'first_step_seconds',
-    'curve' (a list of [seconds, step, bits/dim]), 'sampling_seconds' or None,
-    and 'diverged', a sentence or None.
+    'curve' (a list of [seconds, step, bits/dim]), 'sampling_seconds' (or None)
+    and 'diverged' (a message, or None).
   """
-  with workdir.lock(folder, 'take another --out'):
+  with lock_folder(folder, 'use another --out'):
     return _measure(job)
 
 
@@ -49,14 +52,14 @@ def _measure(job):
   workers = trained.start(job.model, config, conditions.samples)
   dataset = images.load(config.data, conditions.evaluate)
   first = next(
-    iter(datasets.configured_batches(config, dataset, config.train.init_images))
+    iter(configured_batches(config, dataset, config.train.init_images))
   )
   flow = trained.build(job.model, config, workers, first)
   held_out = dataset.test_images[: conditions.max_images or None]
 
   def bits_per_dim(draws):
     with flow.evaluating() as log_prob:
-      return evaluate.bits_per_dim(
+      return evaluation.bits_per_dim(
         log_prob,
         held_out,
         num_bits=config.data.num_bits,
@@ -79,22 +82,20 @@ def _measure(job):
       result['bits_per_dim'] = float(np.mean(bits))
       result['image_error'] = float(np.std(bits) / math.sqrt(len(bits)))
     else:
-      result['diverged'] = 'its density of held-out images is not finite'
+      result['diverged'] = 'the density of held-out images is not finite'
   if conditions.samples and not result['diverged']:
     result['sampling_seconds'] = _sampling_seconds(flow, conditions.samples)
   return result
 
 
 def _train(flow, dataset, config, conditions, bits_per_dim):
-  """Takes the steps; what of the result is about them."""
-  batches = iter(
-    datasets.configured_batches(config, dataset, conditions.batch_size)
-  )
+  """Trains a flow; returns the part of the result about the training."""
+  batches = iter(configured_batches(config, dataset, conditions.batch_size))
   rate = _rates(config.train, conditions)
   seconds, first_seconds, step_seconds = 0.0, 0.0, 0.0
   step = skipped = 0
   curve, diverged = [], None
-  # The step that would end after the last second is not taken.
+  # Stop if more than half of the next step would be after the last second.
   while conditions.progress(seconds + step_seconds / 2, step) < 1:
     started = time.perf_counter()
     progress = conditions.progress(seconds, step)
@@ -108,8 +109,8 @@ def _train(flow, dataset, config, conditions, bits_per_dim):
     skipped = 0 if is_finite else skipped + 1
     if skipped == config.train.max_skipped:
       diverged = (
-        f'loss or gradient were not finite {skipped} times in a row, up to '
-        f'step {step}'
+        f'the loss or the gradient was not finite {skipped} times in a row, '
+        f'up to step {step}'
       )
       break
     due = (
@@ -133,14 +134,14 @@ def _train(flow, dataset, config, conditions, bits_per_dim):
 
 
 def _rates(config, conditions):
-  """The learning rate as a function of the progress and the step.
+  """Returns the learning rate as a function of the progress and the step.
 
-  It is the configuration's schedule over all of the training, by the seconds
-  where these are what ends it.
+  The configuration's schedule spans the whole training. If the training ends
+  after a number of seconds, the schedule depends on the elapsed time.
   """
   config = config.copy_and_resolve_references()
   config.num_steps = conditions.steps or _VIRTUAL_STEPS
-  schedule = learning_rates(config)
+  schedule = learning_rate_schedule(config)
   warmup = config.warmup_steps
 
   def rate(progress, step):
@@ -152,7 +153,7 @@ def _rates(config, conditions):
 
 
 def _sampling_seconds(flow, number):
-  """The median seconds to draw images, once it is compiled and warm."""
+  """Returns the median seconds to draw images, after two warm-up calls."""
   times = []
   with flow.sampling(number) as sample:
     for _ in range(2 + _SAMPLE_ROUNDS):

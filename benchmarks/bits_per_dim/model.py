@@ -1,13 +1,13 @@
-"""What is compared: a flow, and how it is trained."""
+"""Models that are compared: a flow and how it is trained."""
 
 import dataclasses
-import importlib
 import inspect
 from collections.abc import Mapping
 
 import ml_collections
 
 from benchmarks.bits_per_dim.protocol import Conditions
+from training.configs.loading import load_config
 from training.errors import UserError
 
 __all__ = ['KINDS', 'RATES', 'Model']
@@ -16,7 +16,7 @@ KINDS = ('ours', 'tfb.Glow', 'normflows Glow')
 SOLVERS = ('own', 'per_pixel')
 RATES = (1e-2, 3e-3, 1e-3)
 
-# Of `config.train`, what the runs of a comparison do not depend on.
+# Keys of `config.train` that do not affect the runs of a comparison.
 _UNUSED = (
   'learning_rate',
   'num_steps',
@@ -30,7 +30,7 @@ _UNUSED = (
   'commit_every',
 )
 
-# What a data set asks of configurations that are made for the photographs.
+# Changes to the configurations for the photographs, by data set.
 _DATA = {
   'photos': {},
   'digits': {
@@ -48,17 +48,17 @@ class Model:
   """A row of a comparison.
 
   Attributes:
-    name: what tables call it. Models of other names and the same rest share
-      their records.
-    config: a file of `training/configs`: the flow and how it is trained. Of a
-      peer's flow it gives L, D and the training.
-    options: values of the configuration to replace, by their dotted name, such
-      as {'flow.coupling': 'quad', 'train.ema_decay': 0.0}.
-    kind: 'ours'; 'tfb.Glow' with its default networks; or 'normflows Glow', in
-      PyTorch, its networks in bfloat16 by autocast while it trains.
-    rates: the learning rates to choose among.
-    solver: 'own', or 'per_pixel' for the inverses of causal convolutions by a
-      compiled loop over pixels.
+    name: Name in tables. Models that differ only in their name share their
+      records.
+    config: Name of a file in `training/configs`, which sets the flow and the
+      training. For flows of other libraries it sets L, D and the training.
+    options: Overrides of the configuration by dotted name, such as
+      {'flow.coupling': 'quad', 'train.ema_decay': 0.0}.
+    kind: 'ours'; 'tfb.Glow', with its default networks; or 'normflows Glow', in
+      PyTorch, whose networks are trained in bfloat16 by autocast.
+    rates: Learning rates to choose from.
+    solver: 'own', or 'per_pixel' to invert causal convolutions with a compiled
+      loop over pixels.
   """
 
   name: str
@@ -77,19 +77,18 @@ class Model:
         )
 
   def full_config(self, conditions: Conditions) -> ml_collections.ConfigDict:
-    """The whole configuration under some conditions.
+    """Returns the full configuration under some conditions.
 
     Args:
-      conditions: whose data and batch size it has.
+      conditions: Conditions, which set the data and the batch size.
 
     Returns:
-      The configuration, with this model's options over all else.
+      The configuration. This model's options override all other values.
 
     Raises:
-      UserError: if an option is none of a configuration's.
+      UserError: If the configuration has no such option.
     """
-    module = importlib.import_module(f'training.configs.{self.config}')
-    config = module.get_config()
+    config = load_config(self.config)
     values = _DATA.get(conditions.data)
     if values is None:
       values = {
@@ -102,28 +101,28 @@ class Model:
       part, _, name = key.partition('.')
       if part not in known or name not in known[part]:
         raise UserError(
-          f'the model {self.name!r} has the option {key!r}, which '
-          'training/configs/base.py does not have.'
+          f'the model {self.name!r} has the option {key!r}, which is not in '
+          'training/configs/options.py.'
         )
       config[part][name] = value
     config.train.batch_size = conditions.batch_size
     return config
 
   def facts(self, conditions: Conditions) -> dict:
-    """All that a result depends on, but for the name: for a fingerprint.
+    """Returns everything that a result depends on, except the model's name.
 
     Args:
-      conditions: as for `full_config`.
+      conditions: Conditions, as for `full_config`.
 
     Returns:
-      A dict that JSON can hold: with the defaults of the flow's function too,
-      so that another default preset is another model.
+      A dict that can be written as JSON. It includes the default arguments of
+      the flow's function, so that a new default gives a new fingerprint.
     """
     config = self.full_config(conditions).to_dict()
-    # Without what is left to the flow's function: another such option is no
-    # other model.
+    # None leaves an option to the flow's function. Adding such an option to the
+    # configuration must not change the fingerprint.
     config['flow'] = {k: v for k, v in config['flow'].items() if v is not None}
-    # Without what a run here takes from its conditions, or does not do at all.
+    # Runs of a comparison ignore these or set them from the conditions.
     del config['eval'], config['seed'], config['smoke']
     train = config['train']
     used = (

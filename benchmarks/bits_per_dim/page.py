@@ -1,4 +1,4 @@
-"""The tables and the figures of docs/results.md, from the records alone."""
+"""Writes the tables and figures of docs/results.md from the records only."""
 
 import math
 import pathlib
@@ -13,25 +13,28 @@ from benchmarks.bits_per_dim.records import Records
 __all__ = ['mean_and_error', 'rows', 'section', 'table', 'write']
 
 _INTRODUCTION = """
-Sections between marks are written by `python -m benchmarks.bits_per_dim
---report` from the records of the runs; the command above each table makes it
-again. Figures are test bits/dim, lower is better: the mean over runs of
-different seeds, +- its standard error, of held-out images, by averaged weights,
-in float32. "To the first" is a row's less the first row's, the mean over pairs
-of one seed, which train on the same images with the same noise.
+`python -m benchmarks.bits_per_dim --report` writes the sections between marks
+from the records of the runs. The command above each table reproduces it.
 
-A model's learning rate is the one of the lowest bits/dim in short pilots of
-seed 0, on images that were cut from the training images and not trained on:
-never on test images. The seconds are of fetching batches and taking steps; the
-first step, which traces and compiles, is told apart, and evaluations do not
-count. All go by the same rules, peers too: the same images in the same order,
-optimizer, warm-up, schedule, clipping and averaging of weights, except
-where a row, or the text above the table, says another.
+We report bits per dimension (bits/dim) on held-out test images; lower is
+better. Values are means over runs with different seeds, +- one standard error,
+computed in float32 with the averaged weights. "Delta" is the difference from
+the first row: the mean over pairs of runs with the same seed, which train on
+the same images with the same noise.
+
+Each model uses the learning rate with the lowest bits/dim in short pilots with
+seed 0. Pilots are evaluated on images held out from the training images, never
+on test images. "Seconds" is the time to fetch batches and take steps. It
+excludes evaluations and the first step, which traces and compiles and has its
+own column. The same rules apply to all models, including those of other
+libraries: the same images in the same order, optimizer, warm-up, schedule,
+gradient clipping and weight averaging, unless a row or the text above the table
+says otherwise.
 """
 
 
 def mean_and_error(values) -> tuple[float, float | None]:
-  """The mean, and its standard error; None for that of one value."""
+  """Returns the mean and its standard error, which is None for one value."""
   values = list(values)
   if len(values) < 2:
     return values[0], None
@@ -40,14 +43,14 @@ def mean_and_error(values) -> tuple[float, float | None]:
 
 
 def rows(comparison: Comparison, records: Records) -> list[dict]:
-  """The rows of a comparison's table: a text for each column.
+  """Returns the rows of a comparison's table, with a text for each column.
 
   Args:
-    comparison: what was compared.
-    records: where its results are; models without any have no row.
+    comparison: The comparison.
+    records: Records of its runs. Models without records have no row.
 
   Returns:
-    A list of dicts of the same keys.
+    A list of dicts with the same keys.
   """
   found, first = [], None
   for model in comparison.models:
@@ -83,7 +86,7 @@ def _row(protocol, model, rate, by_seed, first):
     bits = [r['bits_per_dim'] for r in results if not r['diverged']]
     row['bits/dim'] = _plus_minus(mean_and_error(bits), 3) if bits else ''
     more = _differences(by_seed, first) if by_seed is not first else []
-    row['to the first'] = _plus_minus(mean_and_error(more), 3) if more else ''
+    row['delta'] = _plus_minus(mean_and_error(more), 3) if more else ''
     gone = len(results) - len(bits)
     row['runs'] = f'{len(results)}' + (f', {gone} diverged' if gone else '')
     row['learning rate'] = f'{rate:g}'
@@ -103,7 +106,7 @@ def _row(protocol, model, rate, by_seed, first):
 
 
 def _differences(by_seed, first):
-  """Bits/dim less those of the first model's run of the same seed."""
+  """Returns differences from the first model's runs with the same seeds."""
   return [
     result['bits_per_dim'] - first[seed]['bits_per_dim']
     for seed, result in by_seed.items()
@@ -118,14 +121,14 @@ def _plus_minus(mean_error, digits):
 
 
 def table(columns, lines) -> str:
-  """A table in Markdown.
+  """Returns a Markdown table.
 
   Args:
-    columns: their names.
-    lines: a sequence of texts for each line.
+    columns: Names of the columns.
+    lines: Rows, each a sequence of texts.
 
   Returns:
-    Its text, with an end of line.
+    The table, ending with a newline.
   """
   lines = [columns, ['---'] * len(columns), *lines]
   return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
@@ -134,22 +137,21 @@ def table(columns, lines) -> str:
 def section(
   name: str, comparison: Comparison, records: Records, command: str, figures
 ) -> str | None:
-  """The section of a comparison, its figure drawn beside.
+  """Returns the section of a comparison and draws its figure.
 
   Args:
-    name: of the comparison.
-    comparison: the comparison.
-    records: where its results are.
-    command: what makes it again.
-    figures: the folder of figures, beside the page.
+    name: Name of the comparison.
+    comparison: The comparison.
+    records: Records of its runs.
+    command: Command that reproduces the records.
+    figures: Folder of the figures, next to the page.
 
   Returns:
-    Markdown; None where there is no run yet, or of one model alone with which
-    there is nothing to compare.
+    Markdown, or None while a model has no result or there is no run at all.
   """
   found = rows(comparison, records)
   done = [r for r in map(records.find, comparison.runs(records)) if r]
-  if not done or len(found) < min(2, len(comparison.models)):
+  if not done or len(found) < len(comparison.models):
     return None
   total = len(comparison.models) * comparison.protocol.seeds
   parts = [
@@ -157,21 +159,21 @@ def section(
     comparison.what,
     f'`{command}`',
     _conditions(comparison, done)
-    + ('' if len(done) == total else f' {len(done)} of {total} runs so far.'),
+    + ('' if len(done) == total else f' {len(done)} of {total} runs are done.'),
     table(list(found[0]), [list(row.values()) for row in found]),
   ]
   if any(record['result']['curve'] for record in done):
     draw_curves(comparison, records, pathlib.Path(figures, f'{name}.png'))
     folder = pathlib.Path(figures).name
     parts += [
-      f'![Test bits/dim along the way]({folder}/{name}.png)',
-      'Test bits/dim along the way, the means over seeds, of one noise draw.',
+      f'![Test bits/dim during training]({folder}/{name}.png)',
+      'Test bits/dim during training: means over seeds, with one noise draw.',
     ]
   for title in comparison.published:
     published = PUBLISHED[title]
     parts += [
-      f'Published, not measured here ({published.source}): '
-      f'{published.title.lower()}.',
+      f'Published results, not measured here ({published.source}): '
+      f'{published.title[0].lower()}{published.title[1:]}.',
       table(published.columns, published.rows),
     ]
   return '\n\n'.join(part.strip() for part in parts) + '\n'
@@ -185,27 +187,27 @@ def _conditions(comparison, done):
   where = ' and '.join(sorted({record['machine'] for record in done}))
   if not conditions.trains:
     return (
-      f'{protocol.seeds} rounds, in which flows take turns, each in a process '
-      f'of its own; medians of 7 draws, means over rounds. {where}, {when}.'
+      f'Means over {protocol.seeds} rounds of the median of 7 draws. The flows '
+      f'take turns, each in its own process. {where}, {when}.'
     )
   pilots = f'; pilots of {protocol.pilot}' if comparison.pilots() else ''
   return (
-    f'Data: {result["data"]}. Training: {conditions} each, '
-    f'{conditions.batch_size} images a step{pilots}. '
+    f'Data: {result["data"]}. Training: {conditions} per run, '
+    f'{conditions.batch_size} images per step{pilots}. '
     f'Evaluation: {result["num_images"]} test images, {conditions.noise_draws} '
-    f'noise draws each. {where}, {when}.'
+    f'noise draws per image. {where}, {when}.'
   )
 
 
 def write(path: str, sections: dict[str, str]) -> None:
-  """Puts sections into the page, each between its marks.
+  """Writes sections into the page, each between its marks.
 
-  What stands outside of marks, and other sections, stay as they are; new
-  sections go to the end. The introduction is a section too, the first one.
+  Other sections and the text outside the marks are kept. New sections are
+  appended. The introduction is the first section.
 
   Args:
-    path: of the page, which need not exist.
-    sections: name -> Markdown.
+    path: Path of the page, which need not exist.
+    sections: Markdown of the sections by name.
   """
   path = pathlib.Path(path)
   text = path.read_text() if path.exists() else '# Measured densities\n'

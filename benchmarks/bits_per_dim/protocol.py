@@ -1,4 +1,4 @@
-"""Under which conditions models are trained and compared."""
+"""Conditions under which models are trained and compared."""
 
 import dataclasses
 
@@ -7,22 +7,22 @@ __all__ = ['Conditions', 'Protocol']
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-  """What the result of a run depends on, beside the model and the seed.
+  """Everything a run's result depends on, except the model, seed and rate.
 
   Attributes:
-    data: 'photos', 'digits', or a data set that TensorFlow Datasets prepared.
-    data_dir: of a prepared data set.
-    seconds: of training, for each model as many; 0 where `steps` says it.
-    steps: of training, for each model as many. Without seconds and steps
-      nothing is trained.
-    evaluate: the images to evaluate on: 'test', or 'validation', which are cut
-      from the training images and then not trained on.
-    batch_size: images a step.
-    noise_draws: of dequantization for each image, at the end; along the way
-      there is one.
-    curve_points: how often to evaluate along the way.
-    max_images: the first so many images are evaluated; 0 for all.
-    samples: how many images to draw, timed, at the end; 0 for none.
+    data: 'photos', 'digits', or the name of a prepared TensorFlow data set.
+    data_dir: Folder of the prepared data set.
+    seconds: Training time of each model, or 0 if `steps` is given.
+    steps: Number of training steps of each model. If `seconds` and `steps` are
+      both 0, nothing is trained.
+    evaluate: Images to evaluate on: 'test', or 'validation', which are held out
+      from the training images.
+    batch_size: Number of images per step.
+    noise_draws: Number of draws of the dequantization noise per image in the
+      final evaluation. Evaluations during training use one.
+    curve_points: Number of evaluations during training.
+    max_images: Number of images to evaluate on, or 0 for all.
+    samples: Number of images to draw and time at the end, or 0 for none.
   """
 
   data: str = 'photos'
@@ -39,22 +39,22 @@ class Conditions:
   def __post_init__(self):
     if self.seconds and self.steps:
       raise ValueError(
-        f'`seconds` is {self.seconds:g} and `steps` {self.steps}; one of them '
-        'must be 0.'
+        f'`seconds` is {self.seconds:g} and `steps` is {self.steps}; one of '
+        'them must be 0.'
       )
     if min(self.seconds, self.steps) < 0:
       raise ValueError(
-        f'`seconds` is {self.seconds:g} and `steps` {self.steps}; neither may '
-        'be less than 0.'
+        f'`seconds` is {self.seconds:g} and `steps` is {self.steps}; neither '
+        'may be negative.'
       )
 
   @property
   def trains(self) -> bool:
-    """Whether anything is trained."""
+    """Whether models are trained."""
     return bool(self.seconds or self.steps)
 
   def progress(self, seconds: float, step: int) -> float:
-    """Which part of the training is done, from 0 on; at 1 it ends."""
+    """Returns the completed fraction of the training, which ends at 1."""
     if self.seconds:
       return seconds / self.seconds
     return step / self.steps if self.steps else 1.0
@@ -67,14 +67,15 @@ class Conditions:
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-  """How a comparison goes.
+  """Conditions, pilots and seeds of a comparison.
 
   Attributes:
-    conditions: of its runs.
-    pilot_seconds: of training in a pilot. Each model has one for each of its
-      learning rates; the rate of the lowest validation bits/dim is its own.
-    pilot_steps: of a pilot, in place of `pilot_seconds` where it is not 0.
-    seeds: how many runs each model has, of the seeds 0, 1, ...
+    conditions: Conditions of the runs.
+    pilot_seconds: Training time of a pilot. Each model has a pilot for each of
+      its learning rates and uses the one with the lowest validation bits/dim.
+    pilot_steps: Number of training steps of a pilot. Unless it is 0, it
+      replaces `pilot_seconds`.
+    seeds: Number of runs per model, with the seeds 0, 1, ...
   """
 
   conditions: Conditions = Conditions(seconds=300.0)
@@ -84,7 +85,7 @@ class Protocol:
 
   @property
   def pilot(self) -> Conditions:
-    """The conditions of the pilots."""
+    """Conditions of the pilots."""
     return dataclasses.replace(
       self.conditions,
       seconds=0.0 if self.pilot_steps else self.pilot_seconds,

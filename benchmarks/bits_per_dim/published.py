@@ -1,8 +1,8 @@
-"""What the papers report, to stand beside what is measured here.
+"""Results reported by the papers, printed next to our own.
 
-All are of other data, sizes and machines than ours, and as far as they are on
-ImageNet of van den Oord's downsampling. Sources: table 2 of Truong et al. 2019
-(shift n x n); the draft and the poster of CInC Flow (Nagar et al. 2021).
+They are for other data, model sizes and machines than ours. Results on ImageNet
+use van den Oord's downsampling. Sources: table 2 of Truong et al. 2019 (shift
+n x n); the draft and the poster of CInC Flow (Nagar et al. 2021).
 """
 
 import dataclasses
@@ -15,10 +15,10 @@ class Table:
   """A published table.
 
   Attributes:
-    title: what it is.
-    source: paper and table.
-    columns: their names.
-    rows: as many texts in each.
+    title: Title of the table.
+    source: Paper and table or figure.
+    columns: Names of the columns.
+    rows: Rows, with a text for each column.
   """
 
   title: str
@@ -61,7 +61,7 @@ PUBLISHED = {
   ),
   'depth': Table(
     'Bits/dim by depth, and seconds for 100 images',
-    'CInC Flow draft, table 2; the seconds are of other machines',
+    'CInC Flow draft, table 2; times are from other machines',
     ('depth', 'model', 'CIFAR-10', 'ImageNet 32', 'seconds'),
     (
       ('4', 'Emerging', '3.52', '4.30', '2.45'),
@@ -72,7 +72,7 @@ PUBLISHED = {
   ),
   'sampling': Table(
     'Seconds to draw 100 images',
-    'CInC Flow draft, figure 7; one CPU core, Glow on a GPU; other machines',
+    'CInC Flow draft, figure 7; other machines: one CPU core, a GPU for Glow',
     ('model', 'CIFAR-10', 'ImageNet 32'),
     (
       ('Glow', '0.58', '0.86'),

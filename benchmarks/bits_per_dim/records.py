@@ -1,4 +1,4 @@
-"""The results of runs: one JSON file each, written whole or not at all."""
+"""Reads and writes the results of runs, one JSON file for each."""
 
 import dataclasses
 import datetime
@@ -10,12 +10,13 @@ import re
 from benchmarks import report
 from benchmarks.bits_per_dim.model import Model
 from benchmarks.bits_per_dim.protocol import Conditions
-from training import workdir
+from training.run_folder.files import write_json
+from training.run_folder.versions import package_versions
 
 __all__ = ['Job', 'Records', 'about', 'versions']
 
-# Another number where the same options give other results, or a record holds
-# something else: records of other numbers are measured anew.
+# Increment it if the same options give other results, or if the content of the
+# records changes. Records with another number are measured again.
 _FORMAT = 1
 
 _PACKAGES = (
@@ -31,7 +32,7 @@ _PACKAGES = (
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-  """A run: what is trained, how, from which seed, at which learning rate."""
+  """A run: the model, the conditions, the seed and the learning rate."""
 
   model: Model
   conditions: Conditions
@@ -39,7 +40,7 @@ class Job:
   learning_rate: float
 
   def fingerprint(self) -> str:
-    """A short text that differs where the result may: a record's identity."""
+    """Returns a short hash of everything that the result depends on."""
     facts = {
       'format': _FORMAT,
       'model': self.model.facts(self.conditions),
@@ -61,48 +62,48 @@ class Job:
 class Records:
   """A folder of records.
 
-  A record is found by its job's fingerprint: where an option of the model or
-  of the protocol has changed, the old one is not looked at any more.
+  A record is found by its job's fingerprint. After a change in the options of
+  the model or the protocol, the old record is no longer found.
   """
 
   def __init__(self, folder: str):
-    """Writes nothing yet.
+    """Sets the folder.
 
     Args:
-      folder: of the records, which need not exist.
+      folder: Folder of the records, which need not exist.
     """
     self.folder = pathlib.Path(folder)
 
   def find(self, job: Job) -> dict | None:
-    """The record of a job; None where there is no whole one."""
+    """Returns the record of a job, or None if there is no complete one."""
     return self._read(self._path(job))
 
   def find_named(self, name: str) -> dict | None:
-    """A record of no job, by its name; None where there is no whole one."""
+    """Returns a record by its name, or None if there is no complete one."""
     return self._read(self.folder / f'{name}.json')
 
   def write_named(self, name: str, result: dict, **about) -> dict:
-    """Writes a record of no job, in place of the last one of its name.
+    """Writes a record under a name, and replaces an older one of that name.
 
     Args:
-      name: the record's.
-      result: what was measured.
-      **about: as for `write`.
+      name: Name of the record.
+      result: What was measured.
+      **about: Other facts to keep, as for `write`.
 
     Returns:
       The record.
     """
     record = {**about, 'result': result}
-    workdir.write_json(self.folder / f'{name}.json', record)
+    write_json(self.folder / f'{name}.json', record)
     return record
 
   def write(self, job: Job, result: dict, **about) -> dict:
-    """Writes a record.
+    """Writes the record of a job.
 
     Args:
-      job: what was run.
-      result: what was measured, see `measure`.
-      **about: what else to keep: command, date, machine, versions.
+      job: The job.
+      result: What was measured, see `measure`.
+      **about: Other facts to keep: command, date, machine, versions.
 
     Returns:
       The record.
@@ -117,7 +118,7 @@ class Records:
       **about,
       'result': result,
     }
-    workdir.write_json(self._path(job), record)
+    write_json(self._path(job), record)
     return record
 
   def _read(self, path):
@@ -134,13 +135,14 @@ class Records:
 
 
 def about(command: str) -> dict[str, object]:
-  """What a record tells beside its result.
+  """Returns the facts that a record contains besides its result.
 
   Args:
-    command: what makes it again.
+    command: Command that reproduces the record.
 
   Returns:
-    A dict that JSON can hold: 'command', 'date', 'machine' and 'versions'.
+    A dict that can be written as JSON: 'command', 'date', 'machine' and
+    'versions'.
   """
   return {
     'command': command,
@@ -151,5 +153,5 @@ def about(command: str) -> dict[str, object]:
 
 
 def versions() -> dict[str, str | None]:
-  """The versions of what runs depend on; None where it is not installed."""
-  return workdir.versions(_PACKAGES)
+  """Returns the versions of packages that runs use, None if not installed."""
+  return package_versions(_PACKAGES)

@@ -1,8 +1,8 @@
-"""A flow while it is trained: ours, or a peer's, by the same rules.
+"""Trains flows, ours and those of other libraries, by the same rules.
 
-All have the optimizer, the warm-up, the schedule, the clipping of gradients and
-the moving average of weights that their configuration says; a step whose loss
-or gradient is not finite changes nothing.
+All use the optimizer, warm-up, schedule, gradient clipping and weight averaging
+of their configuration. A step whose loss or gradient is not finite changes
+nothing.
 """
 
 import contextlib
@@ -14,26 +14,31 @@ import tf_keras
 
 import tfp_cinc
 from benchmarks import peers, per_pixel
-from training import steps
-from training.averaging import WeightAverage
-from training.distributed import Workers
-from training.flow_with_noise import build_density
-from training.optimization import build_optimizer
+from training.loop.evaluation import make_log_prob
+from training.loop.model import build_model
+from training.loop.optimization.averaging import WeightAverage
+from training.loop.optimization.optimizer import build_optimizer
+from training.loop.train_step import make_train_step
+from training.loop.workers import Workers
 
 __all__ = ['TrainedByTensorFlow', 'TrainedByTorch', 'build', 'start']
 
 
 def start(model, config, samples: int = 0) -> Workers:
-  """Shares out the cores: before TensorFlow's first operation, or not at all.
+  """Divides the cores between parts of a batch.
+
+  Call it before the first operation of TensorFlow; later it has no effect.
 
   Args:
-    model: `Model`.
-    config: its whole configuration.
-    samples: how many images will be drawn, timed. They are drawn together, each
-      operation on all cores, which are not shared out then.
+    model: A `Model`.
+    config: The full configuration of the model.
+    samples: Number of images to draw and time. If it is not 0, the cores are
+      not divided, because the images are drawn together, each operation on all
+      cores.
 
   Returns:
-    The one worker, which else cuts the images of ours into parts, as in a run.
+    The only worker. For our flows it splits the images of a step into parts, as
+    in a training run.
   """
   if model.kind == 'ours' and not samples:
     return Workers(lambda _: config.train.batch_size)
@@ -41,34 +46,33 @@ def start(model, config, samples: int = 0) -> Workers:
 
 
 def build(model, config, workers: Workers, images: tf.Tensor):
-  """A flow, initialized and about to be trained.
+  """Builds a flow for training and initializes it.
 
   Args:
-    model: `Model`.
-    config: its whole configuration.
-    workers: of `start`.
-    images: dequantized, [N, H, W, C], to initialize it from.
+    model: A `Model`.
+    config: The full configuration of the model.
+    workers: Result of `start`.
+    images: Dequantized images [N, H, W, C] to initialize the flow from.
 
   Returns:
-    `TrainedByTensorFlow` or `TrainedByTorch`, which have the same methods.
+    A `TrainedByTensorFlow` or a `TrainedByTorch`, which have the same methods.
   """
   if model.kind == 'normflows Glow':
     return TrainedByTorch(config, images)
-  tf.random.set_seed(config.seed)
   if model.kind == 'tfb.Glow':
+    tf.random.set_seed(config.seed)
     flow = peers.tfb_glow(images, config.flow.levels, config.flow.depth)
-    # It takes no batch whose size is left open.
+    # tfb.Glow does not support batches of unknown size.
     log_prob = tf.function(flow.log_prob, autograph=False)
     return TrainedByTensorFlow(flow, flow, log_prob, config, workers)
-  if config.train.deterministic:  # as in a run
+  if config.train.deterministic:  # as in a training run
     tf.config.experimental.enable_op_determinism()
-  flow = steps.build_flow(config, images.shape[1:])
-  tfp_cinc.initialize_from_data(flow, images)
-  density = build_density(config, flow)
+  built = build_model(config, images.shape[1:])
+  tfp_cinc.initialize_from_data(built.flow, images)
   return TrainedByTensorFlow(
-    flow,
-    density,
-    steps.make_log_prob(density, workers.parallel),
+    built.flow,
+    built.density,
+    make_log_prob(built.density, workers.parallel),
     config,
     workers,
     model.solver,
@@ -76,10 +80,10 @@ def build(model, config, workers: Workers, images: tf.Tensor):
 
 
 class TrainedByTensorFlow:
-  """A distribution of TFP and the step of `training`.
+  """A TFP distribution with the training step of `training`.
 
   Attributes:
-    parameters: how many numbers are trained.
+    parameters: Number of trained parameters.
   """
 
   def __init__(
@@ -91,23 +95,23 @@ class TrainedByTensorFlow:
     workers: Workers,
     solver: str = 'own',
   ):
-    """Builds the step, which is traced at its first call.
+    """Builds the training step, which is traced at its first call.
 
     Args:
-      flow: the distribution, to sample.
-      density: what is trained: the flow, or a `FlowWithNoise` of it.
-      log_prob: its compiled log-density in float32.
-      config: the whole configuration.
-      workers: this one.
-      solver: see `Model`.
+      flow: Distribution to sample from.
+      density: Density to train: the flow, or a `FlowWithNoise` of it.
+      log_prob: Compiled log-density of `density`, in float32.
+      config: The full configuration.
+      workers: The only worker.
+      solver: Solver, see `Model`.
     """
     weights = list(density.trainable_variables)
     self._flow, self._solver = flow, solver
     self._rate = tf.Variable(0.0, trainable=False)
-    optimizer = build_optimizer(config.train, density)
-    optimizer.learning_rate = _VariableRate(self._rate)
+    rate = _VariableRate(self._rate)
+    optimizer = build_optimizer(config.train, density, rate)
     self._average = WeightAverage(weights, config.train.ema_decay)
-    self._step = steps.make_train_step(
+    self._step = make_train_step(
       density,
       optimizer,
       workers,
@@ -120,35 +124,35 @@ class TrainedByTensorFlow:
     self.parameters = sum(w.shape.num_elements() for w in weights)
 
   def step(self, images: tf.Tensor, rate: float) -> bool:
-    """Takes a step of training.
+    """Takes a training step.
 
     Args:
-      images: dequantized, [N, H, W, C].
-      rate: the learning rate.
+      images: Dequantized images [N, H, W, C].
+      rate: Learning rate.
 
     Returns:
-      Whether loss and gradient were finite.
+      Whether the loss and the gradient were finite.
     """
     self._rate.assign(rate)
     return not bool(self._step(images, tf.constant(False))['skipped'])
 
   @contextlib.contextmanager
   def evaluating(self):
-    """Within it weights are their averages; gives the log-density.
+    """Returns a context in which the weights are their averages.
 
     Yields:
-      A function of dequantized images [N, H, W, C] that returns [N], in
-      float32.
+      The log-density, a function of dequantized images [N, H, W, C] that
+      returns float32 [N].
     """
     with self._average.applied():
       yield self._log_prob
 
   @contextlib.contextmanager
   def sampling(self, number: int):
-    """Within it weights are frozen; gives the sampler.
+    """Returns a context in which the weights are frozen.
 
     Args:
-      number: of images to draw at each call.
+      number: Number of images to draw at each call.
 
     Yields:
       A compiled function without arguments that returns images.
@@ -163,14 +167,19 @@ class TrainedByTensorFlow:
 
 
 class TrainedByTorch:
-  """normflows' Glow, whose networks compute in bfloat16 while it trains.
+  """normflows' Glow, whose networks are trained in bfloat16.
 
   Attributes:
-    parameters: as in `TrainedByTensorFlow`.
+    parameters: Number of trained parameters.
   """
 
   def __init__(self, config, images: tf.Tensor):
-    """Builds and initializes it."""
+    """Builds and initializes the flow.
+
+    Args:
+      config: The full configuration.
+      images: Dequantized images [N, H, W, C] to initialize the flow from.
+    """
     import torch
 
     torch.manual_seed(config.seed)
@@ -190,7 +199,7 @@ class TrainedByTorch:
     self.parameters = sum(w.numel() for w in self._weights)
 
   def step(self, images: tf.Tensor, rate: float) -> bool:
-    """As `TrainedByTensorFlow.step`."""
+    """Takes a training step, see `TrainedByTensorFlow.step`."""
     torch, clip_norm = self._torch, self._config.clip_norm or np.inf
     self._optimizer.zero_grad()
     with torch.autocast('cpu', torch.bfloat16):
@@ -204,7 +213,7 @@ class TrainedByTorch:
     for group in self._optimizer.param_groups:
       group['lr'] = rate
     self._optimizer.step()
-    # As `WeightAverage` does.
+    # The same rate as in `WeightAverage`.
     rate = max(1 - self._config.ema_decay, 9 / (self._count + 9))
     with torch.no_grad():
       torch._foreach_lerp_(self._averages, self._weights, rate)
@@ -213,7 +222,7 @@ class TrainedByTorch:
 
   @contextlib.contextmanager
   def evaluating(self):
-    """As `TrainedByTensorFlow.evaluating`."""
+    """Returns a context, see `TrainedByTensorFlow.evaluating`."""
 
     def log_prob(values):
       with self._torch.no_grad():
@@ -231,7 +240,7 @@ class TrainedByTorch:
 
   @contextlib.contextmanager
   def sampling(self, number: int):
-    """As `TrainedByTensorFlow.sampling`, in bfloat16."""
+    """Returns a context, see `TrainedByTensorFlow.sampling`; in bfloat16."""
     torch = self._torch
 
     def sample():
@@ -251,7 +260,7 @@ class TrainedByTorch:
 
 
 class _VariableRate(tf_keras.optimizers.schedules.LearningRateSchedule):
-  """A learning rate that the loop sets."""
+  """A learning rate that is read from a variable."""
 
   def __init__(self, rate: tf.Variable):
     self._rate = rate

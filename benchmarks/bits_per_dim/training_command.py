@@ -1,59 +1,50 @@
-"""The command that trains a run like one that is there."""
+"""Finds the command that trains an existing run again."""
 
-import importlib
 import json
 import pathlib
-import pkgutil
 import shlex
 
-import training.configs
+from training.configs.loading import config_names, load_config
 from training.errors import UserError
-from training.workdir import flat, read_config
+from training.run_folder.config_file import flat_dict, read_config
 
 __all__ = ['training_command']
 
-_NO_CONFIGS = ('base', 'papers')  # what configurations are made of
-
 
 def training_command(folder: str) -> str:
-  """The command that trains a run of the configuration of another.
+  """Returns the command that trains a run with the same configuration.
 
-  It names the file of `training/configs` that differs in the fewest values, and
-  each value that differs; and as many workers as the run ended with.
+  The command names the configuration that differs in the fewest values, all
+  values that differ, and the number of workers at the run's end.
 
   Args:
-    folder: the run's workdir.
+    folder: The run's workdir.
 
   Returns:
-    The command, for a shell.
+    The command, quoted for a shell.
 
   Raises:
-    UserError: if there is no run, or it is of other code.
+    UserError: If the folder holds no run, or a run made by other code.
   """
-  wanted = flat(read_config(folder).to_dict())
-  names = [
-    module.name
-    for module in pkgutil.iter_modules(training.configs.__path__)
-    if module.name not in _NO_CONFIGS
-  ]
-  found = [(name, _changes(name, wanted)) for name in names]
+  wanted = flat_dict(read_config(folder).to_dict())
+  found = [(name, _changes(name, wanted)) for name in config_names()]
   found = [(name, changes) for name, changes in found if changes is not None]
   if not found:
     raise UserError(
-      f'{folder} holds a run of a configuration that no file of '
-      'training/configs can be changed to: it was made by other code.'
+      'no options turn a configuration of training/configs into that of the '
+      f'run in {folder}: it was made by other code.'
     )
   name, changes = min(found, key=lambda pair: len(pair[1]))
-  words = ['python', '-m', 'training', 'train']
+  words = ['tfp-cinc', 'train']
   workers = _workers(folder)
   if workers > 1:
     words = ['horovodrun', '--gloo', '-np', f'{workers}', *words]
-  words += ['--config', f'training/configs/{name}.py', *changes]
+  words += ['--config', name, *changes]
   return shlex.join([*words, '--workdir', str(folder)])
 
 
 def _workers(folder):
-  """How many ended a run; 1 where it has not ended."""
+  """Returns the number of workers at the run's end, or 1 before its end."""
   try:
     metrics = json.loads(pathlib.Path(folder, 'metrics.json').read_text())
   except FileNotFoundError:
@@ -62,12 +53,12 @@ def _workers(folder):
 
 
 def _changes(name, wanted):
-  """Options that make a file's configuration the wanted one; None if none do.
+  """Returns options that turn a configuration into the wanted one.
 
-  An option can replace a value, but neither bring a key nor take a value away.
+  Returns None if there are none: an option can replace a value, but it can
+  neither add a key nor set a value to None.
   """
-  module = importlib.import_module(f'training.configs.{name}')
-  values = flat(module.get_config().to_dict())
+  values = flat_dict(load_config(name).to_dict())
   changed = {
     key: value
     for key, value in sorted(wanted.items())
