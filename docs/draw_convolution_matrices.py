@@ -1,6 +1,8 @@
-"""Draws docs/figures/: `python docs/draw_convolution_matrices.py`.
+"""Draws the matrices of convolutions into docs/figures.
 
-The matrices of invertible convolutions on 4 x 4 images, as in figures 1, 3 and
+  python docs/draw_convolution_matrices.py
+
+The figures show invertible convolutions of 4 x 4 images, as in figures 1, 3 and
 4 of CInC Flow (Nagar, Dufraisse and Varma 2021) and in the table of its poster.
 """
 
@@ -17,7 +19,8 @@ from tfp_cinc import bijectors, networks, plotting
 FIGURES = pathlib.Path(__file__).parent / 'figures'
 IMAGE_SIZE = (4, 4)
 
-# From a number of channels to the layer, all of them 3 x 3 but the 1 x 1.
+# Factories that take the number of channels. All kernels are 3 x 3, except for
+# the 1x1 convolution.
 LAYERS = {
   'CInCConv2D': bijectors.trainable_cinc_conv2d,
   'OneByOneConv2D': bijectors.trainable_one_by_one_conv2d,
@@ -40,7 +43,14 @@ PAPER_FIGURES = {
 
 
 def draw(layers, channel_counts, path):
-  """Draws a row of matrices for each number of channels."""
+  """Draws a figure with a row of matrices for each number of channels.
+
+  Args:
+    layers: Mapping from titles to functions of the number of channels that
+      return a layer.
+    channel_counts: List of numbers of channels.
+    path: Path of the PNG file.
+  """
   shape = len(channel_counts), len(layers)
   figure, grid = pyplot.subplots(
     *shape,
@@ -58,7 +68,7 @@ def draw(layers, channel_counts, path):
 
 
 def main(folder: pathlib.Path = FIGURES) -> None:
-  """Writes all figures into a folder."""
+  """Writes all figures to a folder."""
   folder.mkdir(exist_ok=True)
   draw(PAPER_FIGURES, [2], folder / 'cinc_flow_paper_matrices.png')
   draw(LAYERS, [1, 2], folder / 'convolution_matrices.png')

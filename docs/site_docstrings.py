@@ -1,4 +1,4 @@
-"""What griffe does with docstrings before they become the site's API pages."""
+"""Griffe extension that converts docstrings for the API pages of the site."""
 
 import re
 import textwrap
@@ -11,20 +11,20 @@ _FENCED = re.compile(r'(^```.*?^```$)', re.DOTALL | re.MULTILINE)
 _SECTION = re.compile(r'^(?:Args|Attributes|Returns|Raises):$', re.MULTILINE)
 # Lines from the first '>>>' to the end of the paragraph.
 _DOCTEST = re.compile(r'^>>> .*\n?(?:.+\n?)*', re.MULTILINE)
-# A paragraph that is indented: formulas, or code.
+# An indented paragraph: a formula or code.
 _INDENTED = re.compile(r'(?<=\n\n)(?: {2}.*\n)+(?=\n|\Z)')
 
 
 class Docstrings(griffe.Extension):
-  """Makes Markdown of what is no Markdown in them.
+  """Converts the parts of docstrings that are not Markdown.
 
-  Doctests, which it would take for quotations, become blocks of code, and so do
-  indented paragraphs, which it would fill. The title of an example becomes a
-  line in bold type: it is no section of the page.
+  Doctests and indented paragraphs become code blocks. Markdown would render
+  doctests as quotations and rewrap indented paragraphs. The heading of an
+  example becomes a line of bold text, because it is not a section of the page.
   """
 
   def on_object(self, *, obj: griffe.Object, **_) -> None:
-    """Is called for each class, function, module and attribute."""
+    """Converts the docstring of a class, function, module or attribute."""
     if obj.docstring is None:
       return
     text = obj.docstring.value.replace('#### Example\n', '**Example**\n') + '\n'
@@ -34,7 +34,7 @@ class Docstrings(griffe.Extension):
 
 
 def _without_fences(text):
-  """A part of a docstring between blocks of code."""
+  """Converts a part of a docstring that is outside of code blocks."""
   section = _SECTION.search(text)
   head = len(text) if section is None else section.start()
   before = _INDENTED.sub(lambda m: _block('text', m[0]), text[:head])

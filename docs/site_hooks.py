@@ -1,11 +1,11 @@
-"""What MkDocs calls when it builds the site: formulas become MathML."""
+"""MkDocs hook that converts formulas to MathML."""
 
 import html
 import re
 
 from latex2mathml import converter
 
-# What pymdownx.arithmatex makes of $x$ and of $$x$$.
+# The output of pymdownx.arithmatex for $x$ and $$x$$.
 _FORMULA = re.compile(
   r'<(?P<tag>span|div) class="arithmatex">'
   r'\\[(\[](?P<tex>.*?)\\[)\]]</(?P=tag)>',
@@ -14,7 +14,7 @@ _FORMULA = re.compile(
 
 
 def on_page_content(content: str, **_) -> str:
-  """Puts MathML, which browsers draw by themselves, for each formula."""
+  """Replaces each formula with MathML, which browsers render natively."""
 
   def to_mathml(match):
     display = 'inline' if match['tag'] == 'span' else 'block'

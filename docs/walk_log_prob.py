@@ -1,19 +1,20 @@
-"""Prints how much of the package one `log_prob` walks through.
+"""Prints how much of the package a single `log_prob` calls.
 
   python docs/walk_log_prob.py
 
-Traces one eager `log_prob` of a flow of one step with `sys.setprofile` and
-prints three numbers:
+The script traces one eager `log_prob` of a flow with one step, using
+`sys.setprofile`, and prints three numbers:
 
-- calls: how often a function that is defined in the package is entered,
-  including lambdas and comprehensions, and each resumption of a generator;
-- files: the number of different files of the package that hold them;
-- switches: the number of calls whose file differs from the file of the package
-  call before it. Calls are compared in the order in which they happen, whatever
-  their depth; returns and functions of other packages do not count.
+- calls: Number of times a function of the package is entered, including lambdas
+  and comprehensions. Each resumption of a generator also counts.
+- files: Number of different files of the package that define these functions.
+- switches: Number of calls whose file differs from the file of the previous
+  call. The calls are in chronological order, at any depth. Returns and
+  functions of other packages do not count.
 
 Lower is better: each switch is another file that a reader has to open. The
-numbers depend on the version of Python: 3.12 and later inline comprehensions.
+numbers depend on the version of Python, because 3.12 and later inline
+comprehensions.
 """
 
 import itertools
@@ -29,13 +30,13 @@ PACKAGE = pathlib.Path(tfp_cinc.__file__).parent
 
 
 def files_of_calls(function: Callable[[], object]) -> list[str]:
-  """Returns the files of the package's functions that a call enters.
+  """Returns the files of the functions of the package that a function calls.
 
   Args:
     function: Function without arguments. It is called once.
 
   Returns:
-    The file of each call, in the order of the calls.
+    List of the file of each call, in the order of the calls.
   """
   files = []
 
@@ -53,7 +54,7 @@ def files_of_calls(function: Callable[[], object]) -> list[str]:
 
 
 def count_switches(files: list[str]) -> int:
-  """Returns how often a file differs from the one before it."""
+  """Returns the number of files that differ from the previous one."""
   return sum(file != previous for previous, file in itertools.pairwise(files))
 
 

@@ -1,31 +1,37 @@
-"""Writes the tables of the pages: `python docs/write_model_table.py`.
+"""Writes the tables in the documentation: `python docs/write_model_table.py`.
 
-docs/first_flow.md lists the words that `multiscale_flow` takes and what each
-stands for, from the tables in which it looks them up.
-
-Each row of the README's is a configuration in training/configs for a few
-minutes; its model and the number of parameters are those of the flow that it
-builds. Each row of docs/configs.md is one of a paper's experiment, whose flow
-would take long to build; the published result is what its docstring says.
+- docs/first_flow.md: the words that `multiscale_flow` accepts and the objects
+  that they stand for.
+- README.md: the small configurations in training/configs. The script builds
+  their flows to count the parameters.
+- docs/configs.md: the configurations of the papers' experiments, with the
+  results in training/configs/papers/published.json. Building their flows would
+  take too long.
 """
 
-import importlib
 import inspect
+import json
 import pathlib
 import re
+import sys
 
 import tensorflow as tf
 
-from tfp_cinc import bijectors, math, models, networks
-from tfp_cinc.bijectors.coupling_functions import (
+ROOT = pathlib.Path(__file__).parents[1]
+if __name__ == '__main__':
+  sys.path.insert(0, str(ROOT))
+
+from tfp_cinc import bijectors, math, models, networks  # noqa: E402
+from tfp_cinc.bijectors.coupling_functions import (  # noqa: E402
   COUPLING_FUNCTIONS,
   SCALE_FUNCTIONS,
 )
-from tfp_cinc.models.steps import COUPLINGS, LAYERS
-from training import datasets, steps
+from tfp_cinc.models.steps import COUPLINGS, LAYERS  # noqa: E402
+from training.configs.loading import config_names, load_config  # noqa: E402
+from training.data.load import load_dataset  # noqa: E402
+from training.loop.model import build_flow  # noqa: E402
 
-ROOT = pathlib.Path(__file__).parents[1]
-CONFIGS = ROOT / 'training' / 'configs'
+PUBLISHED = ROOT / 'training' / 'configs' / 'papers' / 'published.json'
 README = ROOT / 'README.md'
 PAPER_PAGE = ROOT / 'docs' / 'configs.md'
 WORDS_PAGE = ROOT / 'docs' / 'first_flow.md'
@@ -34,7 +40,7 @@ START, END = '<!-- models -->\n', '<!-- end of models -->'
 
 PAPERS = {
   'autoregressive_conv': 'IAF (Kingma et al. 2016)',
-  'cinc': 'CInC Flow (Nagar et al. 2021), behind a 1x1',
+  'cinc': 'CInC Flow (Nagar et al. 2021), with 1x1 convolutions',
   'cinc_paper': 'CInC Flow (Nagar et al. 2021)',
   'emerging': 'Emerging (Hoogeboom et al. 2019)',
   'ffjord': 'FFJORD (Grathwohl et al. 2019)',
@@ -52,52 +58,46 @@ PAPERS = {
 PAPER_PAGE_START = """\
 # The papers' experiments
 
-Each row is a file of `training/configs`, whose docstring
-has its command and what was chosen where the paper says nothing; all share
-`papers.py`. The results are the papers'; none of these has been trained here.
-`downsampled_imagenet` is van den Oord's downsampling. `--config.smoke=True`
-makes two small steps of any of them on made-up images, without its data.
+Each row is a configuration in `training/configs/papers`. Its docstring gives
+its command and the settings that we chose because the paper does not state
+them; `recipes.py` has the shared settings. L and K are the levels and the depth
+of the flow. The bits/dim are those of the papers: we have not trained these
+configurations. `downsampled_imagenet` is the version by van den Oord et al.
+`--config.smoke=True` runs two small steps of any configuration on generated
+images, without its data set.
 
-This page is written by `python docs/write_model_table.py`.
+`python docs/write_model_table.py` generates this page.
 
 """
 
 
 def is_small(name: str) -> bool:
-  """Whether a configuration is for minutes, and not a paper's experiment."""
+  """Returns whether a configuration trains in minutes, unlike the papers'."""
   return name.endswith(('_photos', '_digits'))
 
 
-def modules():
-  """(name, module) of each configuration."""
-  for path in sorted(CONFIGS.glob('[a-z]*_*.py')):
-    yield path.stem, importlib.import_module(f'training.configs.{path.stem}')
-
-
 def rows():
-  """(model, paper, configuration, number of parameters) of the small ones."""
-  for config_name, module in modules():
-    if not is_small(config_name):
-      continue
-    config = module.get_config()
-    shape = datasets.load(config.data).image_shape
-    flow = steps.build_flow(config, shape)
+  """Yields (model, paper, config, parameter count) of the small configs."""
+  for config_name in filter(is_small, config_names()):
+    config = load_config(config_name)
+    shape = load_dataset(config.data).image_shape
+    flow = build_flow(config, shape)
     name = config.flow.name
     yield name, PAPERS[name], config_name, math.parameter_count(flow)
 
 
 def paper_table() -> str:
-  """The table of the papers' experiments in Markdown."""
+  """Returns the Markdown table of the papers' experiments."""
+  results = json.loads(PUBLISHED.read_text())
   lines = [
-    '| config | flow | data | L | K | published | source |',
-    '|---|---|---|---:|---:|---|---|',
+    '| config | flow | data | L | K | bits/dim | source |',
+    '|---|---|---|---:|---:|---:|---|',
   ]
-  for name, module in modules():
+  for name in config_names():
     if is_small(name):
       continue
-    config = module.get_config()
+    config, result = load_config(name), results[name]
     flow, data = config.flow, config.data
-    published, source = published_result(module)
     quad = ', quad-coupling' if flow.coupling == 'quad' else ''
     cells = [
       f'`{name}`',
@@ -105,22 +105,15 @@ def paper_table() -> str:
       f'`{data.tfds_name}`' if data.name == 'tfds' else 'a folder',
       flow.levels or '-',
       flow.depth,
-      published,
-      source,
+      result['bits_per_dim'] or '-',
+      result['source'],
     ]
     lines.append(f'| {" | ".join(map(str, cells))} |')
   return '\n'.join(lines) + '\n'
 
 
-def published_result(module) -> tuple[str, str]:
-  """The result and its source, of 'Published: RESULT (SOURCE).'."""
-  _, _, text = module.__doc__.partition('Published: ')
-  paragraph = ' '.join(text.split('\n\n')[0].split())
-  return re.fullmatch(r'(.+?) \((.+)\)\.', paragraph).groups()
-
-
 def table() -> str:
-  """The README's table in Markdown."""
+  """Returns the Markdown table of the README."""
   lines = [
     '| model | paper | function | config | parameters |',
     '|---|---|---|---|---:|',
@@ -136,7 +129,7 @@ def table() -> str:
 
 
 def word_table() -> str:
-  """The table of words and the objects that they stand for, in Markdown."""
+  """Returns the Markdown table of words and the objects they stand for."""
   rows = [('layers', word, factory) for word, factory in LAYERS.items()]
   for word, (function, blocks) in COUPLINGS.items():
     name = COUPLING_FUNCTIONS[function].__name__
@@ -150,7 +143,7 @@ def word_table() -> str:
     if callable(value):
       module = networks if argument == 'network' else bijectors
       name = value.__name__
-      if not hasattr(module, name):  # a function around a layer
+      if not hasattr(module, name):  # a function that wraps a layer
         name = inspect.getdoc(value).split('`')[1]
       value = f'`{module.__name__.removeprefix("tfp_cinc.")}.{name}`'
     value = value.splitlines()[0].rstrip('.')
@@ -159,13 +152,13 @@ def word_table() -> str:
 
 
 def replaced(text: str, start: str, end: str, new: str) -> str:
-  """Returns text with other lines between two marks."""
+  """Returns `text` with the lines between two marks replaced by `new`."""
   pattern = re.escape(start) + '.*?' + re.escape(end)
   return re.sub(pattern, lambda _: start + new + end, text, flags=re.DOTALL)
 
 
 def main():
-  """Writes the page of the papers, and the tables between marks."""
+  """Writes the page of the papers and the tables between marks."""
   PAPER_PAGE.write_text(PAPER_PAGE_START + paper_table())
   README.write_text(replaced(README.read_text(), START, END, table()))
   page = WORDS_PAGE.read_text()

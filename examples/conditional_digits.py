@@ -1,11 +1,11 @@
-"""A flow of digits given their label, and the classifier that it makes.
+"""Trains a class-conditional flow on digits and uses it as a classifier.
 
   python examples/conditional_digits.py
 
-It trains p(image | label) on scikit-learn's digits for `--minutes`, then finds
-for each test digit the label under which it is most probable, by Bayes' rule
-with labels equally frequent. Samples of each label go to
-`conditional_digits.png`.
+Trains p(image | label) on scikit-learn's digits for `--minutes`. Then
+classifies each test digit by Bayes' rule with a uniform prior: the predicted
+label is the one under which the digit is most probable. Writes samples for each
+label to `conditional_digits.png`.
 """
 
 import argparse
@@ -21,12 +21,12 @@ from sklearn.model_selection import train_test_split
 
 import tfp_cinc
 
-NUM_BITS = 4  # of a pixel: the digits have values from 0 to 16
+NUM_BITS = 4  # bits per pixel; the digits have values from 0 to 16
 SHAPE = [8, 8, 1]
 
 
 def load():
-  """uint8 images and labels: training and test."""
+  """Returns (train images, test images, train labels, test labels)."""
   digits = load_digits()
   pixels = 16 * np.minimum(digits.images, 15).astype(np.uint8)
   return train_test_split(
@@ -39,7 +39,7 @@ def load():
 
 
 def build_flow():
-  """CInC Flow with a label for every coupling and prior."""
+  """Returns a CInC flow whose couplings and priors depend on a label."""
   return tfp_cinc.models.cinc(
     SHAPE,
     layers='one_by_one+cinc',
@@ -53,7 +53,7 @@ def build_flow():
 
 
 def train(flow, images, labels, minutes, batch_size=64):
-  """Minimises -log p(image | label) until the time is over."""
+  """Minimizes -log p(image | label) until the time is up."""
   data = (
     tf.data.Dataset.from_tensor_slices((images, tf.one_hot(labels, 10)))
     .shuffle(len(images), seed=0)
@@ -87,7 +87,7 @@ def train(flow, images, labels, minutes, batch_size=64):
 
 
 def log_probs(flow, pixels, draws=8):
-  """log p(image | label) for each label, a mean over noise: [N, 10]."""
+  """Returns log p(image | label) [N, 10], averaged over noise draws."""
 
   @tf.function
   def log_prob(x, label):
@@ -105,7 +105,7 @@ def log_probs(flow, pixels, draws=8):
 
 
 def draw_samples(flow, path, each=10):
-  """A row of samples for each label."""
+  """Writes a picture with one row of samples for each label."""
   labels = np.repeat(np.arange(10), each)
   conditional = tfp_cinc.given(flow, tf.one_hot(labels, 10))
   samples = tfp_cinc.quantize(conditional.sample(len(labels), seed=0), NUM_BITS)
@@ -114,9 +114,9 @@ def draw_samples(flow, path, each=10):
 
 
 def main():
-  """Trains, classifies and draws samples."""
+  """Trains the flow, classifies the test digits and draws samples."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--minutes', type=float, default=1.0, help='of training')
+  parser.add_argument('--minutes', type=float, default=1.0, help='to train')
   minutes = parser.parse_args().minutes
   train_images, test_images, train_labels, test_labels = load()
   flow = build_flow()
@@ -128,8 +128,8 @@ def main():
   right = found.argmax(axis=1) == test_labels
   own = found[np.arange(len(found)), test_labels]
   bits = tfp_cinc.bits_per_dim(own, SHAPE, NUM_BITS)
-  print(f'bits/dim of {len(found)} test digits: {np.mean(bits):.3f}')
-  print(f'the true label is the most probable one for {right.mean():.1%}')
+  print(f'bits/dim on {len(found)} test digits: {np.mean(bits):.3f}')
+  print(f'accuracy: {right.mean():.1%}')
   draw_samples(flow, 'conditional_digits.png')
 
 

@@ -1,12 +1,13 @@
-"""Digits made into other digits, along directions of a flow's latents.
+"""Turns digits into other digits, along directions in a flow's latent space.
 
   python examples/digit_directions.py
 
-It trains a flow of scikit-learn's digits for `--minutes`, without their labels;
-then it learns a direction of the latents for each label and moves all test
-digits along those of the nine other labels. A classifier of pixels, trained
-apart, says whether they look more like them. A strip of each label goes to
-`digit_directions.png`: from the left, one test digit with more and more of it.
+Trains a flow on scikit-learn's digits for `--minutes`, without their labels.
+Then learns a direction in latent space for each label and moves each test digit
+along the directions of the nine other labels. A separate pixel classifier
+checks whether the results look more like these labels. Writes one row per label
+to `digit_directions.png`: a test digit, moved further along the direction of
+the label from left to right.
 """
 
 import argparse
@@ -24,13 +25,13 @@ from sklearn.model_selection import train_test_split
 import tfp_cinc
 from tfp_cinc import latents
 
-NUM_BITS = 4  # of a pixel: the digits have values from 0 to 16
+NUM_BITS = 4  # bits per pixel; the digits have values from 0 to 16
 SHAPE = [8, 8, 1]
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 
 
 def load():
-  """uint8 images and labels: training and test."""
+  """Returns (train images, test images, train labels, test labels)."""
   digits = load_digits()
   pixels = 16 * np.minimum(digits.images, 15).astype(np.uint8)
   return train_test_split(
@@ -43,11 +44,11 @@ def load():
 
 
 def build_flow(depth=4, hidden_channels=64):
-  """CInC Flow, which knows no labels.
+  """Returns an unconditional CInC flow.
 
-  With 'tanh' a coupling's scale stays between 1/e and e, so that latents off
-  those of digits have images too. By 'sigmoid', which can come near 0, their
-  inverses go to infinity for some.
+  With `scale_function='tanh'` the scale of a coupling stays between 1/e and e,
+  so latents that are far from those of digits also decode to finite images. The
+  scale of 'sigmoid' can be close to 0, and its inverse then diverges.
   """
   return tfp_cinc.models.cinc(
     SHAPE,
@@ -62,7 +63,7 @@ def build_flow(depth=4, hidden_channels=64):
 
 
 def train(flow, images, minutes, batch_size=64, max_steps=None):
-  """Minimises -log p(image) until the time is over, or so many steps."""
+  """Minimizes -log p(image) until the time is up or `max_steps` are done."""
   noise = tfp_cinc.dequantize(images[:256], NUM_BITS, seed=0)
   tfp_cinc.initialize_from_data(flow, noise)
   data = (
@@ -99,13 +100,13 @@ def train(flow, images, minutes, batch_size=64, max_steps=None):
 
 
 def train_classifier(images, labels):
-  """A classifier of pixels, which knows nothing of the flow."""
+  """Returns a pixel classifier, which is independent of the flow."""
   pixels = images.reshape([len(images), -1]) / 255
   return LogisticRegression(max_iter=1000).fit(pixels, labels)
 
 
 def learn_directions(flow, images, labels, method, batch_size=256):
-  """The direction of each label, from one pass over the images."""
+  """Learns the direction of each label in one pass over the images."""
   spec = tf.TensorSpec([None, *SHAPE])
   encode = tf.function(
     lambda x: latents.encode(flow, x), input_signature=[spec], autograph=False
@@ -121,12 +122,14 @@ def learn_directions(flow, images, labels, method, batch_size=256):
 
 
 def measure(flow, directions, classifier, images, labels):
-  """Moves all images towards all labels that they do not have.
+  """Moves each image towards all labels that it does not have.
 
   Returns:
-    ([M, S] probabilities that the classifier gives the label, of all M pairs of
-    an image and a label that it is moved to, 0 for images that are not finite;
-    uint8 [10, S, H, W, C], an image on its way to each label).
+    A tuple of:
+    - Probabilities [M, S] that the classifier assigns to the target label, for
+      all M pairs of an image and a target label and all S strengths. They are 0
+      for images that are not finite.
+    - uint8 [10, S, H, W, C], one image moved towards each label.
   """
   found, strips = [], []
   for label in range(10):
@@ -143,9 +146,9 @@ def measure(flow, directions, classifier, images, labels):
 
 
 def main():
-  """Trains, learns directions, moves digits along them and counts."""
+  """Trains the flow, learns directions and moves the test digits."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('--minutes', type=float, default=1.0, help='of training')
+  parser.add_argument('--minutes', type=float, default=1.0, help='to train')
   minutes = parser.parse_args().minutes
   train_images, test_images, train_labels, test_labels = load()
   classifier = train_classifier(train_images, train_labels)
@@ -158,7 +161,8 @@ def main():
     )
     risen = found[:, STRENGTHS.index(1.0)] > found[:, 0]
     print(
-      f'{method}: the probability of the label rises for {risen.mean():.1%}'
+      f'{method}: the probability of the label increases for '
+      f'{risen.mean():.1%} of the pairs at strength 1'
     )
     print('  strength', *(f'{s:6.2f}' for s in STRENGTHS))
     print('  median  ', *(f'{p:6.3f}' for p in np.median(found, axis=0)))

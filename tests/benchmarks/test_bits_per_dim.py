@@ -1,4 +1,4 @@
-"""The comparison of flows: what it runs, what it keeps, what it tells."""
+"""Tests of the comparison of flows: its runs, its records and its page."""
 
 import dataclasses
 import json
@@ -22,8 +22,8 @@ from benchmarks.bits_per_dim.measure import measure
 from benchmarks.bits_per_dim.model import Model
 from benchmarks.bits_per_dim.protocol import Conditions, Protocol
 from benchmarks.bits_per_dim.records import Job, Records
-from training import workdir
 from training.errors import UserError
+from training.run_folder.lock import lock_folder
 
 TINY = Model(
   'tiny',
@@ -44,7 +44,7 @@ TINY = Model(
 )
 COMPARISON = Comparison(
   'Tiny flows',
-  'Whether it works.',
+  'A comparison for tests.',
   (TINY,),
   Protocol(
     Conditions(
@@ -64,12 +64,12 @@ COMPARISON = Comparison(
 
 
 class Cut(BaseException):
-  """The end of the process."""
+  """Stands for the end of the process."""
 
 
 @pytest.fixture(scope='module')
 def story(tmp_path_factory):
-  """A comparison that was cut off at its third run and then called again."""
+  """A comparison that was interrupted at its third run and then resumed."""
   records = Records(str(tmp_path_factory.mktemp('records')))
   begun = []
 
@@ -88,7 +88,7 @@ def story(tmp_path_factory):
   )
 
 
-def test_a_second_call_runs_what_is_missing(story):
+def test_a_second_call_runs_the_missing_jobs(story):
   run = 'tiny, run of 6 steps, seed {}, learning rate 0.01'
   assert story.first == [
     'tiny, pilot of 6 steps, seed 0, learning rate 1e+30',
@@ -99,7 +99,7 @@ def test_a_second_call_runs_what_is_missing(story):
   assert not story.failed
 
 
-def test_what_diverges_is_told_and_not_picked(story):
+def test_divergence_is_recorded_and_not_picked(story):
   diverged, _ = (story.records.find(job) for job in COMPARISON.pilots())
   assert 'not finite 2 times' in diverged['result']['diverged']
   assert diverged['result']['bits_per_dim'] is None
@@ -112,7 +112,7 @@ def test_what_diverges_is_told_and_not_picked(story):
   ]
 
 
-def test_a_record_tells_all_of_its_run(story):
+def test_a_record_describes_its_run(story):
   found = [story.records.find(j) for j in COMPARISON.runs(story.records)]
   assert [record['seed'] for record in found] == [0, 1]
   for record in found:
@@ -123,7 +123,7 @@ def test_a_record_tells_all_of_its_run(story):
     assert result['num_images'] == 8
     assert [step for _, step, _ in result['curve']] == [3, 6]
     seconds, _, bits = result['curve'][-1]
-    # The same weights by other noise.
+    # The same weights with other noise.
     assert seconds == result['seconds'] > 0
     assert abs(bits - result['bits_per_dim']) < 0.2
     assert result['sampling_seconds'] > 0
@@ -131,7 +131,7 @@ def test_a_record_tells_all_of_its_run(story):
   assert first != second
 
 
-def test_other_options_ask_for_another_record(story):
+def test_other_options_need_another_record(story):
   job = COMPARISON.runs(story.records)[0]
   assert story.records.find(job)
 
@@ -152,7 +152,7 @@ def test_other_options_ask_for_another_record(story):
     assert story.records.find(dataclasses.replace(job, **changes)) is None
 
 
-def test_another_default_of_a_preset_asks_for_another_record(monkeypatch):
+def test_another_default_of_a_preset_needs_another_record(monkeypatch):
   from tfp_cinc import models
 
   job = Job(TINY, COMPARISON.protocol.conditions, 0, 1e-2)
@@ -173,31 +173,32 @@ def test_the_page_comes_from_the_records(story, tmp_path):
   error = abs(bits[0] - bits[1]) / 2
   assert f'| tiny | {sum(bits) / 2:.3f} +- {error:.3f} |  | 2 | 0.01 |' in text
   assert '`again`' in text
-  assert 'Published, not measured here (CInC Flow draft, table 3)' in text
+  assert 'not measured here (CInC Flow draft, table 3): bits/dim on' in text
   assert '| quad | 3.3612 | 3.3879 |' in text
   assert (figures / 'tiny.png').read_bytes().startswith(b'\x89PNG')
   page.write(path, {'tiny': text, 'other': 'Another.'})
-  path.write_text(path.read_text() + 'A remark.\n')
-  page.write(path, {'tiny': 'Nothing any more.'})
+  path.write_text(path.read_text() + 'A comment.\n')
+  page.write(path, {'tiny': 'No longer there.'})
   page_text = path.read_text()
   assert '0.01' not in page_text.partition('<!-- tiny -->')[2]
-  assert page_text.count('Nothing any more.') == 1
+  assert page_text.count('No longer there.') == 1
   assert 'Another.' in page_text
-  assert page_text.endswith('A remark.\n')
+  assert page_text.endswith('A comment.\n')
 
 
-def test_one_model_of_two_is_no_comparison(story, tmp_path):
+def test_a_section_needs_a_result_of_each_model(story, tmp_path):
   options = {**TINY.options, 'flow.depth': 2}
+  same = dataclasses.replace(TINY, name='same')  # has the records of TINY
   other = dataclasses.replace(TINY, name='other', options=options)
-  two = dataclasses.replace(COMPARISON, models=(TINY, other))
-  assert page.rows(two, story.records)
-  assert page.section('two', two, story.records, 'again', tmp_path) is None
+  three = dataclasses.replace(COMPARISON, models=(TINY, same, other))
+  assert len(page.rows(three, story.records)) == 2
+  assert page.section('three', three, story.records, 'again', tmp_path) is None
   assert not [*tmp_path.iterdir()]
 
 
-def test_differences_are_between_runs_of_one_seed(tmp_path):
+def test_differences_are_between_runs_with_the_same_seed(tmp_path):
   records, models = Records(str(tmp_path)), []
-  # The bits/dim of seeds differ by far more than the two models do.
+  # The bits/dim differ much more between the seeds than between the models.
   for name, depth, bits in (('a', 1, (2.0, 3.0)), ('b', 2, (2.1, 3.3))):
     options = {**TINY.options, 'flow.depth': depth}
     model = dataclasses.replace(TINY, name=name, options=options, rates=(1.0,))
@@ -217,9 +218,9 @@ def test_differences_are_between_runs_of_one_seed(tmp_path):
       records.write(job, result)
   two = dataclasses.replace(COMPARISON, models=tuple(models))
   first, second = page.rows(two, records)
-  assert first['to the first'] == ''
+  assert first['delta'] == ''
   assert second['bits/dim'] == '2.700 +- 0.600'
-  assert second['to the first'] == '0.200 +- 0.100'
+  assert second['delta'] == '0.200 +- 0.100'
 
 
 def test_without_records_there_is_no_section(tmp_path):
@@ -239,7 +240,7 @@ def test_a_failing_run_does_not_keep_others_from_running(tmp_path):
     raise ImportError('No module')
 
   failed = compare(two, Records(str(tmp_path)), '', run)
-  # By turns: not one model after the other.
+  # The models take turns.
   assert begun == [('tiny', 0), ('other', 0), ('tiny', 1), ('other', 1)]
   assert 'No module' in failed[0]
   assert not list(tmp_path.glob('*.json'))
@@ -247,13 +248,13 @@ def test_a_failing_run_does_not_keep_others_from_running(tmp_path):
 
 def test_two_calls_do_not_share_the_cores(tmp_path):
   with (
-    workdir.lock(tmp_path),
-    pytest.raises(UserError, match='take another --out'),
+    lock_folder(tmp_path, 'wait for its end'),
+    pytest.raises(UserError, match='use another --out'),
   ):
     compare(COMPARISON, Records(str(tmp_path)), '', measure)
 
 
-def test_half_a_record_is_none(story, tmp_path):
+def test_an_incomplete_record_is_ignored(story, tmp_path):
   job = COMPARISON.runs(story.records)[0]
   records = Records(str(tmp_path))
   records.write(job, {'bits_per_dim': 3.0})
@@ -263,7 +264,7 @@ def test_half_a_record_is_none(story, tmp_path):
   assert records.find(job) is None
 
 
-def test_a_killed_writer_leaves_whole_records(tmp_path):
+def test_a_killed_writer_leaves_complete_records(tmp_path):
   code = f"""
 import itertools
 from benchmarks.bits_per_dim.model import Model
@@ -290,7 +291,7 @@ for seed in itertools.count():
     assert json.loads(path.read_text())['result']
 
 
-def test_validation_images_of_a_set_are_not_trained_on():
+def test_validation_images_are_not_trained_on():
   config = TINY.full_config(COMPARISON.protocol.conditions).data
   dataset = images.load(config, 'validation')
   validation = {image.tobytes() for image in dataset.test_images}
@@ -310,10 +311,10 @@ def test_validation_images_of_a_set_are_not_trained_on():
   assert not tested & (validation | trained)
 
 
-def test_validation_crops_of_photographs_are_of_their_own(monkeypatch):
+def test_validation_crops_of_photographs_are_held_out(monkeypatch):
   import sklearn.datasets
 
-  # The value of a pixel is the quarter of its column.
+  # The value of a pixel is a quarter of its column.
   columns = np.broadcast_to(np.arange(640) // 4, [3, 427, 640])
   picture = np.moveaxis(columns, 0, -1).astype(np.uint8)
   monkeypatch.setattr(
@@ -338,7 +339,7 @@ def test_models_and_conditions_are_checked():
     Conditions(seconds=1.0, steps=1)
 
 
-def test_every_comparison_has_models_of_different_names_and_options():
+def test_models_of_a_comparison_have_different_names_and_options():
   for comparison in COMPARISONS.values():
     conditions = comparison.protocol.conditions
     names = {model.name for model in comparison.models}
@@ -348,7 +349,7 @@ def test_every_comparison_has_models_of_different_names_and_options():
     assert len(names) == len(prints) == len(comparison.models)
 
 
-def test_parameters_of_a_layer_are_the_posters():
+def test_parameters_per_layer_match_the_poster():
   text = layer_parameters()
   n = 12
   assert f'| {9 * n**2 - n * (n - 1) // 2:,} |' in text
@@ -356,19 +357,19 @@ def test_parameters_of_a_layer_are_the_posters():
   assert f'| {10 * n**2:,} |' in text
 
 
-def test_the_command_line_tells_what_it_does_not_know(capsys):
+def test_the_command_line_rejects_unknown_names_and_bad_values(capsys):
   with pytest.raises(SystemExit) as ended:
     main(['--compare', 'peer'])
   assert ended.value.code == 2
-  assert "no comparison 'peer'; there are peers," in capsys.readouterr().err
+  assert "comparison 'peer'; choose from peers," in capsys.readouterr().err
   with pytest.raises(SystemExit) as ended:
     main(['--models', 'cinc', 'glows'])
   assert ended.value.code == 2
-  assert "no model 'glows'" in capsys.readouterr().err
+  assert "unknown model 'glows'" in capsys.readouterr().err
   with pytest.raises(SystemExit) as ended:
     main(['--pilot_seconds', '0'])
   assert ended.value.code == 2
-  assert '--pilot_seconds is 0; it must be more' in capsys.readouterr().err
+  assert '--pilot_seconds is 0; it must be greater' in capsys.readouterr().err
 
 
 def test_the_command_line_reports_without_training(tmp_path):
@@ -379,7 +380,7 @@ def test_the_command_line_reports_without_training(tmp_path):
   assert '<!-- peers -->' not in text
 
 
-def test_pixel_by_pixel_is_the_same_inverse():
+def test_the_loop_over_pixels_is_the_same_inverse():
   import tfp_cinc
   from benchmarks import per_pixel
 

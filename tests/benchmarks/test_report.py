@@ -1,4 +1,4 @@
-"""How benchmarks time and tell."""
+"""Tests of how benchmarks are timed and reported."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import os
 from benchmarks import report, timing
 
 
-def test_tables_go_to_the_screen_and_to_a_file(capsys, tmp_path):
+def test_tables_are_printed_and_written_to_a_file(capsys, tmp_path):
   rows = [{'flow': 'one', 'ratio': 1.0}, {'flow': 'other', 'ratio': None}]
   path = tmp_path / 'folder' / 'table.json'
   report.write('Title', 'Conditions.', rows, path)

@@ -1,4 +1,4 @@
-"""Flows of ours while they are trained for a comparison."""
+"""Tests of our flows in training for a comparison."""
 
 import dataclasses
 
@@ -7,17 +7,18 @@ import tensorflow as tf
 
 from benchmarks.bits_per_dim import trained
 from tests.benchmarks.test_bits_per_dim import COMPARISON, TINY
-from training import evaluate, flow_with_noise
+from training.loop import evaluation
+from training.loop.model import build_model
 
 
 def test_learned_noise_is_an_option(monkeypatch):
-  densities = []
+  models = []
 
-  def build_density(*arguments):
-    densities.append(flow_with_noise.build_density(*arguments))
-    return densities[-1]
+  def recorded(*arguments):
+    models.append(build_model(*arguments))
+    return models[-1]
 
-  monkeypatch.setattr(trained, 'build_density', build_density)
+  monkeypatch.setattr(trained, 'build_model', recorded)
   options = {
     **TINY.options,
     'train.dequantization': 'variational',
@@ -34,12 +35,12 @@ def test_learned_noise_is_an_option(monkeypatch):
     )
   )
   assert flow.parameters > alone.parameters
-  noise = densities[0].noise.trainable_variables
+  noise = models[0].noise.trainable_variables
   start = [variable.numpy() for variable in noise]
 
   def bits():
     with flow.evaluating() as log_prob:
-      return evaluate.bits_per_dim(
+      return evaluation.bits_per_dim(
         log_prob, pixels, num_bits=8, draws=1, batch_size=8
       )
 
@@ -55,7 +56,7 @@ def test_learned_noise_is_an_option(monkeypatch):
     assert sample().shape == (2, 8, 8, 1)
 
 
-def test_timed_samples_have_all_cores_to_each_operation(monkeypatch):
+def test_timed_samples_use_all_cores_for_each_operation(monkeypatch):
   asked = []
   monkeypatch.setattr(
     trained, 'Workers', lambda images=None: asked.append(images)

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from tests.tfp_cinc import flow_model_workers
-from tests.training import processes
+from tests.programs import flow_model_workers, processes
 
 
 def test_two_workers_are_one_model(tmp_path):
   out = tmp_path / 'out.npz'
   code, _, error = processes.run(
-    'tests.tfp_cinc.flow_model_workers', out, workers=2
+    'tests.programs.flow_model_workers', out, workers=2
   )
   assert code == 0, error
   found = np.load(out)

@@ -1,37 +1,28 @@
-"""A run that several modules look at."""
+"""Fixtures that several tests of the training package use."""
 
 import pytest
 
 from tests.training import tiny
-from training.attributes import attributes
-from training.export import export
-from training.train import train
+from training.commands import main
+from training.loop.train import train
 
 
 @pytest.fixture(scope='session')
 def used(tmp_path_factory):
-  """(workdir, SavedModel) of a tiny run of two levels, with directions.
+  """(run, SavedModel): a tiny trained flow of two levels, with directions.
 
-  Whoever changes anything in there takes a copy.
+  A test that changes anything in them must copy them first.
   """
   folder = tmp_path_factory.mktemp('used')
   config = tiny.get_config()
   config.flow.levels = 2
-  config.train.deterministic = False  # which would be so for all tests
+  # The setting would stay for all other tests of this process.
+  config.train.deterministic = False
   config.train.learning_rate = 1e-2
   config.train.ema_decay = 0.5
   config.eval.batch_size = 32
   run, model = folder / 'run', folder / 'model'
   train(config, str(run))
-  attributes(
-    str(run),
-    split='train',
-    data=None,
-    limit=None,
-    method='correlation',
-    output=None,
-  )
-  export(
-    str(run), output=model, directions=None, precision='full', licence=None
-  )
+  main(['attributes', str(run)])
+  main(['export', str(run), '--output', str(model)])
   return run, model

@@ -4,7 +4,7 @@ from training.configs.base import get_base_config
 
 
 def get_config():
-  """The configuration."""
+  """Returns the configuration."""
   config = get_base_config()
   config.data.name = 'digits'
   config.data.image_size = 8

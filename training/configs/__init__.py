@@ -1,1 +1,1 @@
-"""One file a configuration: each defines `get_config()`."""
+"""Configurations, one per file: each defines `get_config()`."""

@@ -1,19 +1,19 @@
-"""CInC Flow on scikit-learn's digits, 8x8 grey images padded to 16x16.
+"""CInC Flow on scikit-learn's digits, 8x8 gray images padded to 16x16.
 
 make train CONFIG=cinc_digits
 """
 
-from training.configs import cinc_photos
+from . import cinc_photos
 
 
 def get_config():
-  """The configuration."""
+  """Returns the configuration."""
   config = cinc_photos.get_config()
   config.data.name = 'digits'
   config.data.image_size = 16
   config.data.flip = False
-  # The digits have 17 grey levels: with noise of 1/256 a flow learns 17 spikes,
-  # and what lies between them decodes to values out of all bounds.
+  # The digits have 17 gray levels. With noise of width 1/256 a flow would learn
+  # 17 spikes, and latents between them would decode to extremely large values.
   config.data.num_bits = 4
   config.flow.levels = 2
   config.flow.coupling = 'quad'

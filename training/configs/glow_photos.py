@@ -1,11 +1,11 @@
-"""Glow on the photographs, to compare `cinc_photos` with.
+"""Glow on the photographs, the baseline for `cinc_photos`.
 
 make train CONFIG=glow_photos
 """
 
-from training.configs.base import get_photos_config
+from .base import get_photos_config
 
 
 def get_config():
-  """The configuration."""
+  """Returns the configuration."""
   return get_photos_config('glow')

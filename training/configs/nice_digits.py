@@ -3,11 +3,11 @@
 make train CONFIG=nice_digits
 """
 
-from training.configs.base import get_digits_config
+from .base import get_digits_config
 
 
 def get_config():
-  """The configuration."""
+  """Returns the configuration."""
   config = get_digits_config('nice')
   config.flow.hidden_channels = 256
   return config

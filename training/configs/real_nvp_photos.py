@@ -1,13 +1,13 @@
-"""RealNVP on the photographs, at a size for 5 minutes.
+"""RealNVP on the photographs.
 
 make train CONFIG=real_nvp_photos
 """
 
-from training.configs.base import get_photos_config
+from .base import get_photos_config
 
 
 def get_config():
-  """The configuration."""
+  """Returns the configuration."""
   config = get_photos_config('real_nvp')
   config.flow.depth = 3
   config.flow.hidden_channels = 32

@@ -3,9 +3,9 @@
 make train CONFIG=shift_conv_photos
 """
 
-from training.configs.base import get_photos_config
+from .base import get_photos_config
 
 
 def get_config():
-  """The configuration."""
+  """Returns the configuration."""
   return get_photos_config('shift_conv')

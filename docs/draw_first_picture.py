@@ -1,0 +1,85 @@
+"""Draws the picture of the README's first screen.
+
+  make train && make train CONFIG=cinc_digits
+  python docs/draw_first_picture.py runs/cinc_photos runs/cinc_digits
+
+It shows samples of both runs, and the curves of `make compare`, which are read
+from benchmarks/records.
+"""
+
+import argparse
+import pathlib
+import sys
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).parents[1]
+PICTURE = ROOT / 'docs' / 'figures' / 'first_picture.png'
+_ROWS, _COLUMNS = 6, 6
+_TEMPERATURE = 0.8
+_LABELS = {
+  'cinc': 'cinc (ours)',
+  'glow, ours': 'Glow (ours)',
+  'normflows Glow': 'Glow (normflows)',
+  'tfb.Glow': 'Glow (TFP)',
+}
+
+
+def grid(images: np.ndarray) -> np.ndarray:
+  """Arranges images [N, H, W, C] in rows, with white lines between them."""
+  padded = np.pad(images, [(0, 0), (1, 1), (1, 1), (0, 0)], constant_values=255)
+  _, height, width, channels = padded.shape
+  rows = padded.reshape([_ROWS, _COLUMNS, height, width, channels])
+  joined = rows.transpose([0, 2, 1, 3, 4])
+  return joined.reshape([_ROWS * height, _COLUMNS * width, channels])
+
+
+def draw(runs: list[str]) -> None:
+  """Draws the picture.
+
+  Args:
+    runs: Folders of runs.
+  """
+  import matplotlib
+
+  matplotlib.use('Agg')
+  import matplotlib.pyplot as plt
+
+  from benchmarks.bits_per_dim.comparisons import COMPARISONS
+  from benchmarks.bits_per_dim.curves import mean_curves
+  from benchmarks.bits_per_dim.records import Records
+  from training import open_flow
+
+  records = Records(ROOT / 'benchmarks' / 'records')
+  figure, axes = plt.subplots(
+    1,
+    len(runs) + 1,
+    figsize=(10, 3.2),
+    width_ratios=[1] * len(runs) + [1.5],
+    layout='constrained',
+  )
+  for run, ax in zip(runs, axes, strict=False):
+    flow = open_flow(run)
+    images = flow.sample(_ROWS * _COLUMNS, _TEMPERATURE)
+    ax.imshow(np.squeeze(grid(images)), cmap='gray', interpolation='nearest')
+    ax.set_title(f'samples, {flow.name}', fontsize='medium')
+    ax.axis('off')
+  curves = mean_curves(COMPARISONS['peers'], records)
+  for name, (seconds, _, bits) in curves.items():
+    if name in _LABELS:
+      axes[-1].plot(seconds, bits, marker='.', label=_LABELS[name])
+  axes[-1].set_ylim(2.3, 4.6)
+  axes[-1].set_xlabel('seconds of training, 2 CPU cores')
+  axes[-1].set_title('test bits/dim, photographs', fontsize='medium')
+  axes[-1].grid(alpha=0.3)
+  axes[-1].legend(fontsize='small')
+  temporary = PICTURE.with_suffix('.tmp')
+  figure.savefig(temporary, format='png', dpi=100, metadata={'Software': None})
+  temporary.rename(PICTURE)
+
+
+if __name__ == '__main__':
+  sys.path.insert(0, str(ROOT))
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('runs', nargs='+', metavar='RUN', help='folder of a run')
+  draw(parser.parse_args().runs)

@@ -1,0 +1,57 @@
+"""Tests of `tfp-cinc export`."""
+
+import json
+import pathlib
+import shutil
+
+from training.run_folder import manifest
+from training.run_folder.lock import lock_folder
+
+
+def test_saved_model_of_a_run(call, refused, used):
+  code, out, _ = call(
+    'export', used[0], '--output', 'new', '--license', 'all rights reserved'
+  )
+  assert (code, out) == (0, 'Wrote new\n')
+  card = pathlib.Path('new/model_card.json').read_text()
+  assert '"data_license": "all rights reserved"' in card
+  assert '"test_bits_per_dim"' in card
+  files = {file.name for file in pathlib.Path('new/assets.extra').iterdir()}
+  assert {
+    'config.json',
+    'directions.npz',
+    'metrics.json',
+    'samples.png',
+  } < files
+  shutil.rmtree('new')
+  refused('export', used[1], words=['is a SavedModel already'])
+  refused('export', 'none', words=['holds no run'])
+  pathlib.Path('file').write_text('')
+  code, _, error = call('export', used[0], '--output', 'file')
+  assert code == 2
+  assert 'is not a SavedModel' in error
+
+
+def test_saved_model_of_the_best_checkpoint(call, used, tmp_path):
+  run = shutil.copytree(used[0], tmp_path / 'run')
+  checkpoint = run / 'checkpoints' / 'step_000000004'
+  facts = manifest.read(checkpoint)
+  (checkpoint / 'manifest.json').unlink()
+  manifest.seal(checkpoint, step=4, metric=0.5, written=facts['written'])
+  for which, step in (('newest', 6), ('best', 4)):
+    code, _, _ = call('export', run, '--output', 'x', '--checkpoint', which)
+    assert code == 0
+    card = json.loads(pathlib.Path('x', 'model_card.json').read_text())
+    assert card['step'] == step
+    # Directions and pictures are those of the newest weights.
+    assert bool(card['attributes']) == (which == 'newest')
+    files = {file.name for file in pathlib.Path('x', 'assets.extra').iterdir()}
+    assert ('samples.png' in files) == (which == 'newest')
+
+
+def test_run_in_training_is_exported_only_elsewhere(call, refused, used):
+  with lock_folder(used[0], 'wait'):
+    words = ['another process is training in', '--output']
+    refused('export', used[0], words=words)
+    code, _, _ = call('export', used[0], '--output', 'x')
+    assert code == 0

@@ -1,0 +1,48 @@
+"""Tests of `tfp-cinc score`."""
+
+import csv
+import io
+import pathlib
+import shutil
+
+import PIL.Image
+import pytest
+
+from training.trained import open_flow
+
+
+def test_table_of_bits_per_dim(call, path, digits):
+  shutil.copy(digits / 'a.png', digits / 'again.png')
+  (digits / 'sub').mkdir()
+  (digits / 'sub' / 'notes.txt').write_text('none')
+  large = PIL.Image.open(digits / 'b.png').resize([16, 16])
+  large.save(digits / 'sub' / 'large.png')
+  code, out, error = call('score', path, digits)
+  assert code == 0
+  assert error == '4 of 6 files scored\n'
+  rows = list(csv.DictReader(io.StringIO(out)))
+  scored, unread = rows[:4], rows[4:]
+  bits = {row['file']: float(row['bits_per_dim']) for row in scored}
+  assert sorted(bits) == ['a.png', 'again.png', 'b.png', 'c.png']
+  assert list(bits.values()) == sorted(bits.values(), reverse=True)
+  assert bits['a.png'] == bits['again.png']
+  flow = open_flow(path)
+  expected = flow.bits_per_dim(flow.test_images[:1], same_noise=True)[0]
+  assert bits['a.png'] == pytest.approx(expected, abs=1e-4)
+  assert [row['file'] for row in unread] == ['sub/large.png', 'sub/notes.txt']
+  assert '16x16 pixels' in unread[0]['error']
+  assert 'is not a readable image' in unread[1]['error']
+  code, out, error = call(
+    'score', path, digits, '--resize', '--output', 'x.csv', '--noise-draws', 2
+  )
+  assert (code, out) == (0, '')
+  assert '5 of 6 files scored' in error
+  assert pathlib.Path('x.csv').read_text().count('\n') == 7
+
+
+def test_wrong_folders_are_refused(refused, path, digits, tmp_path):
+  refused('score', path, digits / 'a.png', words=['is not a folder'])
+  (tmp_path / 'empty').mkdir()
+  refused('score', path, tmp_path / 'empty', words=['holds no file'])
+  arguments = ('score', path, digits, '--output', tmp_path)
+  refused(*arguments, words=['is a folder; name a CSV file'])

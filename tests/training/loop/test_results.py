@@ -1,0 +1,60 @@
+"""Tests of the results of a run if not all values are finite."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from training.errors import UserError
+from training.loop import evaluation, results
+from training.loop.run import Run
+from training.loop.workers import Workers
+from training.run_folder.config_file import read_config
+
+
+@pytest.fixture
+def run(used, tmp_path):
+  folder = shutil.copytree(used[0], tmp_path / 'run')
+  run = Run(read_config(folder), folder, Workers())
+  run.checkpoints.restore()
+  return run
+
+
+def test_image_without_a_finite_density_gives_null(run, monkeypatch):
+  bits_per_dim = evaluation.bits_per_dim
+
+  def one_infinite(*args, **kwargs):
+    bits = bits_per_dim(*args, **kwargs)
+    bits[1] = np.inf
+    return bits
+
+  monkeypatch.setattr('training.loop.evaluation.bits_per_dim', one_infinite)
+  results.write(run)
+
+  def refuse(constant):
+    raise AssertionError(f'{constant} is not JSON')
+
+  text = (run.folder / 'metrics.json').read_text()
+  metrics = json.loads(text, parse_constant=refuse)
+  assert metrics['test_bits_per_dim'] is None
+  assert metrics['finite_test_images'] == metrics['test_images'] - 1
+  card = (run.folder / 'saved_model' / 'model_card.json').read_text()
+  assert json.loads(card, parse_constant=refuse)['metrics'] == metrics
+
+
+def test_nonfinite_flow_writes_no_results(run):
+  model = run.model
+  for variable in [
+    *model.density.trainable_variables,
+    *model.average.variables,
+  ]:
+    if variable.dtype.is_floating:
+      variable.assign(np.full(variable.shape, np.nan))
+  files = [
+    path for path in sorted(run.folder.rglob('*')) if path.name != 'status.json'
+  ]
+  before = [path.read_bytes() for path in files if path.is_file()]
+  with pytest.raises(UserError, match='no test image has a finite density'):
+    results.write(run)
+  assert before == [path.read_bytes() for path in files if path.is_file()]

@@ -1,0 +1,128 @@
+"""Tests of config.json, the configuration of a run."""
+
+import json
+
+import pytest
+
+from tests.training import tiny
+from training.errors import UserError
+from training.run_folder.config_file import (
+  check_config,
+  check_flow,
+  facts,
+  flat_dict,
+  read_config,
+  read_data_facts,
+  write_config,
+)
+
+DATA = {'name': 'digits', 'image_shape': [8, 8, 1]}
+
+
+def test_config_is_written_and_read(tmp_path):
+  config = tiny.get_config()
+  write_config(config, tmp_path, DATA)
+  assert read_config(tmp_path).to_dict() == config.to_dict()
+  assert read_data_facts(tmp_path) == DATA
+  written = json.loads((tmp_path / 'config.json').read_text())
+  assert written['versions']['tensorflow'].startswith('2.')
+  assert written['git_commit']
+
+
+def test_run_of_an_earlier_version_has_no_data_facts(tmp_path):
+  write_config(tiny.get_config(), tmp_path, DATA)
+  path = tmp_path / 'config.json'
+  content = json.loads(path.read_text())
+  del content['data']
+  path.write_text(json.dumps(content))
+  assert read_data_facts(tmp_path) is None
+
+
+def test_another_config_is_refused(tmp_path):
+  write_config(tiny.get_config(), tmp_path, DATA)
+  other = tiny.get_config()
+  other.flow.depth = 8
+  # Without a checkpoint and results nothing would be lost.
+  assert check_config(other, tmp_path) == []
+  (tmp_path / 'saved_model').mkdir()
+  with pytest.raises(UserError, match='depth 1 -> 8'):
+    check_config(other, tmp_path)
+  (tmp_path / 'saved_model').rmdir()
+  (tmp_path / 'checkpoints' / 'step_000000002').mkdir(parents=True)
+  assert check_config(tiny.get_config(), tmp_path) == []
+  longer = tiny.get_config()
+  longer.train.num_steps = 99
+  longer.train.learning_rate = 1e-4
+  assert check_config(longer, tmp_path) == [
+    'train.learning_rate 0.001 -> 0.0001',
+    'train.num_steps 6 -> 99',
+  ]
+  with pytest.raises(UserError, match='depth 1 -> 8'):
+    check_config(other, tmp_path)
+
+
+def test_another_key_is_refused(tmp_path):
+  """A key of a user's configuration is compared like all others."""
+  write_config(tiny.get_config(), tmp_path, DATA)
+  (tmp_path / 'saved_model').mkdir()
+  other = tiny.get_config()
+  other.flow.mask = 'raster'
+  with pytest.raises(UserError, match=r"flow\.mask '\(none\)' -> 'raster'"):
+    check_config(other, tmp_path)
+
+
+def test_new_run_has_its_own_versions(tmp_path):
+  write_config(tiny.get_config(), tmp_path, DATA)
+  path = tmp_path / 'config.json'
+  old = path.read_text()
+  path.write_text(old.replace('"seed": 0', '"seed": 1').replace('2.', '1.'))
+  write_config(tiny.get_config(), tmp_path, DATA)
+  assert path.read_text() == old
+
+
+def test_resumed_run_keeps_its_versions_and_gets_data_facts(tmp_path):
+  path = tmp_path / 'config.json'
+  write_config(tiny.get_config(), tmp_path, DATA)
+  content = json.loads(path.read_text())
+  content['versions'], content['git_commit'] = {'tensorflow': '1.0'}, 'old'
+  del content['data']
+  path.write_text(json.dumps(content))
+  (tmp_path / 'saved_model').mkdir()
+  config = tiny.get_config()
+  config.train.num_steps = 99
+  write_config(config, tmp_path, DATA)
+  written = json.loads(path.read_text())
+  assert (written['versions'], written['git_commit']) == (
+    {'tensorflow': '1.0'},
+    'old',
+  )
+  assert written['data'] == DATA
+  assert written['config']['train']['num_steps'] == 99
+
+
+def test_missing_and_damaged_config(tmp_path):
+  with pytest.raises(UserError, match='holds no run'):
+    read_config(tmp_path)
+  (tmp_path / 'config.json').write_text('{"config": []}')
+  with pytest.raises(UserError, match='is not the configuration of a run'):
+    read_config(tmp_path)
+
+
+def test_folder_needs_a_run_or_a_saved_model(tmp_path):
+  with pytest.raises(UserError, match='holds no run and no SavedModel'):
+    check_flow(tmp_path)
+  for name in ('config.json', 'saved_model.pb'):
+    (tmp_path / name).write_text('')
+    check_flow(tmp_path)
+    (tmp_path / name).unlink()
+
+
+def test_facts_of_a_worker_are_values_and_versions():
+  found = facts(tiny.get_config())
+  assert found['config.train.learning_rate'] == 1e-3
+  assert found['tensorflow'].startswith('2.')
+
+
+def test_flat_dict():
+  values = {'a': {'b': 1, 'c': {'d': (2, 3)}}, 'e': None}
+  assert flat_dict(values) == {'a.b': 1, 'a.c.d': [2, 3], 'e': None}

@@ -1,0 +1,61 @@
+"""Tests of the checks before anything is loaded or written."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.programs.processes import ROOT
+from tests.training import tiny
+from training.errors import UserError, did_you_mean
+from training.validation import check_config_values
+
+
+def test_valid_configuration_passes():
+  check_config_values(tiny.get_config())
+
+
+@pytest.mark.parametrize(
+  ('section', 'values', 'message'),
+  [
+    ('train', {'num_steps': 0}, 'num_steps is 0; it must be at least 1'),
+    ('data', {'name': 'folder', 'dir': 'none'}, 'which is not a folder'),
+    ('data', {'name': 'arrays', 'dir': 'none'}, 'give a .npy or .npz file'),
+    ('data', {'name': 'tfds'}, 'tfds_name is empty'),
+  ],
+)
+def test_wrong_configuration_is_refused(section, values, message):
+  config = tiny.get_config()
+  config[section].update(values)
+  with pytest.raises(UserError, match=message):
+    check_config_values(config)
+
+
+def test_several_workers_need_horovod_and_prepared_data(monkeypatch, tmp_path):
+  monkeypatch.setenv('HOROVOD_SIZE', '2')
+  config = tiny.get_config()
+  check_config_values(config)
+  config.data.update(name='tfds', tfds_name='mnist', dir=str(tmp_path))
+  config.data.download = True
+  # The workers would download into one folder at the same time.
+  with pytest.raises(UserError, match='is not prepared'):
+    check_config_values(config)
+  monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+  with pytest.raises(UserError, match=r'2 workers .* Horovod is not installed'):
+    check_config_values(tiny.get_config())
+
+
+def test_checks_need_no_tensorflow():
+  code = (
+    'import sys\n'
+    'from training.configs.loading import load_config\n'
+    'from training.validation import check_config_values\n'
+    "check_config_values(load_config('cinc_photos'))\n"
+    "sys.exit('tensorflow' in sys.modules)"
+  )
+  subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True)
+
+
+def test_did_you_mean():
+  assert did_you_mean('smple', ['sample', 'score']) == ' (did you mean sample?)'
+  assert did_you_mean('xyz', ['sample', 'score']) == ''

@@ -1,0 +1,99 @@
+"""Tests of SavedModels that cannot be used, or only in part."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfp_cinc
+from training.errors import UserError
+from training.trained import open_flow
+
+
+@pytest.fixture
+def model(used, tmp_path):
+  """A copy of the SavedModel."""
+  return shutil.copytree(used[1], tmp_path / 'model')
+
+
+def refusal(path):
+  with pytest.raises(UserError) as caught:
+    open_flow(path)
+  assert '\n' not in str(caught.value)
+  assert str(path) in str(caught.value)
+  return str(caught.value)
+
+
+def test_model_in_float64_is_refused(tmp_path):
+  flow = tfp_cinc.models.glow(
+    [4, 4, 1], levels=1, depth=1, hidden_channels=2, dtype=tf.float64
+  )
+  images = np.arange(32, dtype=np.uint8).reshape([2, 4, 4, 1])
+  tfp_cinc.initialize_from_data(
+    flow, tf.cast(tfp_cinc.dequantize(images, seed=0), tf.float64)
+  )
+  tfp_cinc.export_saved_model(flow, tmp_path / 'model', [4, 4, 1])
+  assert 'is a flow in float64' in refusal(tmp_path / 'model')
+
+
+def test_model_of_another_project_is_refused(tmp_path):
+  module = tf.Module()
+  module.f = tf.function(lambda x: x, input_signature=[tf.TensorSpec([])])
+  tf.saved_model.save(module, str(tmp_path / 'other'))
+  assert 'belongs to another project or an older version' in refusal(
+    tmp_path / 'other'
+  )
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    ({'format': 'other'}, 'belongs to another project'),
+    ({'format_version': 2}, 'has version 2 of the format'),
+    ({'image_shape': 'large'}, 'belongs to another project'),
+  ],
+)
+def test_wrong_model_card_is_refused(model, change, message):
+  path = model / 'model_card.json'
+  path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+  assert message in refusal(model)
+
+
+def test_damaged_model_is_refused(model):
+  (model / 'assets.extra' / 'latents.npz').write_bytes(b'PK')
+  assert 'latents.npz' in refusal(model)
+  (model / 'saved_model.pb').write_bytes(b'none')
+  assert 'cannot be loaded' in refusal(model)
+  (model / 'model_card.json').unlink()
+  assert 'an older version' in refusal(model)
+
+
+def test_damaged_directions_are_refused(model):
+  path = model / 'assets.extra' / 'directions.npz'
+  path.write_bytes(path.read_bytes()[:100])
+  assert 'directions.npz' in refusal(model)
+
+
+def test_model_without_configuration_has_no_data(model):
+  (model / 'assets.extra' / 'config.json').unlink()
+  flow = open_flow(model)
+  assert flow.dataset is None
+  assert flow.test_images is None
+  assert flow.test_labels is None
+
+
+def test_folder_of_nothing_is_refused(tmp_path):
+  for path in (tmp_path, tmp_path / 'none'):
+    assert 'holds no run and no SavedModel' in refusal(path)
+
+
+def test_model_of_a_run_without_data_facts_has_no_label_names(model):
+  path = model / 'assets.extra' / 'config.json'
+  content = json.loads(path.read_text())
+  del content['data']
+  path.write_text(json.dumps(content))
+  flow = open_flow(model)
+  assert flow.label_names is None
+  assert (flow.name, flow.image_shape) == ('digits', (8, 8, 1))

@@ -1,0 +1,113 @@
+"""tfp-cinc export."""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import sys
+
+import click
+
+from ..errors import UserError
+from ..run_folder.config_file import read_config
+from ..run_folder.lock import lock_folder
+from .options import click_command, run_argument
+
+__all__ = ['command']
+
+
+@click_command('export', 'runs/cinc_digits --output digits_model')
+@run_argument
+@click.option(
+  '--output',
+  metavar='FOLDER',
+  help='Folder of the SavedModel. [default: saved_model in that of the run]',
+)
+@click.option(
+  '--directions',
+  metavar='FILE',
+  help='.npz file that `attributes` wrote. [default: directions.npz of the '
+  'run, if it exists]',
+)
+@click.option(
+  '--checkpoint',
+  type=click.Choice(['newest', 'best']),
+  default='newest',
+  show_default=True,
+  help='Checkpoint to export; best is that of the lowest test bits/dim '
+  'measured during training.',
+)
+@click.option(
+  '--precision',
+  type=click.Choice(['full', 'bfloat16']),
+  default='full',
+  show_default=True,
+  help='Precision of the coupling networks; full is float32.',
+)
+@click.option(
+  '--license', metavar='TEXT', help='License of the data, for the model card.'
+)
+def command(run, output, directions, checkpoint, precision, license):
+  """Write the SavedModel of a run.
+
+  RUN is the folder of the run. The SavedModel has the averaged weights, the
+  attribute directions and a model card. The data set is not needed.
+  """
+  if pathlib.Path(run, 'saved_model.pb').exists():
+    raise UserError(f'{run} is a SavedModel already; name the folder of a run.')
+  read_config(run)
+  lock = contextlib.nullcontext()
+  if output is None:
+    # A process that trains in the folder writes there at its end.
+    lock = lock_folder(run, 'name another folder by --output')
+  with lock:
+    target = pathlib.Path(output or pathlib.Path(run, 'saved_model'))
+    _export(run, target, directions, checkpoint, precision, license)
+  print(f'Wrote {target}')
+
+
+def _export(folder, target, directions, checkpoint, precision, license):
+  from ..loop.export import write_saved_model
+  from ..run_folder.directions import read_directions, run_directions
+  from ..trained.from_run import restore_run
+
+  run = restore_run(folder, checkpoint)
+  shape = run.data.image_shape
+  data = run.data
+  if license is not None:
+    data = dataclasses.replace(data, license=license)
+  if directions is None:
+    found = run_directions(folder, run.step, shape, _say)
+  else:
+    found = read_directions(directions, shape)
+  try:
+    write_saved_model(
+      run.model,
+      target,
+      folder=run.folder,
+      data=data,
+      num_bits=run.config.data.num_bits,
+      step=run.step,
+      metrics=_metrics(run),
+      directions=found,
+      precision=precision,
+    )
+  except ValueError as error:
+    raise UserError(str(error)) from None
+  except OSError as error:
+    raise UserError(
+      f'{target} cannot be written: {error.strerror or error}.'
+    ) from None
+
+
+def _metrics(run):
+  """Returns the content of metrics.json if it belongs to this step."""
+  try:
+    metrics = json.loads((run.folder / 'metrics.json').read_text())
+    return metrics if metrics['step'] == run.step else None
+  except (OSError, ValueError, KeyError, TypeError):
+    return None
+
+
+def _say(sentence):
+  print(sentence, file=sys.stderr)

@@ -1,0 +1,53 @@
+"""tfp-cinc interpolate."""
+
+import click
+import numpy as np
+
+from ..options import click_command, flow_argument, image_options, output_file
+
+__all__ = ['command']
+
+
+@click_command('interpolate', 'runs/cinc_photos test:12 test:40 --steps 9')
+@flow_argument
+@click.argument('first')
+@click.argument('second')
+@click.option(
+  '--steps',
+  type=click.IntRange(2),
+  default=9,
+  show_default=True,
+  help='Number of images, including both ends.',
+)
+@click.option(
+  '--method',
+  type=click.Choice(['linear', 'spherical']),
+  default='linear',
+  show_default=True,
+  help='Path between the two latents.',
+)
+@image_options
+@output_file
+def command(
+  path, first, second, steps, method, resize, convert, output, files, scale
+):
+  """Draw the images between two images.
+
+  PATH is the folder of a run or of a SavedModel. FIRST and SECOND are files, or
+  test:N for test image N.
+  """
+  from ...trained import open_flow
+  from .images import read_images
+  from .target import Target
+
+  target = Target(output, files, scale)
+  flow = open_flow(path)
+  (a, b), names = read_images(flow, [first, second], resize, convert)
+  images = flow.interpolate(a[np.newaxis], b[np.newaxis], steps, method)[0]
+  target.write(
+    flow,
+    f'interpolate_{names[0]}_{names[1]}',
+    [('', images)],
+    {f'{i:03}.png': image for i, image in enumerate(images)},
+    f'From {names[0]} to {names[1]}, {method}',
+  )

@@ -1,0 +1,100 @@
+"""tfp-cinc manipulate."""
+
+import click
+import numpy as np
+
+from ..options import (
+  click_command,
+  flow_argument,
+  image_options,
+  listing,
+  output_file,
+)
+from ..options import strengths as strengths_type
+
+__all__ = ['command']
+
+
+@click_command(
+  'manipulate',
+  'runs/cinc_digits test:0 --attribute 3 --strengths -2:2:7',
+  short_help='Change attributes of images.',
+)
+@flow_argument
+@click.argument('images', nargs=-1, required=True, metavar='IMAGE...')
+@click.option(
+  '--attribute',
+  type=listing(click.STRING),
+  required=True,
+  metavar='NAME,...',
+  help='Attribute to change, or several, such as Smiling,Young, a row for '
+  'each.',
+)
+@click.option(
+  '--strengths',
+  type=strengths_type,
+  default='-2:2:7',
+  show_default=True,
+  metavar='FIRST:LAST:N',
+  help='Strengths, or a list such as -1,0,1. 1 is the distance from the mean '
+  'latents without the attribute to those with it.',
+)
+@click.option(
+  '--level',
+  type=click.IntRange(0),
+  help='Change only the latents of this level; 0 is the finest.',
+)
+@click.option(
+  '--directions',
+  metavar='FILE',
+  help='.npz file that `attributes` wrote. [default: the directions of the run '
+  'or of the SavedModel]',
+)
+@image_options
+@output_file
+def command(
+  path,
+  images,
+  attribute,
+  strengths,
+  level,
+  directions,
+  resize,
+  convert,
+  output,
+  files,
+  scale,
+):
+  """Draw images with more and less of an attribute.
+
+  PATH is the folder of a run or of a SavedModel. IMAGE is a file, or test:N for
+  test image N. Each row begins with the image itself.
+  """
+  from ...run_folder.directions import read_directions
+  from ...trained import open_flow
+  from .images import read_images
+  from .target import Target
+
+  target = Target(output, files, scale)
+  flow = open_flow(path)
+  if directions:
+    flow.directions = read_directions(directions, flow.image_shape)
+  given, names = read_images(flow, images, resize, convert)
+  texts = [f'{value:+.3g}' if value else '0' for value in strengths]
+  rows, single = [], {}
+  for wanted in attribute:
+    moved = flow.manipulate(given, wanted, strengths, level)
+    for image, row, name in zip(given, moved, names, strict=True):
+      label = wanted if len(given) == 1 else f'{wanted}, {name}'
+      rows.append((label, np.concatenate([image[np.newaxis], row])))
+      for text, changed in zip(texts, row, strict=True):
+        single[f'{name}_{wanted}_{text}.png'] = changed
+  where = '' if level is None else f', level {level}'
+  target.write(
+    flow,
+    '_'.join(['manipulate', *attribute, *names[:3]]),
+    rows,
+    single,
+    f'Strengths along the directions of {", ".join(attribute)}{where}',
+    ['image', *texts],
+  )

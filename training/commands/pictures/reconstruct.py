@@ -1,0 +1,69 @@
+"""tfp-cinc reconstruct."""
+
+import click
+import numpy as np
+
+from ..options import click_command, flow_argument, image_options, output_file
+
+__all__ = ['command']
+
+_WIDTH = 16  # images per row
+
+
+@click_command(
+  'reconstruct',
+  'runs/cinc_photos photo.png --resize',
+  short_help='Draw images and their reconstructions.',
+)
+@flow_argument
+@click.argument('images', nargs=-1, metavar='[IMAGE]...')
+@click.option(
+  '--number',
+  type=click.IntRange(1),
+  default=10,
+  show_default=True,
+  help='Number of test images, if no image is named.',
+)
+@image_options
+@output_file
+def command(path, images, number, resize, convert, output, files, scale):
+  """Draw images and their reconstructions decode(encode(x)).
+
+  PATH is the folder of a run or of a SavedModel. IMAGE is a file, or test:N for
+  test image N. Without any, test images are used.
+  """
+  from ...trained import open_flow
+  from .images import read_images, test_images
+  from .target import Target
+
+  target = Target(output, files, scale)
+  flow = open_flow(path)
+  if images:
+    given, names = read_images(flow, images, resize, convert)
+  else:
+    given = test_images(flow)
+    chosen = np.linspace(0, len(given) - 1, min(number, len(given))).astype(int)
+    given, names = given[chosen], [f'test_{i}' for i in chosen]
+  decoded = flow.decode(flow.encode(given))
+  # The flow keeps only the upper bits of each channel.
+  step = 2 ** (8 - flow.num_bits)
+  kept = given // step * step
+  error = int(np.max(np.abs(decoded.astype(int) - kept)))
+  rows = []
+  for start in range(0, len(given), _WIDTH):
+    here = slice(start, start + _WIDTH)
+    rows += [('x', given[here]), ('decode(encode(x))', decoded[here])]
+  same = sum(np.array_equal(a, b) for a, b in zip(kept, decoded, strict=True))
+  title = (
+    f'{same} of {len(given)} are identical; largest difference {error} of 255'
+  )
+  if step > 1:
+    title += f', in {flow.num_bits} bits'
+  target.write(
+    flow,
+    'reconstruct',
+    rows,
+    {f'{n}.png': x for n, x in zip(names, decoded, strict=True)},
+    title,
+  )
+  print(title)

@@ -1,0 +1,18 @@
+r"""CInC Flow with quad-coupling on CIFAR-10, shallow: L=3, K=4.
+
+  horovodrun --gloo -np 4 tfp-cinc train \
+    --config cinc_quad_cifar10_k4 --workdir runs/cinc_quad_cifar10_k4
+
+Published: 3.49 bits/dim (CInC Flow draft, table 2).
+
+All models in this table were trained for 600 epochs.
+"""
+
+from .recipes import get_glow_config
+
+
+def get_config():
+  """Returns the configuration."""
+  return get_glow_config(
+    'cinc_paper', 'cifar10', coupling='quad', depth=4, epochs=600
+  )

@@ -1,0 +1,19 @@
+r"""Emerging convolutions on ImageNet 64x64: L=4, K=48.
+
+  horovodrun --gloo -np 4 tfp-cinc train \
+    --config emerging_imagenet64 --workdir runs/emerging_imagenet64
+
+Published: 3.81 bits/dim (Truong et al. 2019, table 2).
+
+The length of the run is not published; we use 600 epochs, as for 32x32.
+
+The data set is `downsampled_imagenet` of van den Oord et al.; bits/dim on
+`imagenet_resized` are not comparable.
+"""
+
+from .recipes import get_glow_config
+
+
+def get_config():
+  """Returns the configuration."""
+  return get_glow_config('emerging', 'imagenet64')

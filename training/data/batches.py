@@ -1,0 +1,144 @@
+"""The training batches of one worker."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+import tfp_cinc
+
+from ..errors import UserError
+from .dataset import Dataset, telling_user_errors
+from .randomness import CROP, FLIP, NOISE, uniform
+
+__all__ = ['configured_batches', 'next_batch', 'training_batches']
+
+
+def training_batches(
+  dataset: Dataset,
+  *,
+  seed: int,
+  batch_size: int,
+  num_bits: int,
+  flip: bool,
+  crop: int = 0,
+  first_position: int = 0,
+  rank: int = 0,
+  size: int = 1,
+) -> tf.data.Dataset:
+  """Returns the endless stream of the training batches of one worker.
+
+  Each step of all workers uses the next `batch_size` positions. Worker r of n
+  reads those from batch_size * r // n to batch_size * (r + 1) // n, so that the
+  shares of two workers differ by at most one image.
+
+  Three batches are in memory at once: one in use and two prefetched.
+
+  Args:
+    dataset: The data set.
+    seed: Seed of all random numbers.
+    batch_size: Number of images per step, over all workers.
+    num_bits: Bits per channel.
+    flip: Whether to mirror images at random.
+    crop: Largest random shift in pixels, in each direction. The pixels of the
+      border are repeated.
+    first_position: Position to start from.
+    rank: Rank of this worker.
+    size: Number of workers.
+
+  Returns:
+    `tf.data.Dataset` of float32 [share, H, W, C], dequantized.
+
+  Raises:
+    UserError: If there are fewer images per step than workers, or the first
+      images of the data set cannot be read.
+  """
+  if batch_size < size:
+    raise UserError(
+      f'config.train.batch_size is {batch_size}; it must be at least the '
+      f'number of workers, {size}.'
+    )
+  dataset.open_train()
+  first, end = (batch_size * r // size for r in (rank, rank + 1))
+  shape = [end - first, *dataset.image_shape]
+
+  def batch(step):
+    start = first_position + step * batch_size + first
+    images = dataset.read_train(seed, start, end - first)
+    if crop:
+      images = _move(images, crop, uniform(seed, CROP, start, [shape[0], 2]))
+    if flip:
+      chance = uniform(seed, FLIP, start, [shape[0], 1, 1, 1])
+      images = tf.where(chance < 0.5, tf.reverse(images, [2]), images)
+    noise = uniform(seed, NOISE, start, shape)
+    return tfp_cinc.dequantize(images, num_bits, noise=noise)
+
+  return (
+    tf.data.Dataset.range(np.iinfo(np.int64).max)
+    .map(batch, num_parallel_calls=1, deterministic=True)
+    .prefetch(2)
+  )
+
+
+def configured_batches(
+  config, dataset: Dataset, batch_size: int, **position: int
+) -> tf.data.Dataset:
+  """Returns `training_batches` with the values of a configuration.
+
+  Args:
+    config: The whole configuration.
+    dataset: The data set.
+    batch_size: Number of images per step, over all workers.
+    **position: `first_position`, `rank` and `size` of `training_batches`.
+
+  Returns:
+    See `training_batches`.
+
+  Raises:
+    UserError: See `training_batches`.
+  """
+  return training_batches(
+    dataset,
+    seed=config.seed,
+    batch_size=batch_size,
+    num_bits=config.data.num_bits,
+    flip=config.data.flip,
+    crop=config.data.crop,
+    **position,
+  )
+
+
+def next_batch(batches: Iterator[tf.Tensor]) -> tf.Tensor:
+  """Returns the next batch of `training_batches`.
+
+  Args:
+    batches: Iterator over the batches.
+
+  Returns:
+    float32 [share, H, W, C].
+
+  Raises:
+    UserError: If too many images in a row cannot be decoded.
+  """
+  with telling_user_errors():
+    return next(batches)
+
+
+def _move(images, limit, chance):
+  """Shifts images down and right by -limit to limit pixels.
+
+  Args:
+    images: [n, H, W, C].
+    limit: Largest shift.
+    chance: [n, 2], uniform numbers in [0, 1).
+
+  Returns:
+    [n, H, W, C].
+  """
+  for axis in (1, 2):
+    length = images.shape[axis]
+    offset = tf.cast(chance[:, axis - 1] * (2 * limit + 1), tf.int32) - limit
+    places = offset[:, tf.newaxis] + tf.range(length)
+    places = tf.clip_by_value(places, 0, length - 1)
+    images = tf.gather(images, places, axis=axis, batch_dims=1)
+  return images

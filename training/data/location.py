@@ -1,0 +1,107 @@
+"""Where data are: checks that need no TensorFlow."""
+
+import os
+import pathlib
+
+from ..errors import UserError
+
+__all__ = ['check_location', 'kind_of_data', 'prepared_tfds_folder']
+
+
+def check_location(config) -> None:
+  """Raises `UserError` if data are not where a configuration says.
+
+  Args:
+    config: The `data` section of a configuration.
+
+  Raises:
+    UserError: With one sentence that says what would be right.
+  """
+  if config.name == 'folder':
+    if not os.path.isdir(config.dir):
+      raise UserError(
+        f'config.data.dir is {config.dir!r}, which is not a folder; give the '
+        'folder of your images.'
+      )
+    if config.channels not in (1, 3):
+      raise UserError(
+        f'config.data.channels is {config.channels}; images of a folder have '
+        '3 channels, or 1 if they are gray.'
+      )
+  if config.name == 'arrays':
+    _check_arrays(config.dir)
+  several = int(os.environ.get('HOROVOD_SIZE', '1')) > 1
+  if config.name == 'tfds' and (several or not config.download):
+    # Several workers would download into one folder at the same time.
+    prepared_tfds_folder(config.tfds_name, config.dir)
+
+
+def kind_of_data(path) -> str:
+  """Returns the `config.data.name` of a user's data: 'folder' or 'arrays'.
+
+  Args:
+    path: The path that was given by --data.
+
+  Returns:
+    'arrays' for a file or a folder that holds .npy files, else 'folder'.
+
+  Raises:
+    UserError: If it does not exist.
+  """
+  path = pathlib.Path(path)
+  if not path.exists():
+    raise UserError(
+      f'--data {path} does not exist; name a folder of images, or an .npy or '
+      '.npz file.'
+    )
+  is_arrays = not path.is_dir() or any(path.glob('*.npy'))
+  return 'arrays' if is_arrays else 'folder'
+
+
+def prepared_tfds_folder(name: str, data_dir: str) -> str:
+  """Finds the folder of a data set that TensorFlow Datasets has prepared.
+
+  Args:
+    name: name[/config][:version]. Without a version, the newest that exists.
+    data_dir: Folder of all data sets. '' is the default of TensorFlow Datasets.
+
+  Returns:
+    The folder of the version.
+
+  Raises:
+    UserError: If it does not exist; the message says how to prepare it. The
+      network is not used.
+  """
+  if not name:
+    raise UserError(
+      "config.data.tfds_name is empty; name a data set, such as 'cifar10'."
+    )
+  root = pathlib.Path(
+    data_dir or os.environ.get('TFDS_DATA_DIR', '~/tensorflow_datasets')
+  ).expanduser()
+  folder, _, version = name.partition(':')
+  versions = [
+    path.parent
+    for path in (root / folder).glob(f'{version or "*"}/dataset_info.json')
+  ]
+  if not versions:
+    raise UserError(
+      f'the data set {name!r} is not prepared in {root}; prepare it by '
+      f'`tfp-cinc prepare {name} --data-dir {root}`, or train with one worker '
+      'and --config.data.download=True, on a machine with a network.'
+    )
+  return str(max(versions, key=lambda path: _version_key(path.name)))
+
+
+def _check_arrays(path):
+  path = pathlib.Path(path)
+  is_there = path.is_dir() and any(path.glob('*.npy'))
+  if not is_there and not (path.suffix in ('.npy', '.npz') and path.is_file()):
+    raise UserError(
+      f'config.data.dir is {str(path)!r}; give a .npy or .npz file, or a '
+      'folder of .npy files such as train.npy and test.npy.'
+    )
+
+
+def _version_key(version):
+  return [int(part) if part.isdigit() else -1 for part in version.split('.')]

@@ -1,0 +1,48 @@
+"""Images with dequantization noise, in batches."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+import tfp_cinc
+
+__all__ = ['noisy_batches']
+
+
+def noisy_batches(
+  images: np.ndarray,
+  *,
+  num_bits: int,
+  draws: int,
+  batch_size: int,
+  seed: int = 0,
+  first: int = 0,
+  same_noise: bool = False,
+) -> Iterator[tuple[slice, tf.Tensor]]:
+  """Yields dequantized images, one batch after the other for each noise draw.
+
+  Args:
+    images: uint8 [N, H, W, C].
+    num_bits: Bits per channel.
+    draws: Number of noise draws per image.
+    batch_size: Number of images per batch.
+    seed: Seed of the noise.
+    first: Position of images[0], if the images come in several calls. Batches
+      at different positions have different noise.
+    same_noise: Whether all images get the same draws.
+
+  Yields:
+    (`slice` of the images, float32 [n, H, W, C]).
+  """
+  for draw in range(draws):
+    for start in range(0, len(images), batch_size):
+      here = slice(start, start + batch_size)
+      noise = {'seed': tf.constant([seed + draw, first + start])}
+      if same_noise:
+        noise = {
+          'noise': tf.random.stateless_uniform(
+            images.shape[1:], [seed + draw, 0]
+          )
+        }
+      yield here, tfp_cinc.dequantize(images[here], num_bits, **noise)

@@ -1,0 +1,113 @@
+"""Conversion of image files to uint8 pixels."""
+
+import contextlib
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+
+from ..errors import UserError
+
+__all__ = ['BrokenImage', 'decode', 'fit', 'to_pixels']
+
+
+class BrokenImage(Exception):
+  """An image that cannot be decoded; the message says which and why."""
+
+
+def decode(file, channels: int = 3, upright: bool = False) -> np.ndarray:
+  """Returns the pixels of an image file.
+
+  The upper eight of 16 bits are kept, an alpha channel is dropped, gray is
+  repeated for three channels, and of an animation the first frame is used.
+
+  Args:
+    file: Path, or open binary file.
+    channels: 1 or 3.
+    upright: Whether to apply the EXIF orientation. Damaged EXIF data are
+      ignored.
+
+  Returns:
+    uint8 [H, W, channels].
+
+  Raises:
+    BrokenImage: If the file cannot be decoded, or only in part.
+  """
+  try:
+    with PIL.Image.open(file) as image:
+      image.load()
+      if upright:
+        with contextlib.suppress(Exception):  # damaged EXIF data
+          image = PIL.ImageOps.exif_transpose(image)
+      return to_pixels(image, channels)
+  except Exception as error:  # decoders raise exceptions of any type
+    raise BrokenImage(str(error) or type(error).__name__) from None
+
+
+def to_pixels(image: PIL.Image.Image, channels: int = 3) -> np.ndarray:
+  """Returns the pixels of an open image, converted as by `decode`.
+
+  Args:
+    image: Open image.
+    channels: 1 or 3.
+
+  Returns:
+    uint8 [H, W, channels].
+
+  Raises:
+    ValueError: If the pixels are floating-point numbers.
+  """
+  if image.mode == 'F':
+    raise ValueError('its pixels are floating-point numbers')
+  if image.mode.startswith('I'):
+    gray = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255)
+    pixels = np.repeat(gray[..., np.newaxis], channels, axis=-1)
+    return pixels.astype(np.uint8)
+  pixels = np.asarray(image.convert('L' if channels == 1 else 'RGB'))
+  return pixels.reshape([*pixels.shape[:2], channels])
+
+
+def fit(
+  image: np.ndarray, height: int, width: int, crop: int = 0, pad: bool = False
+) -> np.ndarray:
+  """Crops an image to its center and resizes it by averaging areas.
+
+  The crop is the largest central part with the proportions of the result.
+
+  Args:
+    image: uint8 [H, W, C].
+    height: Height of the result.
+    width: Width of the result.
+    crop: Largest height and width of the crop; 0 for no limit.
+    pad: Whether a crop that is smaller than the result gets a black frame
+      instead of being enlarged.
+
+  Returns:
+    uint8 [height, width, C].
+
+  Raises:
+    UserError: If the image must be resized and has neither 1 nor 3 channels.
+  """
+  channels = image.shape[-1]
+  rows, columns = (min(size, crop or size) for size in image.shape[:2])
+  rows, columns = (
+    min(rows, columns * height // width or 1),
+    min(columns, rows * width // height or 1),
+  )
+  top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
+  image = image[top : top + rows, left : left + columns]
+  margins = (height - rows, width - columns)
+  if not any(margins):
+    return image
+  if pad and min(margins) > 0:
+    frame = [(margin // 2, margin - margin // 2) for margin in margins]
+    return np.pad(image, [*frame, (0, 0)])
+  if channels not in (1, 3):
+    raise UserError(
+      f'images of {columns}x{rows} pixels and {channels} channels cannot be '
+      f'resized to {width}x{height} (config.data.image_size); only images of '
+      '1 or 3 channels can.'
+    )
+  picture = PIL.Image.fromarray(image[..., 0] if channels == 1 else image)
+  resized = picture.resize((width, height), PIL.Image.Resampling.BOX)
+  return np.asarray(resized).reshape([height, width, channels])

@@ -1,0 +1,117 @@
+"""What a configuration trains: a flow, its noise and the average of both."""
+
+import dataclasses
+import inspect
+
+import tensorflow as tf
+
+import tfp_cinc
+from tfp_cinc import variational_dequantization
+
+from ..errors import UserError, did_you_mean
+from .flow_with_noise import FlowWithNoise
+from .optimization.averaging import WeightAverage
+
+__all__ = ['Model', 'build_flow', 'build_model']
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+  """The weights of a run, in the forms in which they are used.
+
+  Attributes:
+    flow: The distribution over images.
+    density: What is trained and evaluated: the flow, or a `FlowWithNoise`.
+    average: `WeightAverage` of the trainable weights of the density.
+  """
+
+  flow: tf.Module
+  density: tf.Module
+  average: WeightAverage
+
+  @property
+  def noise(self):
+    """The learned `VariationalDequantization`, or None."""
+    return None if self.density is self.flow else self.density.noise
+
+  @property
+  def objects(self) -> dict[str, tf.Module]:
+    """The objects of a checkpoint, by name."""
+    found = {'flow': self.flow, 'noise': self.noise, 'average': self.average}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def build_model(config, image_shape) -> Model:
+  """Builds the model of a configuration, with initial weights.
+
+  Args:
+    config: The whole configuration.
+    image_shape: [H, W, C].
+
+  Returns:
+    `Model`. The flow has not been initialized from data.
+
+  Raises:
+    UserError: If an argument of the flow is unknown or invalid.
+  """
+  tf.random.set_seed(config.seed)
+  flow = build_flow(config, image_shape)
+  density = _build_density(config, flow)
+  average = WeightAverage(
+    list(density.trainable_variables), config.train.ema_decay
+  )
+  return Model(flow, density, average)
+
+
+def build_flow(config, image_shape):
+  """Builds the flow of a configuration.
+
+  Args:
+    config: The whole configuration.
+    image_shape: [H, W, C].
+
+  Returns:
+    `tfd.TransformedDistribution` over images, not initialized from data.
+
+  Raises:
+    UserError: If an argument is unknown or invalid.
+  """
+  arguments = {
+    key: value
+    for key, value in config.flow.to_dict().items()
+    if value is not None
+  }
+  name = arguments.pop('name')
+  models = tfp_cinc.models.__all__
+  if name not in models:
+    raise UserError(
+      f'config.flow.name is {name!r}; it must be one of {sorted(models)}'
+      f'{did_you_mean(name, models)}.'
+    )
+  build = getattr(tfp_cinc.models, name)
+  unknown = set(arguments) - set(inspect.signature(build).parameters)
+  if unknown:
+    raise UserError(
+      f'config.flow has {sorted(unknown)}, which the flow {name!r} does not '
+      'take.'
+    )
+  try:
+    return build(image_shape, seed=config.seed, **arguments)
+  except (TypeError, ValueError) as error:
+    raise UserError(f'config.flow: {error}') from None
+
+
+def _build_density(config, flow):
+  """Returns the flow, or a `FlowWithNoise` if the noise is learned."""
+  train = config.train
+  if train.dequantization == 'uniform':
+    return flow
+  noise = variational_dequantization.trainable_variational_dequantization(
+    flow.event_shape,
+    hidden_channels=train.noise_channels,
+    seed=config.seed,
+    dtype=flow.dtype,
+    network_dtype=config.flow.get('network_dtype'),
+    name='noise',
+  )
+  return FlowWithNoise(flow, noise, config.data.num_bits)

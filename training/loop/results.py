@@ -1,0 +1,153 @@
+"""The results of a finished run: metrics, pictures and the SavedModel."""
+
+import numpy as np
+
+import tfp_cinc
+
+from ..errors import UserError
+from ..run_folder import pictures, status
+from ..run_folder.directions import run_directions
+from ..run_folder.files import write_json
+from . import evaluation
+from .export import write_saved_model
+from .run import Run
+from .tensorboard import TEMPERATURES
+
+__all__ = ['write']
+
+_FEW_STEPS = 300  # samples of so few steps are noise
+
+
+def write(run: Run) -> None:
+  """Evaluates a run with its averaged weights and writes all results.
+
+  Args:
+    run: `Run` of worker 0.
+
+  Raises:
+    UserError: If no test image has a finite density; then nothing is written.
+  """
+  model, step = run.model, int(run.state.step)
+  with model.average.applied():
+    metrics = _evaluate(run)
+    if not metrics['finite_test_images']:
+      raise UserError(
+        f'at step {step} no test image has a finite density, so nothing is '
+        'exported; start another run with a lower config.train.learning_rate.'
+      )
+    _write_pictures(run, metrics)
+    known = {key: _json_value(value) for key, value in metrics.items()}
+    shape = run.dataset.image_shape
+    write_saved_model(
+      model,
+      run.folder / 'saved_model',
+      folder=run.folder,
+      data=run.dataset.facts,
+      num_bits=run.config.data.num_bits,
+      step=step,
+      metrics=known,
+      directions=run_directions(run.folder, step, shape, run.say),
+    )
+  write_json(run.folder / 'metrics.json', known)
+  status.write_status(
+    run.folder,
+    step=step,
+    num_steps=run.config.train.num_steps,
+    images_per_second=metrics['images_per_second'],
+    seconds_left=0.0,
+    skipped_steps=metrics['skipped_steps'],
+    workers=metrics['workers'],
+    ended=True,
+  )
+  run.say(_summary(run, metrics))
+
+
+def _evaluate(run):
+  """Returns the metrics without the reconstruction error."""
+  model, state, settings = run.model, run.state, run.config.eval
+  images = run.dataset.test_images
+  bits = evaluation.bits_per_dim(
+    evaluation.make_log_prob(model.density, run.workers.parallel),
+    images,
+    num_bits=run.config.data.num_bits,
+    draws=settings.noise_draws,
+    batch_size=settings.batch_size,
+  )
+  seconds = float(state.seconds)
+  error = np.std(bits) / np.sqrt(len(bits))
+  return {
+    'data': run.dataset.name,
+    'step': int(state.step),
+    'test_bits_per_dim': float(np.mean(bits)),
+    'test_bits_per_dim_standard_error': float(error),
+    'test_images': len(images),
+    'finite_test_images': int(np.sum(np.isfinite(bits))),
+    'noise_draws': settings.noise_draws,
+    'dequantization': 'uniform' if model.noise is None else 'variational',
+    'training_seconds': seconds,
+    'images_per_second': int(state.examples) / max(seconds, 1e-9),
+    'workers': run.workers.size,
+    'skipped_steps': int(state.skipped),
+    'parameters': tfp_cinc.math.parameter_count(model.flow),
+  }
+
+
+def _json_value(value):
+  """Returns None for a float that is not finite, which JSON cannot hold."""
+  is_float = isinstance(value, float)
+  return None if is_float and not np.isfinite(value) else value
+
+
+def _write_pictures(run, metrics):
+  """Writes reconstructions, whose error goes to the metrics, and samples."""
+  num_bits, images = run.config.data.num_bits, run.dataset.test_images
+  chosen = images[:: max(1, len(images) // 10)][:10]
+  decoded, largest = evaluation.reconstruct(run.model.flow, chosen, num_bits)
+  metrics['largest_reconstruction_error'] = largest
+  pictures.write_rows(
+    run.folder / 'reconstructions.png',
+    {'x': chosen, 'decode(encode(x))': decoded},
+    f'Largest error {largest:.1e}; the width of a bin is {2.0**-num_bits:.1e}',
+  )
+  pictures.write_rows(
+    run.folder / 'samples.png',
+    {
+      f'T = {temperature:g}': evaluation.sample(
+        run.model.flow,
+        # At T = 0 all samples are the same.
+        10 if temperature else 1,
+        temperature=temperature,
+        num_bits=num_bits,
+      )
+      for temperature in TEMPERATURES
+    },
+    f'Samples at temperature T after {int(run.state.step)} steps',
+  )
+
+
+def _summary(run, metrics):
+  folder, step = run.folder, metrics['step']
+  noise = ''
+  if metrics['dequantization'] == 'variational':
+    noise = ', variational noise'
+  hint = ''
+  if step < _FEW_STEPS:
+    train = run.config.train
+    limit = 'num_steps' if step == train.num_steps else 'max_minutes'
+    hint = f"""
+After only {step} steps samples show nothing yet; resume with \
+--config.train.{limit} larger than {train[limit]}."""
+  return f"""
+Test bits/dim {metrics['test_bits_per_dim']:.4f} +- \
+{metrics['test_bits_per_dim_standard_error']:.4f} (standard error over \
+{metrics['test_images']} images of {run.dataset.name}{noise}) after \
+{step} steps in {metrics['training_seconds'] / 60:.1f} minutes
+Largest reconstruction error: {metrics['largest_reconstruction_error']:.1e}
+In {folder}: samples.png, reconstructions.png, metrics.json, config.json,
+  saved_model/ (needs only TensorFlow), checkpoints/, tensorboard/{hint}
+Next, with the environment active (. .venv/bin/activate):
+  tfp-cinc sample {folder} --temperature 0.7
+  tfp-cinc reconstruct {folder}
+  tfp-cinc evaluate {folder} --noise-draws 32
+  tfp-cinc demo {folder}
+  tensorboard --logdir {folder}/tensorboard"""

@@ -1,0 +1,56 @@
+"""The content of the page; `script.py` draws it."""
+
+import streamlit
+
+from . import panels, pictures, served
+from .text import literal
+
+__all__ = ['main']
+
+_PANELS = {
+  'Change': panels.change,
+  'Sample': panels.sample,
+  'Interpolate': panels.interpolate,
+  'Score': panels.score,
+}
+
+# Less space at the top; images without rounded corners, because some have few
+# pixels, and not wider than their column; and visible errors about files, which
+# Streamlit shows only to screen readers and under the pointer.
+_STYLE = """<style>
+.stMainBlockContainer {padding-top: 2rem}
+img {border-radius: 0 !important; max-width: 100%}
+.stFileChip {flex-wrap: wrap}
+.stFileChip [role=alert] {
+  position: static !important; clip: auto !important; flex-basis: 100%;
+  width: auto !important; height: auto !important; margin: 0 !important;
+  white-space: normal !important;
+}
+</style>"""
+
+
+def main():
+  """Draws the page; only the open tab computes anything."""
+  flow = served.current()
+  streamlit.set_page_config(page_title=f'Flow of {flow.name}')
+  streamlit.html(_STYLE)
+  streamlit.title(literal(f'Flow of {flow.name}'), anchor=False)
+  height, width, channels = flow.image_shape
+  kind = 'gray' if channels == 1 else 'color'
+  streamlit.caption(
+    f'A flow over {kind} images of {width}x{height} pixels. It runs only on '
+    'this machine, and your images are not stored.'
+  )
+  left, right = streamlit.columns(2, gap='large')
+  with left:
+    image = pictures.choose(flow, 'Image', 'image')
+  with right:
+    if image is None:
+      streamlit.info('Choose an image file.')
+    else:
+      pictures.show(image, 'Input of the flow')
+  tabs = streamlit.tabs(list(_PANELS), key='panel', on_change='rerun')
+  for tab, panel in zip(tabs, _PANELS.values(), strict=True):
+    if tab.open:
+      with tab:
+        panel(flow, image)

@@ -1,0 +1,45 @@
+"""The functions of a trained flow, whether of a run or of a SavedModel."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping
+
+import ml_collections
+import numpy as np
+import tensorflow as tf
+
+from tfp_cinc import latents
+
+from ..data.facts import DataFacts
+
+__all__ = ['FUNCTIONS', 'FlowSource']
+
+# Signatures of `tfp_cinc.export_saved_model`.
+FUNCTIONS = ('encode', 'decode', 'sample', 'log_prob_values')
+
+
+@dataclasses.dataclass(frozen=True)
+class FlowSource:
+  """The functions of a trained flow and what belongs to it.
+
+  Attributes:
+    functions: By the names `FUNCTIONS`, functions of named tensors with the
+      arguments and results of those signatures.
+    data: Facts of the data set that it was trained on.
+    num_bits: Bits per channel.
+    latent_levels: int32 [H*W*C], the level of each latent.
+    read_directions: Function that returns the `AttributeDirections`, or None.
+    config: The configuration of the run, or None if not known.
+    folder: Folder for files that are made from the flow by default.
+    move: `FlowWithNoise.move` if the dequantization noise is learned; None if
+      it is uniform.
+  """
+
+  functions: Mapping[str, Callable[..., dict[str, tf.Tensor]]]
+  data: DataFacts
+  num_bits: int
+  latent_levels: np.ndarray
+  read_directions: Callable[[], latents.AttributeDirections | None]
+  config: ml_collections.ConfigDict | None
+  folder: pathlib.Path
+  move: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None

@@ -1,0 +1,154 @@
+"""The flow of a run, from its configuration and a checkpoint."""
+
+import dataclasses
+import functools
+import pathlib
+import sys
+
+import ml_collections
+import tensorflow as tf
+
+from tfp_cinc.latents import latent_levels
+from tfp_cinc.saved_model.signatures import flow_signatures
+
+from ..data.facts import DataFacts
+from ..data.load import load_dataset
+from ..errors import UserError
+from ..loop.flow_with_noise import full_precision
+from ..loop.model import Model, build_model
+from ..run_folder.checkpoints import Checkpoints
+from ..run_folder.config_file import read_config, read_data_facts
+from ..run_folder.directions import run_directions
+from .flow_source import FUNCTIONS, FlowSource
+
+__all__ = ['RestoredRun', 'from_run', 'restore_run']
+
+
+@dataclasses.dataclass(frozen=True)
+class RestoredRun:
+  """The model of a run with the weights of one of its checkpoints.
+
+  Attributes:
+    folder: The folder of the run.
+    config: The whole configuration.
+    data: Facts of the data set.
+    model: `Model`. The weights of the flow are the averaged ones.
+    step: Step of the checkpoint.
+  """
+
+  folder: pathlib.Path
+  config: ml_collections.ConfigDict
+  data: DataFacts
+  model: Model
+  step: int
+
+
+def restore_run(folder, checkpoint: str = 'newest') -> RestoredRun:
+  """Restores the model of a run. The data set is not needed.
+
+  Args:
+    folder: The folder of the run, which may be training.
+    checkpoint: 'newest', or 'best' for the lowest test bits/dim.
+
+  Returns:
+    `RestoredRun`.
+
+  Raises:
+    UserError: If there is no run or no such checkpoint, or the checkpoint does
+      not fit this version of the code.
+  """
+  folder = pathlib.Path(folder)
+  config = read_config(folder)
+  data = _data_facts(folder, config)
+  model = build_model(config, data.image_shape)
+  step = tf.Variable(0, trainable=False, dtype=tf.int64)
+  checkpoints = Checkpoints(
+    folder / 'checkpoints', keep=1, say=_say, **model.objects, step=step
+  )
+  restore = {
+    'newest': checkpoints.restore,
+    'best': checkpoints.restore_best,
+  }[checkpoint]
+  if restore() is None:
+    which = ' with known test bits/dim' if checkpoint == 'best' else ''
+    raise UserError(f'{folder} holds no checkpoint{which} yet.')
+  model.average.apply()
+  return RestoredRun(folder, config, data, model, int(step))
+
+
+def from_run(folder: pathlib.Path) -> FlowSource:
+  """Returns the flow of a run with the weights of its newest checkpoint.
+
+  Args:
+    folder: The folder of the run.
+
+  Returns:
+    `FlowSource`.
+
+  Raises:
+    UserError: See `restore_run`.
+  """
+  run = restore_run(folder)
+  model, num_bits = run.model, run.config.data.num_bits
+  return FlowSource(
+    functions=_functions(model.flow, num_bits),
+    data=run.data,
+    num_bits=num_bits,
+    latent_levels=latent_levels(model.flow),
+    read_directions=functools.partial(
+      run_directions, folder, run.step, run.data.image_shape, _say
+    ),
+    config=run.config,
+    folder=run.folder,
+    move=None if model.noise is None else _compiled_move(model.density),
+  )
+
+
+def _data_facts(folder, config):
+  """Reads the facts, or for runs of earlier versions loads the data set."""
+  values = read_data_facts(folder)
+  if values is None:
+    return load_dataset(config.data).facts
+  try:
+    return DataFacts.from_json(values)
+  except (KeyError, TypeError, ValueError):
+    raise UserError(
+      f'{folder / "config.json"} does not describe the data of the run; move '
+      'it away and start the run again.'
+    ) from None
+
+
+def _functions(flow, num_bits):
+  """Returns, for a flow in memory, the functions of an exported model."""
+  table = flow_signatures(
+    full_precision(flow), num_bits, attributes=[], directions=None
+  )
+  return {name: _traced_at_first_call(table[name]) for name in FUNCTIONS}
+
+
+def _traced_at_first_call(signature):
+  specs = {
+    name: tf.TensorSpec([None if n == 'N' else n for n in shape], dtype, name)
+    for name, (dtype, shape) in signature.inputs.items()
+  }
+  # Without autograph, which would convert the code of the whole flow.
+  function = tf.function(signature.function, autograph=False)
+  trace = functools.cache(lambda: function.get_concrete_function(**specs))
+  return lambda **inputs: trace()(**inputs)
+
+
+def _compiled_move(density):
+  """Returns `FlowWithNoise.move` in full precision."""
+  exact = full_precision(density)
+  spec = tf.TensorSpec([None, *density.event_shape], density.dtype)
+
+  @tf.function(input_signature=[spec], autograph=False)
+  def move(values):
+    return exact.move(values)
+
+  return move
+
+
+def _say(sentence):
+  """Prints to standard error, because standard output may be a table."""
+  print(sentence, file=sys.stderr)
