@@ -78,6 +78,14 @@ class EagerOnly(Scaled):
     return super()._forward(x) * (1.0 if tf.executing_eagerly() else 2.0)
 
 
+class KeepsTensors(Scaled):
+  tensors = []
+
+  def _forward(self, x):
+    self.tensors.append(x)
+    return super()._forward(x)
+
+
 class StoppedGradient(Scaled):
   def _forward(self, x):
     return x * tf.exp(tf.stop_gradient(self.log_scale))

@@ -5,10 +5,12 @@ where the inverse is wrong. `tf.identity` breaks this throughout.
 """
 
 import copy
+import functools
 import gc
 import os
 import pickle
 import tempfile
+import weakref
 
 import numpy as np
 import pytest
@@ -51,28 +53,31 @@ def check_log_det(case):
 
 def check_batch_shapes(case):
   """Leading dimensions are a batch of events that do not see one another."""
-  bijector = case.build()
-  for batch_shape in ((), (2,), (2, 3)):
-    x = case.events(batch_shape)
+  bijector, x = case.build(), case.events((2, 3))
+  event_shape = bijector.forward_event_shape(case.event_shape)
+
+  def evaluate(x):
+    batch_shape = x.shape[: x.shape.rank - case.event_ndims]
+    x = tf.identity(x)
     y = bijector.forward(x)
+    assert y.shape == [*batch_shape, *event_shape]
     log_det = bijector.forward_log_det_jacobian(x, event_ndims=case.event_ndims)
-    expected_shape = bijector.forward_event_shape(x.shape[-case.event_ndims :])
-    assert y.shape == [*batch_shape, *expected_shape]
-    log_det = tf.broadcast_to(log_det, batch_shape)
-    for index in np.ndindex(*batch_shape):
-      alone = tf.identity(x[index])
+    again = bijector.inverse(tf.identity(y))
+    return y, tf.broadcast_to(log_det, batch_shape), again
+
+  def stack(results):
+    return [tf.stack(parts) for parts in zip(*results, strict=True)]
+
+  one_by_one = stack(stack(evaluate(event) for event in row) for row in x)
+  np.testing.assert_allclose(
+    one_by_one[2], x, atol=max(1e-10, case.tolerance)
+  )
+  for found in (stack(evaluate(row) for row in x), evaluate(x)):
+    for together, alone, tolerance in zip(
+      found, one_by_one, (1e-12, 1e-12, 1e-10), strict=True
+    ):
       np.testing.assert_allclose(
-        bijector.forward(alone), y[index], atol=max(1e-12, case.tolerance)
-      )
-      np.testing.assert_allclose(
-        bijector.forward_log_det_jacobian(alone, event_ndims=case.event_ndims),
-        log_det[index],
-        atol=max(1e-12, case.tolerance),
-      )
-      np.testing.assert_allclose(
-        bijector.inverse(tf.identity(y[index])),
-        x[index],
-        atol=max(1e-10, case.tolerance),
+        together, alone, atol=max(tolerance, case.tolerance)
       )
 
 
@@ -100,34 +105,44 @@ def check_dtypes(case):
 def check_graph(case):
   """tf.function, with the batch size left open, gives what eager calls give."""
   bijector, x = case.build(), case.events()
-
-  def everything(x):
-    with tf.GradientTape() as tape:
-      tape.watch(x)
-      y = bijector.forward(x)
-      log_det = bijector.forward_log_det_jacobian(
-        x, event_ndims=case.event_ndims
-      )
-      loss = tf.reduce_sum(tf.sin(y)) - tf.reduce_sum(log_det)
-    gradients = tape.gradient(
-      loss,
-      [x, *bijector.trainable_variables],
-      unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
-    return (
-      y,
-      log_det,
-      bijector.inverse(tf.identity(x)),
-      bijector.inverse_log_det_jacobian(
-        tf.identity(x), event_ndims=case.event_ndims
-      ),
-      *gradients,
-    )
-
+  everything = functools.partial(_everything, bijector, case.event_ndims)
   spec = tf.TensorSpec([None, *case.event_shape], x.dtype)
   compiled = tf.function(everything, input_signature=[spec], autograph=False)
   for eager, graph in zip(everything(x), compiled(x), strict=True):
     np.testing.assert_allclose(eager, graph, rtol=1e-9, atol=1e-12)
+
+
+def check_frees_memory(case):
+  """A traced function that is no longer used is freed, with all Variables."""
+
+  def trace():
+    bijector, x = case.build(), case.events()
+    everything = functools.partial(_everything, bijector, case.event_ndims)
+    traced = tf.function(everything, autograph=False).get_concrete_function(x)
+    return [weakref.ref(o) for o in (traced.graph, *bijector.variables)]
+
+  references = trace()
+  gc.collect()
+  assert not any(reference() is not None for reference in references)
+
+
+def _everything(bijector, event_ndims, x):
+  """Returns values, log-dets and gradients of a bijector and its inverse."""
+  with tf.GradientTape() as tape:
+    tape.watch(x)
+    y = bijector.forward(x)
+    log_det = bijector.forward_log_det_jacobian(x, event_ndims=event_ndims)
+    loss = tf.reduce_sum(tf.sin(y)) - tf.reduce_sum(log_det)
+  gradients = tape.gradient(
+    loss,
+    [x, *bijector.trainable_variables],
+    unconnected_gradients=tf.UnconnectedGradients.ZERO,
+  )
+  z = tf.identity(x)
+  inverse_log_det = bijector.inverse_log_det_jacobian(
+    z, event_ndims=event_ndims
+  )
+  return y, log_det, bijector.inverse(z), inverse_log_det, *gradients
 
 
 def check_gradients(case):
@@ -352,6 +367,7 @@ CHECKS = [
   check_shapes,
   check_dtypes,
   check_graph,
+  check_frees_memory,
   check_gradients,
   check_pull_back,
   check_value_and_log_det,

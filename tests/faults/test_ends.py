@@ -27,16 +27,19 @@ def wait_for_checkpoint(process, folder, step=1):
     time.sleep(0.02)
 
 
-@pytest.mark.parametrize('count', [1, 2])
-def test_sigterm_saves_a_checkpoint_and_exits_with_0(tmp_path, count):
+@pytest.mark.parametrize(
+  ('count', 'number'),
+  [(1, signal.SIGTERM), (1, signal.SIGINT), (2, signal.SIGTERM)],
+)
+def test_signal_saves_a_checkpoint_and_exits_with_0(tmp_path, count, number):
   folder = tmp_path / 'run'
   process = start(folder, *LONG, workers=count)
   wait_for_checkpoint(process, folder, 10)
   asked = time.monotonic()
   if count == 1:
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
   else:  # one worker is asked to stop, and all end
-    elastic.workers(process)[1].send_signal(signal.SIGTERM)
+    elastic.workers(process)[1].send_signal(number)
   out, error = process.communicate()
   took = time.monotonic() - asked
   assert process.returncode == 0, error

@@ -168,8 +168,8 @@ def _free_gradient_with_graph(gradients, name):
 def graph_cache() -> dict:
   """Returns the storage of a `BijectorCache` for the graph that is being built.
 
-  It belongs to the graph and is freed with it. TFP's own storage is global: its
-  entries keep all graphs alive, and one graph could get a tensor of another.
+  It belongs to the graph and is freed with it. TFP's own storage is global, and
+  its entries keep all graphs alive.
   """
   graph = tf.compat.v1.get_default_graph()
   if not hasattr(graph, '_tfp_cinc_cache'):

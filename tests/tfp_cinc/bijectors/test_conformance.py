@@ -12,6 +12,7 @@ REJECTED = {
   conformance.check_shapes: broken.WrongShape,
   conformance.check_dtypes: broken.WrongDtype,
   conformance.check_graph: broken.EagerOnly,
+  conformance.check_frees_memory: broken.KeepsTensors,
   conformance.check_gradients: broken.StoppedGradient,
   conformance.check_pull_back: broken.WrongInverse,
   conformance.check_value_and_log_det: broken.IgnoresEventNdims,

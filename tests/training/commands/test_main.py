@@ -7,6 +7,7 @@ import pytest
 
 from tests.programs import processes
 from training.commands import COMMANDS, main
+from training.configs.options import OPTIONS
 from training.errors import UserError
 
 
@@ -19,8 +20,7 @@ def test_help_lists_all_commands_with_examples(call):
     code, help_text, _ = call(name, '--help')
     assert code == 0
     assert help_text.startswith('Usage: ')
-    if name != 'configs':  # it has no arguments
-      assert f'Example:\n    tfp-cinc {name} ' in help_text
+    assert f'Example:\n    tfp-cinc {name} ' in help_text
     assert call(name, '-h')[:2] == (0, help_text)
 
 
@@ -61,6 +61,24 @@ def test_error_of_the_program_is_not_hidden(monkeypatch, used):
     main(['status', str(used[0])])
 
 
+def test_missing_package_is_named(refused, monkeypatch, used):
+  def fail(folder):
+    raise ModuleNotFoundError("No module named 'tqdm'", name='tqdm')
+
+  monkeypatch.setattr('training.commands.status.describe', fail)
+  words = ['the package tqdm is missing', "pip install '.[train]'"]
+  refused('status', used[0], words=words)
+
+
+def test_missing_module_of_ours_is_not_hidden(monkeypatch, used):
+  def fail(folder):
+    raise ModuleNotFoundError('No module', name='training.lost')
+
+  monkeypatch.setattr('training.commands.status.describe', fail)
+  with pytest.raises(ModuleNotFoundError):
+    main(['status', str(used[0])])
+
+
 @pytest.mark.parametrize(
   ('variables', 'is_printed'),
   [
@@ -95,6 +113,16 @@ def test_configs_lists_every_configuration(call):
   lines = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
   assert lines['cinc_photos'] == ['cinc', 'photos']
   assert lines['nice_mnist'] == ['nice', 'mnist']
+
+
+def test_configs_prints_the_values_of_a_configuration(call, refused):
+  code, out, _ = call('configs', 'nice_mnist')
+  assert code == 0
+  lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+  assert lines['config.data.tfds_name'] == "'mnist'"
+  assert lines['config.flow.levels'] == 'that of the flow'
+  assert lines.keys() == {f'config.{key}' for key in OPTIONS}
+  refused('configs', 'nice_mnis', words=['(did you mean nice_mnist?)'])
 
 
 def test_prepare_prints_the_folder(call, tmp_path):

@@ -67,8 +67,15 @@ def test_run_that_has_not_started(folder, capsys):
   ]
 
 
-def test_run_that_is_training_or_was_killed(folder, trainer):
+def test_run_that_was_killed_before_its_first_checkpoint(folder, trainer):
   assert 'training on 1 worker\nstep 0 of 6' in describe(folder)
+  assert status.write_status(folder, **VALUES)
+  trainer.kill()
+  trainer.join()
+  assert 'stopped before its first checkpoint' in describe(folder)
+
+
+def test_run_with_checkpoints_that_is_training_or_was_killed(folder, trainer):
   assert status.write_status(folder, **VALUES)
   for step in (2, 10):
     checkpoint = folder / 'checkpoints' / f'step_{step:09d}'

@@ -1,6 +1,7 @@
 """Tests of `tfp-cinc train` in a process of its own, as a user runs it."""
 
 import json
+import pathlib
 import shutil
 
 import numpy as np
@@ -176,9 +177,9 @@ def test_second_process_in_the_same_folder_is_refused(trained):
       [
         '--config.data.name=tfds',
         '--config.data.tfds_name=mnist',
-        '--config.data.dir=none',
+        '--config.data.dir=/none',
       ],
-      "the data set 'mnist' is not prepared in none",
+      "the data set 'mnist' is not prepared in /none",
     ),
   ],
 )
@@ -236,6 +237,21 @@ def test_data_are_a_folder_of_images_or_arrays(
   [(config, _)] = started
   assert config.data.name == kind
   assert config.data.dir == str(tmp_path / name)
+
+
+def test_folder_of_the_data_becomes_absolute(call, started, tmp_path):
+  """The run can then be used from any folder."""
+  here = pathlib.Path.cwd()
+  write_png(here / 'images' / '0.png', np.zeros([8, 8, 3], np.uint8))
+  for arguments in (
+    ['--data', 'images'],
+    ['--config.data.name=folder', '--config.data.dir=./images'],
+  ):
+    code, _, error = call('train', '--workdir', 'run', *arguments)
+    assert code == 0, error
+    config, folder = started.pop()
+    assert config.data.dir == str(here / 'images')
+    assert folder == 'run'
 
 
 def test_smoke_reduces_the_configuration(call, started):

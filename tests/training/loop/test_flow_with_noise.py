@@ -216,7 +216,7 @@ def test_resumed_run_equals_an_unbroken_one(tmp_path):
         run.checkpoints.wait()
         return state.variables
       train_step(images, tf.constant(False))
-      state.count(len(images), skipped=False)
+      state.complete_step(len(images), skipped=False)
 
   unbroken, resumed = train_on(0), train_on(2)
   assert len(unbroken) > 50

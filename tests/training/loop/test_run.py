@@ -3,15 +3,19 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from tests.training import tiny
+from tests.training.data.helpers import random_image, save_image
+from tests.training.png import write_png
 from training.data.facts import DataFacts
 from training.errors import UserError
 from training.loop.run import Run
 from training.loop.train import train
 from training.loop.workers import Workers
 from training.run_folder.config_file import read_config, read_data_facts
+from training.run_folder.status import read_status
 
 
 def test_building_a_run_writes_nothing(tmp_path):
@@ -75,3 +79,99 @@ def test_position_in_the_data_is_restored(used):
   assert run.checkpoints.restore() == 6
   assert int(run.state.step) == 6
   assert int(run.state.examples) == 6 * 8
+
+
+def test_run_that_its_time_limit_ended_is_not_trained_further(tmp_path, capsys):
+  config = tiny.get_config()
+  config.train.deterministic = False
+  config.train.max_minutes = 1e-4
+  train(config, str(tmp_path))
+  step = read_status(tmp_path)['step']
+  assert 0 < step < config.train.num_steps
+  assert f'max_minutes larger than {1e-4}' in capsys.readouterr().out
+  train(config, str(tmp_path))
+  assert read_status(tmp_path)['step'] == step
+  config.train.max_minutes = 0.0
+  train(config, str(tmp_path))
+  assert read_status(tmp_path)['step'] == config.train.num_steps
+
+
+def test_run_is_resumed_with_its_images_in_another_folder(tmp_path, capsys):
+  config = tiny.get_config()
+  config.train.deterministic = False
+  config.train.num_steps = 1
+  config.data.name, config.data.channels = 'folder', 1
+  config.data.dir = str(tmp_path / 'images')
+  (tmp_path / 'images').mkdir()
+  for i in range(20):
+    pixels = np.full([8, 8, 1], 10 * i, np.uint8)
+    write_png(tmp_path / 'images' / f'{i}.png', pixels)
+  folder = tmp_path / 'run'
+  train(config, str(folder))
+  (tmp_path / 'images').rename(tmp_path / 'moved')
+  config.data.dir = str(tmp_path / 'moved')
+  config.train.num_steps = 2
+  train(config, str(folder))
+  assert 'Resumed from step 1.' in capsys.readouterr().out
+  assert read_config(folder).data.dir == config.data.dir
+  write_png(tmp_path / 'moved' / 'new.png', pixels)
+  with pytest.raises(UserError, match='num_train was 18 and is 19'):
+    train(config, str(folder))
+
+
+def short_config(**values):
+  """Returns a configuration whose training leaves no setting behind."""
+  config = tiny.get_config()
+  config.train.deterministic = False
+  config.train.update(values)
+  return config
+
+
+def last_step(folder):
+  return json.loads((folder / 'metrics.json').read_text())['step']
+
+
+@pytest.mark.parametrize(
+  ('changes', 'has_ended'),
+  [
+    ({}, True),
+    ({'learning_rate': 1e-4}, True),
+    ({'num_steps': 8}, False),
+    ({'max_minutes': 5.0}, False),
+  ],
+)
+def test_finished_run_ends_at_once_unless_it_gets_more_steps_or_time(
+  used, tmp_path, changes, has_ended
+):
+  folder = shutil.copytree(used[0], tmp_path / 'run')
+  config = read_config(folder)
+  config.train.update(changes)
+  run = Run(config, folder, Workers())
+  assert not run.has_ended
+  run.start()
+  assert run.has_ended == has_ended
+
+
+def test_run_that_its_time_limit_ended_is_trained_again_only_with_more_time(
+  tmp_path, capsys
+):
+  config = short_config(max_minutes=1e-9)
+  train(config, str(tmp_path))
+  assert last_step(tmp_path) == 1  # the limit is checked at each step
+  train(config, str(tmp_path))
+  assert 'Resumed from step 1.' in capsys.readouterr().out
+  assert last_step(tmp_path) == 1
+  train(short_config(max_minutes=0.0, num_steps=3), str(tmp_path))
+  assert last_step(tmp_path) == 3
+
+
+def test_run_of_other_data_is_not_resumed(tmp_path):
+  images, folder = tmp_path / 'images', tmp_path / 'run'
+  for number in range(20):
+    save_image(images / f'{number}.png', random_image(number))
+  config = short_config(num_steps=2)
+  config.data.update(name='folder', dir=str(images))
+  train(config, str(folder))
+  save_image(images / 'new.png', random_image(99))
+  with pytest.raises(UserError, match='num_train was 18 and is 19 now'):
+    train(config, str(folder))

@@ -16,7 +16,12 @@ from training.run_folder.config_file import (
   write_config,
 )
 
-DATA = {'name': 'digits', 'image_shape': [8, 8, 1]}
+DATA = {
+  'name': 'digits',
+  'image_shape': [8, 8, 1],
+  'label_names': ['0', '1'],
+  'num_train': 100,
+}
 
 
 def test_config_is_written_and_read(tmp_path):
@@ -43,20 +48,20 @@ def test_another_config_is_refused(tmp_path):
   other = tiny.get_config()
   other.flow.depth = 8
   # Without a checkpoint and results nothing would be lost.
-  assert check_config(other, tmp_path) == []
+  assert check_config(other, tmp_path) == {}
   (tmp_path / 'saved_model').mkdir()
   with pytest.raises(UserError, match='depth 1 -> 8'):
     check_config(other, tmp_path)
   (tmp_path / 'saved_model').rmdir()
   (tmp_path / 'checkpoints' / 'step_000000002').mkdir(parents=True)
-  assert check_config(tiny.get_config(), tmp_path) == []
+  assert check_config(tiny.get_config(), tmp_path) == {}
   longer = tiny.get_config()
   longer.train.num_steps = 99
   longer.train.learning_rate = 1e-4
-  assert check_config(longer, tmp_path) == [
-    'train.learning_rate 0.001 -> 0.0001',
-    'train.num_steps 6 -> 99',
-  ]
+  assert check_config(longer, tmp_path) == {
+    'train.learning_rate': 'train.learning_rate 0.001 -> 0.0001',
+    'train.num_steps': 'train.num_steps 6 -> 99',
+  }
   with pytest.raises(UserError, match='depth 1 -> 8'):
     check_config(other, tmp_path)
 
@@ -69,6 +74,30 @@ def test_another_key_is_refused(tmp_path):
   other.flow.mask = 'raster'
   with pytest.raises(UserError, match=r"flow\.mask '\(none\)' -> 'raster'"):
     check_config(other, tmp_path)
+
+
+@pytest.mark.parametrize(
+  ('key', 'value', 'message'),
+  [
+    ('num_train', 99, 'num_train was 100 and is 99 now'),
+    ('image_shape', (8, 8, 3), 'image_shape was .8, 8, 1. and is .8, 8, 3.'),
+    ('label_names', None, 'label_names was .* and is None now'),
+  ],
+)
+def test_other_data_are_refused(tmp_path, key, value, message):
+  write_config(tiny.get_config(), tmp_path, DATA)
+  (tmp_path / 'saved_model').mkdir()
+  same = {**DATA, 'image_shape': (8, 8, 1), 'name': 'moved'}
+  assert check_config(tiny.get_config(), tmp_path, same) == {}
+  with pytest.raises(UserError, match=f'a run of other data: {message}'):
+    check_config(tiny.get_config(), tmp_path, {**DATA, key: value})
+
+
+def test_facts_that_an_earlier_version_did_not_write_are_not_compared(tmp_path):
+  before = {key: DATA[key] for key in ('name', 'image_shape')}
+  write_config(tiny.get_config(), tmp_path, before)
+  (tmp_path / 'saved_model').mkdir()
+  assert check_config(tiny.get_config(), tmp_path, DATA) == {}
 
 
 def test_new_run_has_its_own_versions(tmp_path):

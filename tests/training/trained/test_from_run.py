@@ -137,7 +137,9 @@ def test_commands_that_need_the_data_say_that_they_are_missing(
   out, error = capsys.readouterr()
   assert out == ''
   assert error.count('\n') == 1
-  assert error.startswith('error: config.data.dir is ')
+  assert error.startswith(
+    f'error: the data that {moved[0]} was trained on are not available: '
+  )
   assert 'before' in error
   assert 'which is not a folder' in error
 

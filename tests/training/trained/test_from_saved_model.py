@@ -70,10 +70,13 @@ def test_damaged_model_is_refused(model):
   assert 'an older version' in refusal(model)
 
 
-def test_damaged_directions_are_refused(model):
+def test_damaged_directions_are_refused_when_they_are_used(model):
   path = model / 'assets.extra' / 'directions.npz'
   path.write_bytes(path.read_bytes()[:100])
-  assert 'directions.npz' in refusal(model)
+  flow = open_flow(model)
+  assert flow.sample(1).shape == (1, 8, 8, 1)
+  with pytest.raises(UserError, match=r'directions\.npz'):
+    flow.directions  # noqa: B018
 
 
 def test_model_without_configuration_has_no_data(model):
