@@ -79,10 +79,10 @@ class EagerOnly(Scaled):
 
 
 class KeepsTensors(Scaled):
-  tensors = []
+  tensors = ()
 
   def _forward(self, x):
-    self.tensors.append(x)
+    KeepsTensors.tensors += (x,)
     return super()._forward(x)
 
 

@@ -69,9 +69,7 @@ def check_batch_shapes(case):
     return [tf.stack(parts) for parts in zip(*results, strict=True)]
 
   one_by_one = stack(stack(evaluate(event) for event in row) for row in x)
-  np.testing.assert_allclose(
-    one_by_one[2], x, atol=max(1e-10, case.tolerance)
-  )
+  np.testing.assert_allclose(one_by_one[2], x, atol=max(1e-10, case.tolerance))
   for found in (stack(evaluate(row) for row in x), evaluate(x)):
     for together, alone, tolerance in zip(
       found, one_by_one, (1e-12, 1e-12, 1e-10), strict=True

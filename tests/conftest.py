@@ -3,7 +3,6 @@
 import ctypes
 import gc
 import random
-import sys
 import zlib
 
 import numpy as np
@@ -37,12 +36,23 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(autouse=True, scope='module')
 def _free_memory():
-  """Returns the memory of a module's tests to the operating system."""
+  """Frees what the tests of a module leave in memory."""
   yield
-  gc.collect()
+  from tensorflow.python.framework import ops
+
+  from tfp_cinc.internal import tfp_compat
+
+  # Keras and TFP themselves leave graphs behind, which hold all Variables.
+  tfp_compat.tfp_cache().clear()
+  for name in list(ops.gradient_registry.list()):
+    if name.startswith('CustomGradient'):
+      tfp_compat.free_gradient_with_graph(name)
   _tensorflow_context().clear_kernel_cache()
-  if sys.platform == 'linux':
-    ctypes.CDLL('libc.so.6').malloc_trim(0)
+  gc.collect()
+  # glibc keeps freed memory, unless it is told not to.
+  malloc_trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
+  if malloc_trim is not None:
+    malloc_trim(0)
 
 
 def _tensorflow_context():

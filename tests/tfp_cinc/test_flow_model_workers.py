@@ -1,8 +1,11 @@
 """`FlowModel.fit` on two real Horovod workers, through Horovod's Keras."""
 
 import numpy as np
+import pytest
 
 from tests.programs import flow_model_workers, processes
+
+pytestmark = pytest.mark.slow
 
 
 def test_two_workers_are_one_model(tmp_path):

@@ -112,8 +112,8 @@ def test_given_parameters_are_left_alone():
   ('bad', 'message'),
   [
     (np.zeros([2, 4, 4, 3], np.uint8), 'uint8; a flow takes floating'),
-    (np.zeros([2, 8, 8, 3], np.float32), r"takes \['N', 4, 4, 3\]"),
-    (np.zeros([4, 4, 3], np.float32), r"takes \['N', 4, 4, 3\]"),
+    (np.zeros([2, 8, 8, 3], np.float32), r'takes \[N, 4, 4, 3\]'),
+    (np.zeros([4, 4, 3], np.float32), r'takes \[N, 4, 4, 3\]'),
     (np.zeros([0, 4, 4, 3], np.float32), '`images` is empty'),
     (np.full([2, 4, 4, 3], np.nan, np.float32), 'not finite'),
     (np.full([2, 4, 4, 3], 255.0, np.float32), 'from 255 to 255'),

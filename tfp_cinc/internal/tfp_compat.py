@@ -28,11 +28,13 @@ __all__ = [
   'common_dtype',
   'constructor_arguments',
   'convert_nonref_to_tensor',
+  'free_gradient_with_graph',
   'freed_with_graph',
   'graph_cache',
   'is_composite',
   'keep_with_graph',
   'module_variables',
+  'tfp_cache',
   'unwrapped',
 ]
 
@@ -134,14 +136,13 @@ def freed_with_graph():
   if tf.executing_eagerly():
     yield
     return
-  gradients = ops.gradient_registry._registry
-  cache = vars(tfb.Bijector)['_cache'].storage
-  old_gradients, old_keys = set(gradients), list(cache)
+  gradients, cache = ops.gradient_registry, tfp_cache().storage
+  old_gradients, old_keys = set(gradients.list()), list(cache)
   try:
     yield
   finally:
-    for name in set(gradients) - old_gradients:
-      _free_gradient_with_graph(gradients, name)
+    for name in set(gradients.list()) - old_gradients:
+      free_gradient_with_graph(name)
     old_ids = set(map(id, old_keys))
     for key in list(cache):
       if id(key) not in old_ids:
@@ -149,8 +150,14 @@ def freed_with_graph():
         cache.pop(key, None)
 
 
-def _free_gradient_with_graph(gradients, name):
-  """Replaces a registered gradient by one that does not keep its graph."""
+def free_gradient_with_graph(name: str) -> None:
+  """Replaces a gradient of `tf.custom_gradient` by one that frees its graph.
+
+  Args:
+    name: Name under which TensorFlow has registered the gradient. Other
+      gradients are left as they are.
+  """
+  gradients = ops.gradient_registry._registry
   entry = gradients.get(name, {})
   gradient = entry.get('type')
   try:
@@ -175,6 +182,11 @@ def graph_cache() -> dict:
   if not hasattr(graph, '_tfp_cinc_cache'):
     graph._tfp_cinc_cache = cache_util.EphemeralDict()
   return graph._tfp_cinc_cache
+
+
+def tfp_cache() -> BijectorCache:
+  """Returns the cache that all bijectors of TFP share."""
+  return vars(tfb.Bijector)['_cache']
 
 
 def is_composite(value) -> bool:

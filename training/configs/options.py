@@ -193,7 +193,8 @@ _ALL = (
     'data.tfds_name',
     str,
     '',
-    'Name of the TensorFlow data set, name[/config][:version], such as cifar10',
+    'TensorFlow data set: name, name/config or name/config:version, such as '
+    'cifar10',
   ),
   Option(
     'data.download',

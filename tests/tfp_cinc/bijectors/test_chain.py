@@ -54,6 +54,7 @@ def gradients(chain, x, variables):
   return compute(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ('dtype', 'network_dtype', 'tolerance'),
   [

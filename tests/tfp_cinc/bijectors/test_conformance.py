@@ -27,10 +27,35 @@ REJECTED = {
 }
 
 
+# One of each kind; `make test-fast` leaves the others out.
+FAST = {
+  'ActNorm',
+  'OneByOneConv2D',
+  'CInCConv2D',
+  'PeriodicConv2D',
+  'EmergingConv2D',
+  'QuadCoupling',
+  'SplitPrior',
+  'Squeeze',
+  'Chain-reversible',
+  'Inverse',
+  'Adapted',
+  'MaskedAutoregressive',
+  'Planar',
+  'glow',
+}
+CASES = [
+  pytest.param(
+    case, id=case.name, marks=() if case.name in FAST else pytest.mark.slow
+  )
+  for case in zoo.ZOO
+]
+
+
 @pytest.mark.parametrize(
   'check', conformance.CHECKS, ids=lambda check: check.__name__[6:]
 )
-@pytest.mark.parametrize('case', zoo.ZOO, ids=lambda case: case.name)
+@pytest.mark.parametrize('case', CASES)
 def test_conforms(case, check):
   check(case)
 

@@ -6,6 +6,8 @@ import pytest
 from examples import digit_directions
 from tfp_cinc.latents.attributes import METHODS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def trained():

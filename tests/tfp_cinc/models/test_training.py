@@ -9,6 +9,8 @@ from sklearn.datasets import load_digits
 import tfp_cinc
 from tfp_cinc import models
 
+pytestmark = pytest.mark.slow
+
 STEPS = 200
 NUM_BITS = 4
 
