@@ -35,6 +35,7 @@ def commands(page):
 
 
 WITH_PYTHON = [page for page in PAGES if blocks(page, 'python')]
+SLOW = {'first_flow', 'results', 'serving', 'using'}  # they train or sample
 COMMAND_LINES = [
   pytest.param(words, id=f'{page.stem}: {shlex.join(words)[:60]}')
   for page in PAGES
@@ -54,7 +55,15 @@ def runs(tmp_path_factory):
   return folder
 
 
-@pytest.mark.parametrize('page', WITH_PYTHON, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+  'page',
+  [
+    pytest.param(
+      page, id=page.stem, marks=pytest.mark.slow if page.stem in SLOW else ()
+    )
+    for page in WITH_PYTHON
+  ],
+)
 def test_python_runs(page, tmp_path, monkeypatch, request):
   """Block after block, in a folder with nothing but the runs it names."""
   text = '\n'.join(blocks(page, 'python'))

@@ -1,8 +1,7 @@
-"""Starts elastic runs of two workers on this machine, and kills workers."""
+"""Starts elastic runs of two workers on this machine and finds the workers."""
 
-import os
+import contextlib
 import re
-import signal
 import subprocess
 
 import psutil
@@ -50,13 +49,13 @@ def start(folder, num_steps, *, with_replacement, overrides=()):
     *cooldown,
     *train,
   ]
-  with open(folder / 'log.txt', 'w') as log:
+  with open(folder / 'log.txt', 'w') as output:
     return subprocess.Popen(
       command,
       cwd=processes.ROOT,
       env=processes.environment(),
-      stdout=log,
-      stderr=log,
+      stdout=output,
+      stderr=output,
     )
 
 
@@ -74,13 +73,23 @@ def workers(launcher):
   return found
 
 
-def kill(process):
-  """Kills a process by SIGKILL."""
-  os.kill(process.pid, signal.SIGKILL)
+@contextlib.contextmanager
+def ended(launcher):
+  """Kills what is left of a run at the end of a test."""
+  try:
+    yield
+  finally:
+    if launcher.poll() is None:
+      for process in [*workers(launcher).values(), launcher]:
+        process.kill()
+
+
+def log(folder) -> str:
+  """Returns what a run printed so far."""
+  return (folder / 'log.txt').read_text()
 
 
 def sizes(folder):
   """Returns [(number of workers, step from which they train)] of a log."""
-  text = (folder / 'log.txt').read_text()
-  found = re.findall(r'(\d) workers train from step (\d+)', text)
+  found = re.findall(r'(\d) workers train from step (\d+)', log(folder))
   return [(int(size), int(step)) for size, step in found]

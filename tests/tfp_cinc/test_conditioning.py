@@ -87,6 +87,7 @@ def test_every_coupling_and_prior_is_conditional(coupling):
   assert not tfp_cinc.conditioning.is_conditional(of_label)
 
 
+@pytest.mark.slow
 def test_gradients_of_a_label_are_the_same_however_memory_is_kept():
   results = []
   for memory in ('store', 'checkpoint', 'reversible'):
@@ -154,6 +155,7 @@ def test_a_variable_stays_the_condition():
   assert np.all(np.abs(after - before) > 1e-3)
 
 
+@pytest.mark.slow
 def test_is_exported_for_one_condition(tmp_path):
   flow = build()
   with pytest.raises(ValueError, match='which has a batch dimension'):

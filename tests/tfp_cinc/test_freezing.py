@@ -118,6 +118,7 @@ def test_a_layer_is_frozen_for_one_size_of_images():
   assert not frozen.variables
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('in_graph', [False, True])
 def test_threads_freeze_and_sample_together(in_graph):
   """Each gets the bits that it would have got alone."""

@@ -85,6 +85,7 @@ def test_a_surrogate_posterior_of_layers_is_the_posterior():
   np.testing.assert_allclose(np.cov(samples.numpy().T), covariance, atol=0.03)
 
 
+@pytest.mark.slow
 def test_mcmc_through_a_flow_has_the_moments_of_its_target():
   """HMC in the latents of a flow whose volume changes from place to place."""
   curved = curved_map()

@@ -62,6 +62,7 @@ def test_is_what_scipy_finds(num_layers):
   np.testing.assert_allclose(layer.inverse(tf.identity(y)), x, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_is_tfps_ffjord():
   layer, x = make(), inputs()
   theirs = tfb.FFJORD(
@@ -113,6 +114,7 @@ def test_too_many_steps_are_an_error():
     make(max_num_steps=20).forward(np.nan * inputs())
 
 
+@pytest.mark.slow
 def test_gradients_where_tensors_take_the_place_of_variables():
   """As in the shared trace of alike layers of a chain."""
   layer, x = make(tolerance=1e-6), inputs()

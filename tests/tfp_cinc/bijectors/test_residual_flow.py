@@ -99,7 +99,9 @@ def test_probes_are_fixed_by_a_seed_alone():
     fixed.inverse_log_det_jacobian(y, 1), -log_det(fixed, x), atol=1e-12
   )
   free = make(log_det='power_series')
-  assert np.all(log_det(free, x) != log_det(free, x))
+  # Two draws of these signs may agree.
+  draws = [log_det(free, x) for _ in range(10)]
+  assert np.all(np.ptp(draws, axis=0) > 0)
 
 
 def test_gradient_of_the_power_series_is_of_its_value():
@@ -122,6 +124,7 @@ def test_gradient_of_the_power_series_is_of_its_value():
   np.testing.assert_allclose(slope, (ends[0] - ends[1]) / 2e-6, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_alike_layers_in_a_graph_have_the_gradients_of_eager_ones():
   """They share one trace, in which Variables are read as tensors."""
   layers = [

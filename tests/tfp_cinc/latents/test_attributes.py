@@ -168,6 +168,7 @@ def test_an_unknown_attribute_has_its_nearest_named():
     latents.AttributeDirections(NAMES[:3], found.directions, 'class_means')
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_images():
   """20,000 images, whose latents would take 234 MiB in float32."""
   module = 'tests.programs.attributes_peak'

@@ -45,7 +45,13 @@ def test_is_copied_and_pickled(name):
   assert ours == {id(variable) for variable in other.variables}
 
 
-@pytest.mark.parametrize('name', models.__all__)
+@pytest.mark.parametrize(
+  'name',
+  [
+    pytest.param(name, marks=() if name == 'maf' else pytest.mark.slow)
+    for name in models.__all__
+  ],
+)
 def test_is_an_argument_of_functions_and_loops(name):
   flow, x, log_prob = make(name)
 

@@ -91,6 +91,7 @@ def gradients(memory):
   return compute(images(tf.float64), tf.constant([[0.3, -0.5]], tf.float64))
 
 
+@pytest.mark.slow
 def test_gradients_are_the_same_whatever_memory_they_take():
   one, *others = map(gradients, ('store', 'checkpoint', 'reversible'))
   assert all(map(np.any, one))
@@ -99,6 +100,7 @@ def test_gradients_are_the_same_whatever_memory_they_take():
       np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_served_and_frozen(tmp_path):
   flow = make_flow(4, tf.float32, network='shared')
   tfp_cinc.initialize_from_data(flow, images(tf.float32))

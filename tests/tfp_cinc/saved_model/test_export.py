@@ -63,6 +63,7 @@ def test_matrices_are_of_the_export_and_not_of_each_call(served):
   assert not any(v.trainable for v in served.model.flow_variables)
 
 
+@pytest.mark.slow
 def test_bfloat16_is_in_the_networks_alone(served, tmp_path):
   tfp_cinc.export_saved_model(
     served.flow, tmp_path / 'model', SHAPE, precision='bfloat16'

@@ -84,6 +84,7 @@ def results(served, tmp_path_factory):
   return np.load(folder / 'out.npz')
 
 
+@pytest.mark.slow
 def test_densities_are_those_of_the_flow(served, results):
   shape = served.images.shape[1:]
   noise = {'log_prob': fixed_noise(shape), 'log_prob_values': 0.25}
@@ -107,6 +108,7 @@ def test_densities_are_those_of_the_flow(served, results):
     np.testing.assert_allclose(by_level.sum(1), bits, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_images_are_those_of_the_flow(served, results):
   values = tfp_cinc.dequantize(served.images, noise=0.5)
   encoded = latents.encode(served.flow, values)
@@ -139,6 +141,7 @@ def _assert_same_pixels(images, values):
   assert np.mean(difference) < 0.01
 
 
+@pytest.mark.slow
 def test_files_give_what_arrays_give(results):
   pairs = {
     key: key.replace('_bytes/', '/').removesuffix('_bytes')

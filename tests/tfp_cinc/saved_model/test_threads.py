@@ -4,12 +4,14 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from benchmarks import soak
 
 SCRIPT = pathlib.Path(soak.__file__)
 
 
+@pytest.mark.slow
 def test_threads_at_once_get_what_one_gets(served):
   """`benchmarks/soak.py` is the same for a minute."""
   result = subprocess.run(
