@@ -13,6 +13,8 @@ from benchmarks.bits_per_dim.layer_errors import layer_errors
 from tests import broken
 from tests.training.known_entropy import GAUSSIAN_BITS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def record(gaussian, tmp_path_factory):

@@ -9,6 +9,8 @@ import pytest
 from tests.programs import processes
 from training.quiet import import_tensorflow_quietly
 
+pytestmark = pytest.mark.slow
+
 NOISE = ('cuDNN', 'cuBLAS', 'cuFFT', 'absl', 'oneDNN', 'cuda', 'rebuild Tensor')
 
 

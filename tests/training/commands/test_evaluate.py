@@ -3,6 +3,7 @@
 import pathlib
 
 import numpy as np
+import pytest
 
 from tests.training.png import read_png
 from training.trained import open_flow
@@ -24,6 +25,7 @@ def test_bits_per_dim_of_the_test_images(call, path):
   np.testing.assert_allclose(sum(parts), np.mean(bits), atol=2e-4)
 
 
+@pytest.mark.slow
 def test_bits_per_dim_of_other_images(call, refused, used, digits, tmp_path):
   code, out, _ = call(
     'evaluate', used[0], '--split', 'train', '--limit', 40, '--noise-draws', 1

@@ -150,6 +150,7 @@ def test_nonfinite_steps_end_the_run(tmp_path):
   assert 'inf' not in out
 
 
+@pytest.mark.slow
 def test_second_process_in_the_same_folder_is_refused(trained):
   folder, _ = trained
   with lock_folder(folder, 'wait'):

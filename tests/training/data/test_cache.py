@@ -101,6 +101,7 @@ def read_in_process(folder, cache):
   return epoch(dataset)
 
 
+@pytest.mark.slow
 def test_processes_write_the_cache_file_once(ten, tmp_path):
   folder, _ = ten
   cache = tmp_path / 'cache'

@@ -27,6 +27,8 @@ from training.loop.train_step import make_train_step
 from training.loop.workers import Workers
 from training.trained import open_flow
 
+pytestmark = pytest.mark.slow
+
 SHAPE = [4, 4, 1]
 BITS = 3
 

@@ -29,6 +29,8 @@ from training.loop.train_step import make_train_step
 from training.loop.workers import Workers
 from training.run_folder.config_file import read_config
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope='module')
 def gaussian(tmp_path_factory):

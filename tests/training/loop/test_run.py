@@ -34,6 +34,7 @@ def test_start_writes_the_configuration_and_the_data_facts(tmp_path):
   assert found.license.startswith('CC BY 4.0')
 
 
+@pytest.mark.slow
 def test_run_without_data_facts_is_resumed_and_gets_them(
   used, tmp_path, capsys
 ):
@@ -81,6 +82,7 @@ def test_position_in_the_data_is_restored(used):
   assert int(run.state.examples) == 6 * 8
 
 
+@pytest.mark.slow
 def test_run_that_its_time_limit_ended_is_not_trained_further(tmp_path, capsys):
   config = tiny.get_config()
   config.train.deterministic = False
@@ -96,6 +98,7 @@ def test_run_that_its_time_limit_ended_is_not_trained_further(tmp_path, capsys):
   assert read_status(tmp_path)['step'] == config.train.num_steps
 
 
+@pytest.mark.slow
 def test_run_is_resumed_with_its_images_in_another_folder(tmp_path, capsys):
   config = tiny.get_config()
   config.train.deterministic = False
@@ -152,6 +155,7 @@ def test_finished_run_ends_at_once_unless_it_gets_more_steps_or_time(
   assert run.has_ended == has_ended
 
 
+@pytest.mark.slow
 def test_run_that_its_time_limit_ended_is_trained_again_only_with_more_time(
   tmp_path, capsys
 ):

@@ -182,6 +182,7 @@ def test_kill_at_any_moment_loses_no_written_checkpoint(tmp_path):
   assert remains > 3, 'too few writers were killed while writing'
 
 
+@pytest.mark.slow
 def test_kill_while_a_step_is_written_again_loses_neither(tmp_path):
   """Kills the writer before each change of a name in the folder."""
   values = set()
