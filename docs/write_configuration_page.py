@@ -44,7 +44,8 @@ def get_config():
 ```
 
 Other arguments of a function of `tfp_cinc.models` can be set there too, as
-`config.flow.NAME`.
+`config.flow.NAME`. [A first flow](first_flow.md#choose-the-parts-of-a-flow)
+lists the words that `flow.layers`, `flow.network` and other arguments accept.
 """
 
 _TITLES = {

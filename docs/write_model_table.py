@@ -21,11 +21,14 @@ ROOT = pathlib.Path(__file__).parents[1]
 if __name__ == '__main__':
   sys.path.insert(0, str(ROOT))
 
-from tfp_cinc import bijectors, math, models, networks  # noqa: E402
+from tfp_cinc import bijectors, math, matrices, models, networks  # noqa: E402
+from tfp_cinc.bijectors.causal_conv2d import DIAGONAL_BLOCKS  # noqa: E402
 from tfp_cinc.bijectors.coupling_functions import (  # noqa: E402
   COUPLING_FUNCTIONS,
   SCALE_FUNCTIONS,
 )
+from tfp_cinc.math.causal_conv import PADDINGS  # noqa: E402
+from tfp_cinc.matrices import MATRICES  # noqa: E402
 from tfp_cinc.models.steps import COUPLINGS, LAYERS  # noqa: E402
 from training.configs.loading import config_names, load_config  # noqa: E402
 from training.data.load import load_dataset  # noqa: E402
@@ -118,13 +121,16 @@ def table() -> str:
     '| model | paper | function | config | parameters |',
     '|---|---|---|---|---:|',
   ]
+  by_model = {}
   for name, paper, config, parameters in rows():
+    by_model.setdefault((name, paper), []).append((config, parameters))
+  for (name, paper), configs in by_model.items():
     what = inspect.getdoc(getattr(models, name)).splitlines()[0].rstrip('.')
     what = what.removeprefix('Returns a flow of ').removeprefix('Returns ')
     what = what[0].upper() + what[1:]
-    lines.append(
-      f'| {what} | {paper} | `models.{name}` | `{config}` | {parameters:,} |'
-    )
+    names = ', '.join(f'`{config}`' for config, _ in configs)
+    counts = ', '.join(f'{parameters:,}' for _, parameters in configs)
+    lines.append(f'| {what} | {paper} | `models.{name}` | {names} | {counts} |')
   return '\n'.join(lines) + '\n'
 
 
@@ -138,15 +144,22 @@ def word_table() -> str:
     what = 'tanh(h)' if function is tf.tanh else inspect.getdoc(function)
     rows.append(('scale_function', word, f'log scale = {what}'))
   rows += [('network', word, make) for word, make in networks.NETWORKS.items()]
+  rows += [('parametrization', word, make) for word, make in MATRICES.items()]
+  rows += [('diagonal_block', word, '') for word in DIAGONAL_BLOCKS]
+  rows += [('padding', word, '') for word in PADDINGS]
+  rows.append(
+    ('padding', 'in_turn', 'the four in turn, convolution by convolution')
+  )
+  modules = {'network': networks, 'parametrization': matrices}
   lines = ['| argument | word | object |', '|---|---|---|']
   for argument, word, value in rows:
     if callable(value):
-      module = networks if argument == 'network' else bijectors
+      module = modules.get(argument, bijectors)
       name = value.__name__
       if not hasattr(module, name):  # a function that wraps a layer
         name = inspect.getdoc(value).split('`')[1]
       value = f'`{module.__name__.removeprefix("tfp_cinc.")}.{name}`'
-    value = value.splitlines()[0].rstrip('.')
+    value = value.split('\n')[0].rstrip('.')
     lines.append(f'| `{argument}` | `{word}` | {value} |')
   return '\n'.join(lines) + '\n'
 

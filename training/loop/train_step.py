@@ -102,17 +102,12 @@ def make_train_step(
     )
     return total
 
-  def mean_of_workers(vector, stop):
-    """Averages in one reduction if possible: each one waits for all workers."""
+  def mean_of_workers(vector):
+    if not compress:
+      return workers.mean(vector)
     gradient, loss = vector[:-1], vector[-1:]
-    facts = tf.concat([loss, [tf.cast(stop, vector.dtype)]], axis=0)
-    if compress:
-      mean = workers.mean(tf.cast(gradient, tf.float16))
-      mean = tf.cast(mean, vector.dtype)
-      loss, stop = tf.unstack(workers.mean(facts))
-      return mean, loss, stop > 0
-    mean = workers.mean(tf.concat([gradient, facts], axis=0))
-    return mean[:-2], mean[-2], mean[-1] > 0
+    mean = workers.mean(tf.cast(gradient, tf.float16))
+    return tf.concat([tf.cast(mean, vector.dtype), workers.mean(loss)], axis=0)
 
   # Without autograph, which would convert the code of the whole flow.
   @tf.function(autograph=False)
@@ -120,9 +115,10 @@ def make_train_step(
     count = global_batch / workers.size if global_batch else images.shape[0]
     vector = accumulated(images, count)
     if workers.size > 1:
-      gradient, loss, stop = mean_of_workers(vector, stop)
-    else:
-      gradient, loss = vector[:-1], vector[-1]
+      vector = mean_of_workers(vector)
+      # Horovod reduces it while the flow is evaluated.
+      stop = workers.mean(tf.cast(stop, tf.float32)) > 0
+    gradient, loss = vector[:-1], vector[-1]
     norm = tf.linalg.global_norm([gradient])
     if clip_norm:
       (gradient,), _ = tf.clip_by_global_norm(
