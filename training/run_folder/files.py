@@ -1,9 +1,7 @@
 """Atomic writing of files."""
 
 import json
-import os
 import pathlib
-import tempfile
 
 __all__ = ['replace_file', 'write_json']
 
@@ -15,9 +13,7 @@ def write_json(path, value) -> None:
 
 
 def replace_file(path, content: bytes) -> None:
-  """Writes a file under a temporary name, then renames it.
-
-  Readers see the old or the new content, never a part of it.
+  """Writes a file atomically, as `tfp_cinc.internal.files` does.
 
   Args:
     path: Path of the file. Its folder is made if it is missing.
@@ -26,16 +22,10 @@ def replace_file(path, content: bytes) -> None:
   Raises:
     OSError: If the file cannot be written.
   """
+  # Commands that only read, such as `status`, start without TensorFlow, which
+  # this imports.
+  from tfp_cinc.internal import files
+
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
-  handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}-')
-  try:
-    with os.fdopen(handle, 'wb') as file:
-      file.write(content)
-      file.flush()
-      os.fsync(file.fileno())
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
-  except BaseException:
-    os.unlink(temporary)
-    raise
+  files.replace_file(path, content)
