@@ -19,9 +19,11 @@ _PNG_CHANNELS = [1, 0, 3, 3, 2, 0, 4]
 def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
   """Returns the pixels of image files of the given shape.
 
-  Images are neither resized nor converted. The size in the header of a file is
-  checked before the file is decoded. A file of another shape, format or depth
-  raises `tf.errors.InvalidArgumentError`.
+  Images are neither resized nor converted, and the pixels are those that Pillow
+  reads. The size in the header of a file is checked before the file is decoded.
+  A file that is damaged or has another shape, format or depth raises
+  `tf.errors.InvalidArgumentError`, which names the file. An EXIF orientation is
+  ignored.
 
   Args:
     contents: String `Tensor` [N], the bytes of PNG or JPEG files with 8 bits
@@ -47,11 +49,13 @@ def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
     shape = tf.cond(
       is_png,
       lambda: _png_shape(header),
-      lambda: tf.io.extract_jpeg_shape(content),
+      lambda: _read(tf.io.extract_jpeg_shape, content, tf.zeros([3], tf.int32)),
     )
     depth = tf.where(is_png, header[24], 8)
-    taken = ' '.join(map(str, image_shape))
     checks = [
+      require(
+        tf.reduce_all(shape > 0), *file, ' is damaged and has no valid size.'
+      ),
       require(
         depth <= 8,
         *file,
@@ -59,18 +63,24 @@ def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
         depth,
         ' bits per channel; this model takes 8.',
       ),
-      require(
-        tf.reduce_all(tf.equal(shape, image_shape)),
-        *file,
-        ' has the shape ',
-        shape,
-        f' (height, width, channels); this model takes [{taken}].',
-      ),
+      _require_same(shape, image_shape, file),
     ]
     with tf.control_dependencies(checks):
       content = tf.identity(content)
-    image = tf.io.decode_image(content, expand_animations=False)
-    return tf.ensure_shape(image, image_shape)
+    none = tf.zeros([0, 0, 0], tf.uint8)
+    image = tf.cond(
+      is_png,
+      lambda: _read(tf.io.decode_png, content, none),
+      lambda: _read(_decode_jpeg, content, none),
+    )
+    intact = require(
+      tf.size(image) > 0, *file, ' is damaged and cannot be decoded.'
+    )
+    with tf.control_dependencies([intact]):
+      # A transparent color is an alpha channel, but is not in the header.
+      same = _require_same(tf.shape(image), image_shape, file)
+    with tf.control_dependencies([same]):
+      return tf.reshape(image, image_shape)
 
   return tf.map_fn(
     decode,
@@ -89,6 +99,33 @@ def encode_images(images: tf.Tensor) -> tf.Tensor:
     String `Tensor` [...].
   """
   return tf.ensure_shape(tf.io.encode_png(images), images.shape[:-3])
+
+
+def _decode_jpeg(content):
+  # The inverse transform that is Pillow's default, but not TensorFlow's.
+  return tf.io.decode_jpeg(content, dct_method='INTEGER_ACCURATE')
+
+
+def _read(function, content, default):
+  """Returns `function(content)`, or the default if it raises an error.
+
+  A graph cannot catch errors; a data set can leave out the elements that cause
+  them.
+  """
+  result = tf.data.Dataset.from_tensors(content).map(function).ignore_errors()
+  return result.reduce(default, lambda _, value: value)
+
+
+def _require_same(shape, image_shape, file):
+  """Returns an operation that fails if a file does not have the right shape."""
+  return require(
+    tf.reduce_all(tf.equal(shape, image_shape)),
+    *file,
+    ' has the shape ',
+    shape,
+    ' (height, width, channels); this model takes ',
+    f'[{" ".join(map(str, image_shape))}].',
+  )
 
 
 def _starts_with(header, magic):
