@@ -2,14 +2,12 @@
 
 import io
 import os
-import warnings
 
 import numpy as np
 import PIL.Image
-import PIL.ImageOps
 
 from ..errors import UserError
-from .pixels import fit, to_pixels
+from .pixels import file_bits, fit, open_image, to_pixels
 
 __all__ = ['MOST_PIXELS', 'read_image']
 
@@ -27,21 +25,21 @@ def read_image(
 ) -> np.ndarray:
   """Reads an image file as the pixels that a flow takes.
 
-  An image that fits is returned unchanged: it has the height and width of the
-  flow, 8 bits per channel, and is gray for one channel and color for three. An
-  image with a palette is a color image. Of an animation the first frame is
-  used. Pixels are only changed on request, and then as for training images; see
-  `pixels.py`. Size and kind are checked before any pixel is decoded.
+  An image that fits is only turned according to its EXIF orientation: it then
+  has the height and width of the flow, it has 8 bits per channel, and is gray
+  for one channel and color for three. An image with a palette is a color image.
+  Of an animation the first frame is used. Pixels are only changed on request,
+  and all is done as for training images; see `pixels.py`. Size and kind are
+  checked before any pixel is decoded.
 
   Args:
     source: Path of the file, or its content as bytes.
     image_shape: [H, W, C] of the flow, C 1 or 3.
-    resize: Whether to accept images of another size. They are turned according
-      to their EXIF orientation; then the largest central part with the
-      proportions of the flow is resized by averaging areas.
-    convert: Whether to accept images of another kind: the upper eight of 16
-      bits are kept, gray is repeated, color is converted to gray, and an alpha
-      channel that is opaque everywhere is dropped.
+    resize: Whether to accept images of another size. The largest central part
+      with the proportions of the flow is resized by averaging areas.
+    convert: Whether to accept images of another kind: the upper eight of 12 or
+      16 bits are kept, gray is repeated, color is converted to gray, and an
+      alpha channel that is opaque everywhere is dropped.
     name: Name of the image for messages. None uses the path, if there is one.
 
   Returns:
@@ -50,8 +48,8 @@ def read_image(
   Raises:
     UserError: If it is not an image, is truncated, or does not fit.
   """
+  is_path = isinstance(source, str | os.PathLike)
   if name is None:
-    is_path = isinstance(source, str | os.PathLike)
     name = os.fspath(source) if is_path else 'the image'
   height, width, channels = (int(size) for size in image_shape)
   if channels not in _KINDS:
@@ -61,14 +59,17 @@ def read_image(
     )
   if isinstance(source, bytes | bytearray | memoryview):
     source = io.BytesIO(source)
+  if is_path and _is_pipe(source):
+    raise UserError(f'{name} is a pipe or a device; name an image file.')
   with _open(source, name) as image:
-    _check_size(image, name, height, width, resize)
+    _check_number(image, name)
+    if not resize and (image.height, image.width) != (width, height):
+      # If it may only be turned, it must be decoded first.
+      _check_size(image.height, image.width, name, height, width)
     _check_kind(image, name, channels, convert)
     try:
+      pixels = to_pixels(image, channels, upright=True)
       alpha = image.has_transparency_data and image.convert('RGBA')
-      if resize:
-        image = PIL.ImageOps.exif_transpose(image)
-      pixels = to_pixels(image, channels)
     except Exception as error:  # decoders raise exceptions of any type
       reason = str(error) or type(error).__name__
       raise UserError(f'{name} cannot be decoded: {reason}.') from None
@@ -77,16 +78,16 @@ def read_image(
       f'{name} has transparent pixels, whose color is undefined; put it on a '
       'background first.'
     )
-  return fit(pixels, height, width) if resize else pixels
+  if resize:
+    return fit(pixels, height, width)
+  _check_size(*pixels.shape[:2], name, height, width)
+  return pixels
 
 
 def _open(source, name):
   """Reads the header of the image; decodes nothing."""
   try:
-    with warnings.catch_warnings():
-      # `_check_size` reports too many pixels.
-      warnings.simplefilter('ignore', PIL.Image.DecompressionBombWarning)
-      return PIL.Image.open(source)
+    return open_image(source)
   except PIL.UnidentifiedImageError:
     raise UserError(
       f'{name} is not a readable image, such as a PNG or JPEG file.'
@@ -104,33 +105,42 @@ def _open(source, name):
     raise UserError(f'{name} cannot be decoded: {error}.') from None
 
 
-def _check_size(image, name, height, width, resize):
-  size = f'{image.width}x{image.height} pixels (width x height)'
+def _is_pipe(path):
+  """Returns whether opening a path could wait without end."""
+  return os.path.exists(path) and not (
+    os.path.isfile(path) or os.path.isdir(path)
+  )
+
+
+def _check_number(image, name):
   if image.width * image.height > MOST_PIXELS:
     raise UserError(
-      f'{name} has {size}, more than {MOST_PIXELS // 10**6} million, and is '
-      'not decoded.'
+      f'{name} has {_size(image.height, image.width)}, more than '
+      f'{MOST_PIXELS // 10**6} million, and is not decoded.'
     )
-  if not resize and (image.height, image.width) != (height, width):
+
+
+def _check_size(rows, columns, name, height, width):
+  if (rows, columns) != (height, width):
     raise UserError(
-      f'{name} has {size}, but this flow takes {width}x{height}; resize it, or '
-      'use --resize.'
+      f'{name} has {_size(rows, columns)}, but this flow takes '
+      f'{width}x{height}; resize it, or use --resize.'
     )
+
+
+def _size(rows, columns):
+  return f'{columns}x{rows} pixels (width x height)'
 
 
 def _check_kind(image, name, channels, convert):
   wrong = None
-  # Pillow drops the lower eight of 16 bits of color. Only the arguments of its
-  # decoder show that the file has 16.
-  if image.mode.startswith('I') or any(
-    ';16' in str(part[3]) for part in image.tile
-  ):
-    wrong = 'has more than 8 bits per channel'
-  elif image.mode == 'F':
+  if image.mode == 'F':
     raise UserError(
       f'{name} has floating-point pixels, but this flow takes 8 bits per '
       'channel.'
     )
+  if file_bits(image) > 8:
+    wrong = 'has more than 8 bits per channel'
   elif image.has_transparency_data:
     wrong = 'has an alpha channel'
   elif (image.mode in ('1', 'L')) != (channels == 1):

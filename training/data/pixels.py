@@ -1,6 +1,7 @@
 """Conversion of image files to uint8 pixels."""
 
 import contextlib
+import warnings
 
 import numpy as np
 import PIL.Image
@@ -8,7 +9,17 @@ import PIL.ImageOps
 
 from ..errors import UserError
 
-__all__ = ['BrokenImage', 'decode', 'fit', 'to_pixels']
+__all__ = [
+  'BrokenImage',
+  'decode',
+  'file_bits',
+  'fit',
+  'open_image',
+  'to_pixels',
+]
+
+# Brighter images use at least a quarter of the levels of 8 bits.
+_DARKEST = 64
 
 
 class BrokenImage(Exception):
@@ -18,8 +29,8 @@ class BrokenImage(Exception):
 def decode(file, channels: int = 3, upright: bool = False) -> np.ndarray:
   """Returns the pixels of an image file.
 
-  The upper eight of 16 bits are kept, an alpha channel is dropped, gray is
-  repeated for three channels, and of an animation the first frame is used.
+  The upper eight of 12 or 16 bits are kept, an alpha channel is dropped, gray
+  is repeated for three channels, and of an animation the first frame is used.
 
   Args:
     file: Path, or open binary file.
@@ -31,40 +42,94 @@ def decode(file, channels: int = 3, upright: bool = False) -> np.ndarray:
     uint8 [H, W, channels].
 
   Raises:
-    BrokenImage: If the file cannot be decoded, or only in part.
+    BrokenImage: If the file cannot be decoded, or only in part, or if its
+      pixels have no 8-bit equivalent.
   """
   try:
-    with PIL.Image.open(file) as image:
-      image.load()
-      if upright:
-        with contextlib.suppress(Exception):  # damaged EXIF data
-          image = PIL.ImageOps.exif_transpose(image)
-      return to_pixels(image, channels)
+    with open_image(file) as image:
+      return to_pixels(image, channels, upright)
   except Exception as error:  # decoders raise exceptions of any type
     raise BrokenImage(str(error) or type(error).__name__) from None
 
 
-def to_pixels(image: PIL.Image.Image, channels: int = 3) -> np.ndarray:
-  """Returns the pixels of an open image, converted as by `decode`.
+def open_image(file) -> PIL.Image.Image:
+  """Reads the header of an image file; decodes nothing.
+
+  Args:
+    file: Path, or open binary file.
+
+  Returns:
+    Open image.
+  """
+  with warnings.catch_warnings():
+    # Pillow raises an error for twice as many pixels.
+    warnings.simplefilter('ignore', PIL.Image.DecompressionBombWarning)
+    return PIL.Image.open(file)
+
+
+def file_bits(image: PIL.Image.Image) -> int:
+  """Returns the bits per channel of an image that was opened, not loaded.
 
   Args:
     image: Open image.
+
+  Returns:
+    8 also for fewer bits, and for floating-point pixels; 32 also for integers
+    with a sign, whose range is not known either.
+  """
+  if image.mode == 'I':
+    # Some versions of Pillow open files with 16 bits in this mode.
+    return 16 if image.format in ('PNG', 'PPM') else 32
+  # Pillow drops the lower eight of 16 bits of color. Only the arguments of its
+  # decoder show how many the file has.
+  arguments = ' '.join(str(part[3]) for part in image.tile)
+  if ';12' in arguments:
+    return 12
+  return 16 if image.mode.startswith('I') or ';16' in arguments else 8
+
+
+def to_pixels(
+  image: PIL.Image.Image, channels: int = 3, upright: bool = False
+) -> np.ndarray:
+  """Returns the pixels of an open image, converted as by `decode`.
+
+  Args:
+    image: Open image, not loaded.
     channels: 1 or 3.
+    upright: See `decode`.
 
   Returns:
     uint8 [H, W, channels].
 
   Raises:
-    ValueError: If the pixels are floating-point numbers.
+    ValueError: If the pixels are floating-point numbers or 32-bit integers, or
+      if 8 bits would keep few of their levels.
   """
+  bits = file_bits(image)
   if image.mode == 'F':
     raise ValueError('its pixels are floating-point numbers')
+  if bits == 32:
+    raise ValueError(
+      'its pixels are integers of 32 bits or with a sign, whose range is not '
+      'known; save it with 8 or 16 bits per channel'
+    )
+  image.load()
+  if upright:
+    with contextlib.suppress(Exception):  # damaged EXIF data
+      image = PIL.ImageOps.exif_transpose(image)
   if image.mode.startswith('I'):
-    gray = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255)
+    gray = np.minimum(np.asarray(image) >> (bits - 8), 255).astype(np.uint8)
     pixels = np.repeat(gray[..., np.newaxis], channels, axis=-1)
-    return pixels.astype(np.uint8)
-  pixels = np.asarray(image.convert('L' if channels == 1 else 'RGB'))
-  return pixels.reshape([*pixels.shape[:2], channels])
+  else:
+    pixels = np.asarray(image.convert('L' if channels == 1 else 'RGB'))
+    pixels = pixels.reshape([*pixels.shape[:2], channels])
+  if bits > 8 and np.max(pixels) < _DARKEST:
+    raise ValueError(
+      f'its pixels use {np.max(pixels) + 1} of the 256 upper values of {bits} '
+      f'bits; scale them to 0 to {2**bits - 1}, or save it with 8 bits per '
+      'channel'
+    )
+  return pixels
 
 
 def fit(

@@ -1,6 +1,7 @@
 """Tests that images of users are read unchanged or refused in one sentence."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from training.data.image_file import read_image
+from training.data.pixels import decode
 from training.errors import UserError
 
 COLOR = np.random.default_rng(0).integers(0, 256, [6, 8, 3], np.uint8)
@@ -83,12 +85,46 @@ def test_image_of_another_size_is_resized_on_request():
   np.testing.assert_array_equal(resized[::2, ::2], GRAY[:3, :4])
 
 
-def test_resizing_rotates_a_photograph_by_its_exif():
+@pytest.mark.parametrize('resize', [False, True])
+def test_photograph_is_rotated_by_its_exif(resize):
   exif = PIL.Image.Exif()
   exif[0x0112] = 6  # rotate by 90 degrees, clockwise
   content = png(np.rot90(COLOR), exif=exif)
-  turned = read_image(content, [6, 8, 3], resize=True)
+  turned = read_image(content, [6, 8, 3], resize=resize)
   np.testing.assert_array_equal(turned, COLOR)
+
+
+def test_image_is_read_as_training_images_are():
+  """Turned by 180 degrees, which does not change its size."""
+  exif = PIL.Image.Exif()
+  exif[0x0112] = 3
+  content = png(COLOR, exif=exif)
+  np.testing.assert_array_equal(
+    read_image(content, [6, 8, 3]), decode(io.BytesIO(content), upright=True)
+  )
+  np.testing.assert_array_equal(
+    read_image(content, [6, 8, 3]), COLOR[::-1, ::-1]
+  )
+
+
+def test_size_counts_after_turning():
+  exif = PIL.Image.Exif()
+  exif[0x0112] = 6
+  assert '6x8 pixels' in refusal(png(COLOR, exif=exif))
+  assert '6x8 pixels' in refusal(png(np.rot90(COLOR)))
+
+
+def test_pipe_is_refused(tmp_path):
+  os.mkfifo(tmp_path / 'z.png')
+  assert 'is a pipe or a device' in refusal(tmp_path / 'z.png')
+
+
+def test_few_levels_and_32_bits_are_refused():
+  dark = png(np.arange(48, dtype=np.uint16).reshape([6, 8]))
+  assert 'of the 256 upper values' in refusal(dark, (6, 8, 1), convert=True)
+  deep = png(np.arange(48, dtype=np.int32).reshape([6, 8]), kind='TIFF')
+  assert 'more than 8 bits' in refusal(deep, (6, 8, 1))
+  assert 'integers of 32 bits' in refusal(deep, (6, 8, 1), convert=True)
 
 
 @pytest.mark.parametrize(
