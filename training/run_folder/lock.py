@@ -61,17 +61,20 @@ class FolderLock:
         f'{folder} cannot be written ({error.strerror}); {self._instead}.'
       ) from None
     try:
-      fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      file.close()
-      raise UserError(
-        f'another process is training in {folder}; wait for its end, or '
-        f'{self._instead}.'
-      ) from None
+      while not _lock(file, fcntl.LOCK_EX):
+        # `is_locked` of another process shares its lock for a moment.
+        if not _lock(file, fcntl.LOCK_SH):
+          raise UserError(
+            f'another process is training in {folder}; wait for its end, or '
+            f'{self._instead}.'
+          )
     except OSError as error:
       if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
         file.close()
         raise
+    except UserError:
+      file.close()
+      raise
     return file
 
 
@@ -96,9 +99,15 @@ def is_locked(folder) -> bool:
   try:
     with open(pathlib.Path(folder, '.lock')) as file:
       # A shared lock, so that two readers do not disturb each other.
-      fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-      return False
-  except BlockingIOError:
-    return True
+      return not _lock(file, fcntl.LOCK_SH)
   except OSError:
+    return False
+
+
+def _lock(file, kind):
+  """Returns whether the lock was taken, without waiting for it."""
+  try:
+    fcntl.flock(file, kind | fcntl.LOCK_NB)
+    return True
+  except BlockingIOError:
     return False

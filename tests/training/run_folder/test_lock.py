@@ -1,6 +1,7 @@
 """Tests of the lock of a run folder."""
 
 import errno
+import fcntl
 
 import pytest
 
@@ -34,6 +35,27 @@ def test_lock_is_held_and_released_in_the_middle_of_a_block(tmp_path):
       lock.hold(held)
       assert is_locked(tmp_path / 'run') == held
   assert not is_locked(tmp_path / 'run')
+
+
+def test_reader_does_not_keep_a_run_from_starting(tmp_path, monkeypatch):
+  """`status` shares the lock for a moment, in which the run asks for it."""
+  flock, asked = fcntl.flock, []
+  with lock_folder(tmp_path, INSTEAD):
+    pass
+  with open(tmp_path / '.lock') as reader:
+    flock(reader, fcntl.LOCK_SH)
+
+    def end_reading_at_the_second_call(file, kind):
+      asked.append(kind)
+      if len(asked) == 2:
+        flock(reader, fcntl.LOCK_UN)
+      flock(file, kind)
+
+    monkeypatch.setattr('fcntl.flock', end_reading_at_the_second_call)
+    with lock_folder(tmp_path, INSTEAD):
+      monkeypatch.undo()
+      assert is_locked(tmp_path)
+  assert len(asked) == 3
 
 
 def test_folder_that_cannot_be_written(tmp_path):
