@@ -21,6 +21,11 @@ __all__ = [
   'default_config',
 ]
 
+# Upper limits, well above what is useful, so that a slip of the keyboard gets
+# an answer instead of minutes of work.
+_IMAGES = 2**20  # images of a step or an evaluation
+_STEPS = 10**9
+
 
 @dataclasses.dataclass(frozen=True)
 class Option:
@@ -54,7 +59,7 @@ class Option:
   def bounds(self) -> str:
     """The valid range, for example 'at least 0 and less than 1', or ''."""
     parts = [
-      f'{words} {bound}'
+      f'{words} {bound:,}'
       for words, bound in (
         ('at least', self.at_least),
         ('more than', self.more_than),
@@ -79,7 +84,7 @@ class Option:
     """
     words = {
       int: 'a whole number',
-      float: 'a number',
+      float: 'a number, with a decimal point if it is not whole',
       bool: 'True or False',
     }
     try:
@@ -105,6 +110,15 @@ class Option:
     """
     if value is None and self.default is None:
       return
+    # In a file of a user or in config.json a value may have any type.
+    kinds = (int, float) if self.type is float else self.type
+    if not isinstance(value, kinds) or isinstance(value, bool) != (
+      self.type is bool
+    ):
+      raise UserError(
+        f'config.{self.key} is {value!r}; it must be of type '
+        f'{self.type.__name__}.'
+      )
     if self.choices and value not in self.choices:
       raise UserError(
         f'config.{self.key} is {value!r}; it must be one of '
@@ -118,7 +132,9 @@ class Option:
       and (self.less_than is None or value < self.less_than)
       and (self.type is not float or math.isfinite(value))
     ):
-      bounds = self.bounds or 'a finite number'
+      bounds = self.bounds
+      if not math.isfinite(value):
+        bounds = ' that is '.join(filter(None, ['a finite number', bounds]))
       raise UserError(f'config.{self.key} is {value}; it must be {bounds}.')
 
 
@@ -127,9 +143,11 @@ def _flow(name, kind, words, resumable=False, **limits):
   return Option(f'flow.{name}', kind, None, words, resumable, **limits)
 
 
-def _count(key, default, words, resumable=True):
+def _count(key, default, words, resumable=True, at_most=_STEPS):
   """Returns an option that is a positive number of something."""
-  return Option(key, int, default, words, resumable, at_least=1)
+  return Option(
+    key, int, default, words, resumable, at_least=1, at_most=at_most
+  )
 
 
 _ALL = (
@@ -157,7 +175,9 @@ _ALL = (
     'random images',
     choices=('photos', 'digits', 'folder', 'arrays', 'tfds', 'made_up'),
   ),
-  _count('data.image_size', 32, 'Height and width in pixels', False),
+  _count(
+    'data.image_size', 32, 'Height and width in pixels', False, at_most=1024
+  ),
   Option(
     'data.num_bits',
     int,
@@ -172,6 +192,7 @@ _ALL = (
     3,
     'Channels of the images of a folder: 3 for color, 1 for gray',
     at_least=1,
+    at_most=1024,
   ),
   Option('data.flip', bool, True, 'Mirror training images at random'),
   Option(
@@ -180,6 +201,7 @@ _ALL = (
     0,
     'Shift training images at random by up to this number of pixels',
     at_least=0,
+    at_most=1023,
   ),
   Option(
     'data.dir',
@@ -217,6 +239,7 @@ _ALL = (
     'MiB of decoded training images that each worker keeps in memory',
     True,
     at_least=0,
+    at_most=_STEPS,
   ),
   Option(
     'data.cache_dir',
@@ -229,20 +252,48 @@ _ALL = (
   # The flow.
   Option('flow.name', str, 'cinc', 'Function of tfp_cinc.models'),
   _flow('layers', str, "Linear layers of a step, such as 'one_by_one+cinc'"),
-  _flow('levels', int, 'Number of levels', at_least=1),
-  _flow('depth', int, 'Number of steps of each level', at_least=1),
+  _flow('levels', int, 'Number of levels', at_least=1, at_most=10),
+  _flow(
+    'depth', int, 'Number of steps of each level', at_least=1, at_most=1000
+  ),
   _flow('coupling', str, 'Coupling function, such as affine or quad'),
-  _flow('coupling_blocks', int, 'Blocks of a coupling', at_least=2),
+  _flow(
+    'coupling_blocks', int, 'Blocks of a coupling', at_least=2, at_most=1024
+  ),
   _flow('scale_function', str, 'Function that bounds the scale of a coupling'),
   _flow('network', str, 'Network of the couplings'),
-  _flow('hidden_channels', int, 'Channels of the networks', at_least=1),
-  _flow('kernel_size', int, 'k of the k x k convolutions', at_least=1),
+  _flow(
+    'hidden_channels',
+    int,
+    'Channels of the networks',
+    at_least=1,
+    at_most=16384,
+  ),
+  _flow(
+    'kernel_size',
+    int,
+    'k of the k x k convolutions',
+    at_least=1,
+    at_most=101,
+  ),
   _flow('padding', str, 'Padding of the causal convolutions'),
-  _flow('dilation', int, 'Dilation of the k x k convolutions', at_least=1),
+  _flow(
+    'dilation',
+    int,
+    'Dilation of the k x k convolutions',
+    at_least=1,
+    at_most=1024,
+  ),
   _flow('use_bias', bool, 'Whether the k x k convolutions have a bias'),
   _flow('diagonal_block', str, 'Parametrization of the diagonal block'),
   _flow('parametrization', str, 'Parametrization of the 1x1 convolutions'),
-  _flow('checkerboards', int, 'Number of checkerboard couplings', at_least=0),
+  _flow(
+    'checkerboards',
+    int,
+    'Number of checkerboard couplings',
+    at_least=0,
+    at_most=1000,
+  ),
   _flow('split_prior', bool, 'Whether the prior of a level is learned'),
   _flow(
     'memory',
@@ -268,9 +319,13 @@ _ALL = (
     'Limit of the training time, over all sessions of a run; 0: no limit',
     True,
     at_least=0,
+    at_most=_STEPS,
   ),
   _count(
-    'train.batch_size', 64, 'Images per step, over all workers; see scale_rule'
+    'train.batch_size',
+    64,
+    'Images per step, over all workers; see scale_rule',
+    at_most=_IMAGES,
   ),
   Option(
     'train.scale_rule',
@@ -281,7 +336,7 @@ _ALL = (
     'workers',
     choices=('global', 'per_worker'),
   ),
-  _count('train.accumulate', 1, 'Gradient accumulation steps'),
+  _count('train.accumulate', 1, 'Gradient accumulation steps', at_most=_IMAGES),
   Option(
     'train.optimizer',
     str,
@@ -291,7 +346,13 @@ _ALL = (
     choices=('adam', 'adamax', 'muon'),
   ),
   Option(
-    'train.learning_rate', float, 1e-3, 'Learning rate', True, more_than=0
+    'train.learning_rate',
+    float,
+    1e-3,
+    'Learning rate',
+    True,
+    more_than=0,
+    at_most=_STEPS,
   ),
   Option(
     'train.schedule',
@@ -306,6 +367,7 @@ _ALL = (
     50,
     'Number of steps of the linear warm-up',
     at_least=0,
+    at_most=_STEPS,
   ),
   Option(
     'train.warmup_epochs',
@@ -313,6 +375,7 @@ _ALL = (
     0.0,
     'Epochs of the linear warm-up; 0: warmup_steps',
     at_least=0,
+    at_most=_STEPS,
   ),
   Option(
     'train.clip_norm',
@@ -321,6 +384,7 @@ _ALL = (
     'Largest norm of the gradient; 0: no clipping',
     True,
     at_least=0,
+    at_most=_STEPS,
   ),
   Option(
     'train.ema_decay',
@@ -338,7 +402,11 @@ _ALL = (
     choices=('uniform', 'variational'),
   ),
   _count(
-    'train.noise_channels', 16, 'Channels of the networks of the noise', False
+    'train.noise_channels',
+    16,
+    'Channels of the networks of the noise',
+    False,
+    at_most=16384,
   ),
   Option(
     'train.compress_gradients',
@@ -351,6 +419,7 @@ _ALL = (
     256,
     'Images for the data-dependent initialization',
     False,
+    at_most=_IMAGES,
   ),
   _count(
     'train.max_skipped',
@@ -374,7 +443,7 @@ _ALL = (
     'Compute the same bits at each run on the same machine',
   ),
   # Evaluation.
-  _count('eval.batch_size', 64, 'Images per batch'),
+  _count('eval.batch_size', 64, 'Images per batch', at_most=_IMAGES),
   _count(
     'eval.num_images',
     512,
@@ -382,7 +451,10 @@ _ALL = (
     False,
   ),
   _count(
-    'eval.noise_draws', 8, 'Noise draws per image of the final evaluation'
+    'eval.noise_draws',
+    8,
+    'Noise draws per image of the final evaluation',
+    at_most=_IMAGES,
   ),
 )
 
@@ -415,7 +487,13 @@ def check_values(config: ml_collections.ConfigDict) -> None:
     UserError: With one sentence that names the key, the value and the range.
   """
   for section in dict.fromkeys(key.rpartition('.')[0] for key in OPTIONS):
-    check_section(section, config[section] if section else config)
+    values = config.get(section) if section else config
+    if not isinstance(values, ml_collections.ConfigDict):
+      raise UserError(
+        f'the configuration has no section {section!r}; start from '
+        'get_base_config().'
+      )
+    check_section(section, values)
 
 
 def check_section(section: str, values: ml_collections.ConfigDict) -> None:
@@ -430,7 +508,12 @@ def check_section(section: str, values: ml_collections.ConfigDict) -> None:
   """
   for key, option in OPTIONS.items():
     if key.rpartition('.')[0] == section:
-      option.check(values[key.rpartition('.')[2]])
+      name = key.rpartition('.')[2]
+      if name not in values:
+        raise UserError(
+          f'config.{key} is missing; add it to the configuration.'
+        )
+      option.check(values[name])
   if section == 'data' and values.crop >= values.image_size:
     raise UserError(
       f'config.data.crop is {values.crop}; it must be less than '

@@ -1,5 +1,7 @@
 """Tests of the table of all values of a configuration."""
 
+import math
+
 import ml_collections
 import pytest
 
@@ -13,7 +15,6 @@ from training.configs.options import (
 from training.errors import UserError
 from training.run_folder.config_file import flat_dict
 
-_EPSILON = 1e-9
 BOUNDED = [option for option in OPTIONS.values() if option.bounds]
 CHOICES = [option for option in OPTIONS.values() if option.choices]
 
@@ -26,25 +27,40 @@ def with_value(key, value):
   return config
 
 
+def neighbor(option, bound, above):
+  """Returns the next value of the type of an option above or below a bound."""
+  if option.type is int:
+    return bound + (1 if above else -1)
+  return math.nextafter(bound, math.inf if above else -math.inf)
+
+
 def values_out_of_range(option):
   """Returns the values nearest to the bounds that they break."""
-  step = 1 if option.type is int else _EPSILON
   return [
-    *([] if option.at_least is None else [option.at_least - step]),
+    *(
+      [] if option.at_least is None else [neighbor(option, option.at_least, 0)]
+    ),
     *([] if option.more_than is None else [option.more_than]),
-    *([] if option.at_most is None else [option.at_most + step]),
+    *([] if option.at_most is None else [neighbor(option, option.at_most, 1)]),
     *([] if option.less_than is None else [option.less_than]),
   ]
 
 
 def values_in_range(option):
   """Returns the values nearest to the bounds that they keep."""
-  step = 1 if option.type is int else _EPSILON
   return [
     *([] if option.at_least is None else [option.at_least]),
-    *([] if option.more_than is None else [option.more_than + step]),
+    *(
+      []
+      if option.more_than is None
+      else [neighbor(option, option.more_than, 1)]
+    ),
     *([] if option.at_most is None else [option.at_most]),
-    *([] if option.less_than is None else [option.less_than - step]),
+    *(
+      []
+      if option.less_than is None
+      else [neighbor(option, option.less_than, 0)]
+    ),
   ]
 
 
@@ -188,13 +204,64 @@ def test_text_of_a_command_line_is_parsed(key, text, value):
   [
     ('train.num_steps', '1.5', "is '1.5'; it must be a whole number."),
     ('train.num_steps', '', "is ''; it must be a whole number."),
-    ('train.num_steps', '0', 'is 0; it must be at least 1.'),
-    ('train.learning_rate', 'high', "is 'high'; it must be a number."),
-    ('train.learning_rate', 'nan', 'is nan; it must be more than 0.'),
+    ('train.num_steps', '0', 'is 0; it must be at least 1 and at most 1,000'),
+    ('data.image_size', '100000', 'is 100000; it must be at least 1 and at'),
+    ('train.learning_rate', 'high', "is 'high'; it must be a number, with a"),
+    (
+      'train.learning_rate',
+      'nan',
+      'is nan; it must be a finite number that is',
+    ),
+    (
+      'train.learning_rate',
+      'inf',
+      'is inf; it must be a finite number that is',
+    ),
+    ('data.test_fraction', 'nan', 'is nan; it must be a finite number that is'),
+    (
+      'train.learning_rate',
+      '0,01',
+      "is '0,01'; it must be a number, with a decimal",
+    ),
     ('data.flip', 'maybe', "is 'maybe'; it must be True or False."),
   ],
 )
 def test_wrong_text_of_a_command_line_is_refused(key, text, message):
   with pytest.raises(UserError) as raised:
     OPTIONS[key].parse(text)
-  assert str(raised.value) == f'config.{key} {message}'
+  assert str(raised.value).startswith(f'config.{key} {message}')
+
+
+def test_every_number_of_work_has_an_upper_limit():
+  """So that a slip of the keyboard does not run for minutes."""
+  for option in OPTIONS.values():
+    if option.type in (int, float):
+      assert option.at_most is not None or option.less_than is not None
+
+
+@pytest.mark.parametrize(
+  ('key', 'value', 'kind'),
+  [
+    ('data.image_size', '32', 'int'),
+    ('train.num_steps', 1.5, 'int'),
+    ('train.learning_rate', True, 'float'),
+    ('data.flip', 1, 'bool'),
+    ('data.name', None, 'str'),
+  ],
+)
+def test_value_of_another_type_is_refused(key, value, kind):
+  with pytest.raises(
+    UserError, match=f'{key} is .*; it must be of type {kind}'
+  ):
+    OPTIONS[key].check(value)
+
+
+def test_missing_section_and_value_are_named():
+  config = default_config()
+  del config.flow
+  with pytest.raises(UserError, match="no section 'flow'"):
+    check_values(config)
+  config = default_config()
+  del config.train.num_steps
+  with pytest.raises(UserError, match=r'config\.train\.num_steps is missing'):
+    check_values(config)
