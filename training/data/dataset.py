@@ -13,7 +13,7 @@ from ..errors import UserError
 from .cache import Reader, read_all
 from .facts import DataFacts
 from .randomness import shuffled
-from .sources import Source
+from .sources import Source, digest
 
 __all__ = ['Dataset', 'held_out', 'shuffled_dataset', 'telling_user_errors']
 
@@ -42,6 +42,9 @@ class Dataset:
       `read_test`.
     license: License of the images, '' if not known.
     warnings: Sentences for the user.
+    num_test: Number of test images, including broken ones; None if not known.
+    read_digest: Function that returns a text that differs if the images do,
+      wherever they are; None if that is not known.
   """
 
   name: str
@@ -57,8 +60,10 @@ class Dataset:
   open_train: Callable[[], object] = lambda: None
   license: str = ''
   warnings: tuple[str, ...] = ()
+  num_test: int | None = None
+  read_digest: Callable[[], str | None] = lambda: None
 
-  @property
+  @functools.cached_property
   def facts(self) -> DataFacts:
     """The facts about the data set that a trained flow needs."""
     return DataFacts(
@@ -67,13 +72,17 @@ class Dataset:
       self.label_names,
       self.license,
       self.num_train,
+      self.read_digest(),
     )
 
   def describe(self) -> str:
-    """Returns a sentence about the training images."""
+    """Returns what to say about the images before training."""
     number = '' if self.num_train is None else f'{self.num_train} '
     shape = ' x '.join(map(str, self.image_shape))
-    return f'{self.name}: {number}training images of shape {shape}.'
+    train = f'{self.name}: {number}training images of shape {shape}.'
+    if self.num_test is None:
+      return train
+    return f'{train} Held out for testing: {self.num_test}.'
 
   @functools.cached_property
   def _test(self):
@@ -162,6 +171,10 @@ def shuffled_dataset(
     )
     return tf.ensure_shape(images, [count, *train.shape])
 
+  def read_digest():
+    parts = [train.fingerprint(), test.fingerprint()]
+    return digest(' '.join(parts).encode()) if all(parts) else None
+
   return Dataset(
     name,
     tuple(train.shape),
@@ -177,6 +190,8 @@ def shuffled_dataset(
     reader,
     license,
     tuple(warnings),
+    len(test),
+    read_digest,
   )
 
 

@@ -16,6 +16,7 @@ class DataFacts:
       None if they have no names.
     license: License of the images, '' if not known.
     num_train: Number of training images; None if they are drawn without end.
+    digest: Text that differs if the images do; None if not known.
   """
 
   name: str
@@ -23,6 +24,7 @@ class DataFacts:
   label_names: tuple[str, ...] | None = None
   license: str = ''
   num_train: int | None = None
+  digest: str | None = None
 
   def to_json(self) -> dict:
     """Returns a dict of JSON values."""
@@ -42,6 +44,8 @@ class DataFacts:
       KeyError, TypeError, ValueError: If a value is missing or invalid.
     """
     height, width, channels = map(int, values['image_shape'])
+    if min(height, width, channels) < 1:
+      raise ValueError(values['image_shape'])
     names = values.get('label_names')
     return cls(
       str(values['name']),
@@ -49,4 +53,5 @@ class DataFacts:
       None if names is None else tuple(map(str, names)),
       str(values.get('license') or ''),
       values.get('num_train'),
+      values.get('digest'),
     )

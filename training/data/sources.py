@@ -10,6 +10,8 @@ from .pixels import BrokenImage, fit
 
 __all__ = ['ArraySource', 'Source', 'digest']
 
+_COMPARED = 16  # images that the fingerprint of an array reads
+
 
 class Source(abc.ABC):
   """The images of one split.
@@ -65,6 +67,13 @@ class Source(abc.ABC):
   def identity(self) -> str:
     """Returns a text that differs if the images do, for their cache file."""
 
+  def fingerprint(self) -> str:
+    """Returns a text that differs if the images do, wherever they are.
+
+    It is fast to compute, so it may miss some changes; '' if not known.
+    """
+    return ''
+
 
 class ArraySource(Source):
   """The images of an array, in memory or memory-mapped.
@@ -109,6 +118,12 @@ class ArraySource(Source):
   def identity(self):
     """Returns a text that identifies the array and the images used."""
     return f'{self._identity} {self.shape} {digest(self._numbers.tobytes())}'
+
+  def fingerprint(self):
+    """Returns a hash of the shape of the array and of some images."""
+    some = self._numbers[:: max(1, len(self._numbers) // _COMPARED)]
+    shape = str(self._array.shape).encode()
+    return digest(shape + np.ascontiguousarray(self._array[some]).tobytes())
 
 
 def digest(content: bytes) -> str:

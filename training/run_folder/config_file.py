@@ -5,7 +5,7 @@ import pathlib
 
 import ml_collections
 
-from ..configs.options import OPTIONS
+from ..configs.options import OPTIONS, check_values
 from ..errors import UserError
 from .checkpoint_list import find
 from .files import write_json
@@ -65,13 +65,19 @@ def check_config(config, folder, data: dict | None = None) -> dict[str, str]:
   before = content.get('data')
   if data is not None and before is not None:
     data = json.loads(json.dumps(data))  # lists for tuples, as in the file
-    for key in ('image_shape', 'num_train', 'label_names'):
-      ours, theirs = data[key], before.get(key)
-      if key in before and ours != theirs:
-        raise UserError(
-          f'{folder} holds a run of other data: {key} was {theirs} and is '
-          f'{ours} now; use another --workdir, or the same data.'
-        )
+    for key in ('image_shape', 'num_train', 'label_names', 'digest'):
+      ours, theirs = data.get(key), before.get(key)
+      if key not in before or ours == theirs:
+        continue
+      change = f'{key} was {theirs} and is {ours} now'
+      if key == 'digest':
+        if None in (ours, theirs):
+          continue  # one of them is not known
+        change = 'there are as many images, but other ones'
+      raise UserError(
+        f'{folder} holds a run of other data: {change}; use another --workdir, '
+        'or the same data.'
+      )
   return changed
 
 
@@ -99,15 +105,26 @@ def read_config(folder) -> ml_collections.ConfigDict:
     folder: The folder of the run.
 
   Returns:
-    The configuration.
+    The configuration. Values that a run of an earlier version lacks have their
+    defaults.
 
   Raises:
-    UserError: If there is no run.
+    UserError: If there is no run, or its configuration is damaged.
   """
   path = pathlib.Path(folder, 'config.json')
   if not path.exists():
     raise UserError(f'{folder} holds no run: there is no {path}.')
-  return ml_collections.ConfigDict(_read_json(path)['config'])
+  config = ml_collections.ConfigDict(_read_json(path)['config'])
+  for key, option in OPTIONS.items():
+    section, _, name = key.rpartition('.')
+    values = config.get(section) if section else config
+    if isinstance(values, ml_collections.ConfigDict) and name not in values:
+      values[name] = option.default
+  try:
+    check_values(config)
+  except UserError as error:
+    raise UserError(f'{path} was changed or is damaged: {error}') from None
+  return config
 
 
 def read_data_facts(folder) -> dict | None:
@@ -170,11 +187,14 @@ def flat_dict(values: dict, prefix: str = '') -> dict:
 def _read_json(path):
   try:
     content = json.loads(path.read_text())
-    content['config'].items()
-  except (ValueError, KeyError, TypeError, AttributeError):
-    raise UserError(
-      f'{path} is not the configuration of a run; move it away.'
-    ) from None
+    is_dict = isinstance(content['config'], dict)
+    is_dict = is_dict and isinstance(content.get('data'), dict | None)
+  except OSError as error:
+    raise UserError(f'{path} cannot be read: {error.strerror}.') from None
+  except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    is_dict = False
+  if not is_dict:
+    raise UserError(f'{path} is not the configuration of a run; move it away.')
   return content
 
 

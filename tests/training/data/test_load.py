@@ -18,10 +18,14 @@ def test_facts_of_a_data_set():
 
 def test_description():
   assert load_dataset(data_config()).describe() == (
-    'digits: 1617 training images of shape 8 x 8 x 1.'
+    'digits: 1617 training images of shape 8 x 8 x 1. Held out for testing: '
+    '180.'
   )
   photos = load_dataset(data_config(name='photos'))
-  assert photos.describe() == 'photographs: training images of shape 8 x 8 x 3.'
+  assert photos.describe() == (
+    'photographs: training images of shape 8 x 8 x 3. Held out for testing: '
+    '1696.'
+  )
 
 
 @pytest.mark.parametrize(
@@ -32,7 +36,7 @@ def test_description():
     ({'name': 'folder', 'dir': '/no/such'}, 'which is not a folder'),
     ({'name': 'arrays', 'dir': '/no/such'}, 'give a .npy or .npz file'),
     ({'num_bits': 9}, 'config.data.num_bits is 9'),
-    ({'image_size': 4}, 'at least 8 for the digits'),
+    ({'image_size': 4}, 'at least 8 and at most 128 for the digits'),
     ({'name': 'photos', 'image_size': 200}, 'at most 128 for crops'),
     ({'test_fraction': 0.0}, 'it must be more than 0 and less than 1'),
     ({'test_fraction': 1e-4}, 'holds out 0 of 1797 images'),

@@ -93,6 +93,55 @@ def test_other_data_are_refused(tmp_path, key, value, message):
     check_config(tiny.get_config(), tmp_path, {**DATA, key: value})
 
 
+def test_other_images_of_the_same_number_are_refused(tmp_path):
+  before = {**DATA, 'digest': 'abc'}
+  write_config(tiny.get_config(), tmp_path, before)
+  (tmp_path / 'saved_model').mkdir()
+  moved = tiny.get_config()
+  moved.data.dir = '/elsewhere'
+  assert list(check_config(moved, tmp_path, before)) == ['data.dir']
+  assert (
+    check_config(tiny.get_config(), tmp_path, {**DATA, 'digest': None}) == {}
+  )
+  with pytest.raises(UserError, match='as many images, but other ones'):
+    check_config(moved, tmp_path, {**DATA, 'digest': 'def'})
+
+
+@pytest.mark.parametrize(
+  ('section', 'key', 'value', 'message'),
+  [
+    ('flow', None, None, "no section 'flow'"),
+    ('flow', None, 3, "no section 'flow'"),
+    ('data', 'image_size', 0, 'image_size is 0; it must be at least 1'),
+    ('data', 'image_size', '8', "image_size is '8'; it must be of type int"),
+    ('data', 'num_bits', 99, 'num_bits is 99'),
+  ],
+)
+def test_edited_config_is_refused(tmp_path, section, key, value, message):
+  write_config(tiny.get_config(), tmp_path, DATA)
+  path = tmp_path / 'config.json'
+  content = json.loads(path.read_text())
+  if key is not None:
+    content['config'][section][key] = value
+  elif value is None:
+    del content['config'][section]
+  else:
+    content['config'][section] = value
+  path.write_text(json.dumps(content))
+  with pytest.raises(UserError, match=message) as raised:
+    read_config(tmp_path)
+  assert str(path) in str(raised.value)
+
+
+def test_value_that_an_earlier_version_did_not_write_has_its_default(tmp_path):
+  write_config(tiny.get_config(), tmp_path, DATA)
+  path = tmp_path / 'config.json'
+  content = json.loads(path.read_text())
+  del content['config']['train']['commit_every']
+  path.write_text(json.dumps(content))
+  assert read_config(tmp_path).train.commit_every == 10
+
+
 def test_facts_that_an_earlier_version_did_not_write_are_not_compared(tmp_path):
   before = {key: DATA[key] for key in ('name', 'image_shape')}
   write_config(tiny.get_config(), tmp_path, before)

@@ -18,6 +18,7 @@ _DIGITS_LICENSE = (
   'CC BY 4.0: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, '
   'UCI Machine Learning Repository'
 )
+_LARGEST_DIGIT = 128  # pixels per side; the rest of the image is black
 
 
 def photos(config, left: float = 1.0) -> Dataset:
@@ -76,6 +77,7 @@ def photos(config, left: float = 1.0) -> Dataset:
     read_train,
     lambda: (np.stack(test), None),
     license=_PHOTOS_LICENSE,
+    num_test=len(test),
   )
 
 
@@ -92,17 +94,17 @@ def digits(config) -> Dataset:
     `Dataset` with labels 0 to 9.
 
   Raises:
-    UserError: If `config.image_size` is less than 8.
+    UserError: If `config.image_size` is less than 8 or more than 128.
   """
   from sklearn.datasets import load_digits
 
   content = load_digits()
   images = np.round(content.images * (255 / 16)).astype(np.uint8)
   margin = config.image_size - images.shape[1]
-  if margin < 0:
+  if not 0 <= margin <= _LARGEST_DIGIT - images.shape[1]:
     raise UserError(
       f'config.data.image_size is {config.image_size}; it must be at least 8 '
-      'for the digits, which are not cropped.'
+      f'and at most {_LARGEST_DIGIT} for the digits, which are not resized.'
     )
   frame = (margin // 2, margin - margin // 2)
   images = np.pad(images, [(0, 0), frame, frame])[..., np.newaxis]

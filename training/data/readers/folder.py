@@ -56,12 +56,23 @@ class _Files(Source):
 
   def identity(self):
     """Returns a text with a hash of the names, sizes and times of the files."""
+    files = self._digest(lambda status: (status.st_size, status.st_mtime_ns))
+    return f'{os.path.abspath(self._root)} {self.shape} upright, bits {files}'
+
+  def fingerprint(self):
+    """Returns a hash of the relative paths and sizes of the files."""
+    return self._digest(lambda status: (status.st_size,))
+
+  def _digest(self, properties):
     lines = []
     for path in self._paths:
-      status = os.stat(os.path.join(self._root, path))
-      lines.append(f'{path} {status.st_size} {status.st_mtime_ns}')
-    files = digest(os.fsencode('\n'.join(lines)))
-    return f'{os.path.abspath(self._root)} {self.shape} upright {files}'
+      try:
+        status = os.stat(os.path.join(self._root, path))
+      except OSError:  # a link to nothing
+        lines.append(path)
+      else:
+        lines.append(' '.join(map(str, (path, *properties(status)))))
+    return digest(os.fsencode('\n'.join(lines)))
 
 
 def folder(config) -> Dataset:
@@ -93,9 +104,11 @@ def folder(config) -> Dataset:
   root = config.dir
   paths, others = _list(root)
   if not paths:
+    found = f'none of the {len(others)} files in {root} has the suffix'
+    if not others:
+      found = f'{root} holds no files; name a folder of files with the suffix'
     raise UserError(
-      f'config.data.dir: none of the {len(others)} files in {root} has the '
-      f'suffix of an image ({", ".join(_SUFFIXES)}).'
+      f'config.data.dir: {found} of an image ({", ".join(_SUFFIXES)}).'
     )
   splits = {
     name: [path for path in paths if _split(path) == name]
@@ -112,11 +125,11 @@ def folder(config) -> Dataset:
     # all of them.
     test.sort(key=lambda path: digest(os.fsencode(path)))
     more = splits
-    used = len(train) + len(test) + sum(map(len, more.values()))
-    if used < len(paths):
+    unused = len(paths) - len(train) - len(test) - sum(map(len, more.values()))
+    if unused:
       warnings.append(
-        f'{len(paths) - used} of {len(paths)} images in {root} are in none of '
-        'its splits and are not used'
+        f'{unused} of {len(paths)} images in {root} are in none of its splits '
+        'and are not used'
       )
   else:
     train, test = (
@@ -124,11 +137,16 @@ def folder(config) -> Dataset:
       for numbers in held_out(map(os.fsencode, paths), config.test_fraction)
     )
     train.sort()
-  classes = {
-    parts[depth] if len(parts := path.split(os.sep)) > depth + 1 else ''
-    for path in itertools.chain(train, test, *more.values())
-  }
-  classes = [] if '' in classes else sorted(classes)
+  used = [*train, *test, *itertools.chain(*more.values())]
+  names = [path.split(os.sep)[depth:-1] for path in used]
+  classes = sorted({folders[0] for folders in names if folders})
+  loose = names.count([])
+  if classes and loose:
+    classes = []
+    warnings.append(
+      f'the sub-folders of {root} are not used as classes, because {loose} of '
+      f'{len(used)} images are in none of them'
+    )
   if others:
     names = ', '.join(map(printable, others[:5])) + (
       ', ...' if len(others) > 5 else ''

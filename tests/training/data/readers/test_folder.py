@@ -97,7 +97,37 @@ def test_other_files_give_a_warning(ten):
   assert 'notes.txt' in warning
 
 
+def test_folder_that_links_to_itself_has_each_image_once(ten):
+  folder, images = ten
+  (folder / 'again').symlink_to(folder)
+  os.mkfifo(folder / 'z.png')
+  dataset = load_folder(folder, test_fraction=0.3)
+  assert dataset.warnings == ()
+  assert same_images([*epoch(dataset), *dataset.test_images], images)
+
+
+def test_classes_and_loose_images_give_a_warning(tmp_path):
+  for number, name in enumerate(['a/0', 'a/1', 'b/2', '3']):
+    save_image(tmp_path / f'{name}.png', random_image(number))
+  dataset = load_folder(tmp_path, test_fraction=0.25)
+  assert dataset.label_names is None
+  (warning,) = dataset.warnings
+  assert 'not used as classes, because 1 of 4 images' in warning
+
+
+def test_digest_is_that_of_the_images_wherever_they_are(ten, tmp_path):
+  folder, _ = ten
+  before = load_folder(folder).facts.digest
+  assert before
+  moved = folder.rename(tmp_path / 'moved')
+  assert load_folder(moved).facts.digest == before
+  save_image(moved / '3.png', random_image(99)[:4])
+  assert load_folder(moved).facts.digest != before
+
+
 def test_folder_without_images_is_refused(tmp_path):
+  with pytest.raises(UserError, match='holds no files; name a folder of files'):
+    load_folder(tmp_path)
   (tmp_path / 'notes.txt').write_text('no image')
   with pytest.raises(UserError, match='none of the 1 files in'):
     load_folder(tmp_path)
