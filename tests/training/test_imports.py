@@ -10,7 +10,7 @@ from tests.programs.processes import ROOT
 # Rooms and modules of `training`, each of which may import those in the rows
 # above it. Those in one row do not import each other.
 LEVELS = (
-  ('errors', 'progress', 'quiet'),
+  ('errors', 'interrupt', 'progress', 'quiet'),
   ('configs',),
   ('data', 'run_folder'),
   ('validation',),

@@ -18,9 +18,14 @@ except ModuleNotFoundError:
   ) from None
 
 from ..errors import UserError, did_you_mean
+from ..interrupt import one_line_at_interrupt
 from ..quiet import import_tensorflow_quietly
+from ..run_folder.versions import package_versions
 
 __all__ = ['COMMANDS', 'get_command', 'main']
+
+# Packages whose versions are printed, too.
+_OTHERS = ('python', 'tensorflow', 'horovod')
 
 # The module of each command, in the order of the help.
 COMMANDS = {
@@ -64,11 +69,27 @@ class _Commands(click.Group):
     return super().resolve_command(ctx, args)
 
 
+def _print_version(ctx, parameter, is_asked):
+  if is_asked:
+    found = package_versions(('tfp_cinc', *_OTHERS[1:]))
+    rest = ', '.join(f'{x} {found[x] or "not installed"}' for x in _OTHERS)
+    print(f'tfp-cinc {found["tfp_cinc"] or "not installed"} ({rest})')
+    ctx.exit()
+
+
 @click.group(
   cls=_Commands,
   no_args_is_help=False,
   invoke_without_command=True,
   context_settings={'help_option_names': ['-h', '--help']},
+)
+@click.option(
+  '--version',
+  is_flag=True,
+  is_eager=True,
+  expose_value=False,
+  callback=_print_version,
+  help='Print the versions of this project and of its main packages.',
 )
 @click.pass_context
 def _group(ctx):
@@ -81,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> None:
   """Runs a command.
 
   An error caused by the user is printed as one sentence, with exit code 2.
+  Ctrl-C ends the command with one line and exit code 130.
 
   Args:
     argv: The arguments of the command line; None for those of this process.
@@ -88,10 +110,17 @@ def main(argv: Sequence[str] | None = None) -> None:
   import_tensorflow_quietly()
   in_checkout = sys.argv[0].endswith('__main__.py')
   name = 'python -m training' if in_checkout else 'tfp-cinc'
+  with one_line_at_interrupt():
+    _run(argv, name)
+
+
+def _run(argv, name):
   try:
     _group.main(argv, prog_name=name, standalone_mode=False)
   except UserError as error:
     _fail(str(error))
+  except click.Abort:  # what click makes of Ctrl-C
+    raise KeyboardInterrupt from None
   except ModuleNotFoundError as error:
     if error.name is None or error.name.startswith(__package__.split('.')[0]):
       raise
@@ -101,8 +130,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
   except click.UsageError as error:
     _fail(_sentence(error, name))
-  except click.Abort:
-    sys.exit(130)
+  except Exception as error:
+    # TensorFlow is not imported here for the name of its error.
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if not {'MemoryError', 'ResourceExhaustedError'} & set(names):
+      raise
+    reason = str(error).partition('\n')[0]
+    _fail(
+      f'there is not enough memory or disk space ({reason[:200]}); use smaller '
+      'batches, a smaller flow or smaller images.'
+    )
 
 
 def _sentence(error, name):

@@ -2,13 +2,13 @@
 
 import functools
 import hashlib
-import signal
 
 import numpy as np
 import tensorflow as tf
 
 from ..data.batches import next_batch
 from ..errors import UserError
+from ..interrupt import StopRequest
 from ..run_folder.config_file import facts
 from ..run_folder.lock import FolderLock
 from . import results
@@ -19,10 +19,10 @@ from .run import Run
 from .train_step import make_train_step
 from .workers import Workers
 
-__all__ = ['StopRequest', 'train']
+__all__ = ['train']
 
 
-def train_steps(run: Run, stop_request: 'StopRequest') -> None:
+def train_steps(run: Run, stop_request: StopRequest) -> None:
   """Trains from the present step of a run to its last.
 
   Args:
@@ -86,6 +86,7 @@ def train(config, folder: str) -> None:
   workers = Workers(functools.partial(images_at_once, config.train))
   run = Run(config, folder, workers)
   run.say(run.dataset.describe())
+  run.say(_limits(config.train))
   run.dataset.open_train()
   for warning in run.dataset.warnings:
     run.say(warning)
@@ -116,35 +117,12 @@ def train(config, folder: str) -> None:
       results.write(run)
 
 
-class StopRequest:
-  """Notes SIGTERM, which schedulers of clusters send, and Ctrl-C.
-
-  After the first signal the handlers are those of before, so that a second
-  Ctrl-C ends the process at once.
-
-  Attributes:
-    received: Whether a signal has come.
-  """
-
-  def __init__(self):
-    self.received = False
-    self._before = {}
-
-  def __enter__(self):
-    def note(*_):
-      self.received = True
-      self._restore()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-      self._before[number] = signal.signal(number, note)
-    return self
-
-  def __exit__(self, *_):
-    self._restore()
-
-  def _restore(self):
-    for number, handler in self._before.items():
-      signal.signal(number, handler)
+def _limits(config):
+  """Returns a sentence about when the training ends."""
+  limit = f'{config.num_steps} steps (config.train.num_steps)'
+  if config.max_minutes:
+    limit += f' or {config.max_minutes:g} minutes (config.train.max_minutes)'
+  return f'The training ends after {limit}.'
 
 
 def _make_step(run):

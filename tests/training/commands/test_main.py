@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+import tensorflow as tf
 
+import tfp_cinc
 from tests.programs import processes
 from training.commands import COMMANDS, main
 from training.configs.options import OPTIONS
@@ -103,8 +105,23 @@ def test_interrupt_ends_a_command(call, monkeypatch, used):
 
   monkeypatch.setattr('training.commands.status.describe', interrupt)
   code, _, error = call('status', used[0])
-  assert code == 130
-  assert 'Traceback' not in error
+  assert (code, error.split()) == (130, ['Interrupted.'])
+
+
+def test_version(call):
+  code, out, _ = call('--version')
+  assert code == 0
+  assert out.startswith(f'tfp-cinc {tfp_cinc.__version__} (python 3.')
+  assert f'tensorflow {tf.__version__}' in out
+
+
+def test_missing_memory_is_one_sentence(refused, monkeypatch, used):
+  def fail(folder):
+    raise tf.errors.ResourceExhaustedError(None, None, 'OOM\nmore')
+
+  monkeypatch.setattr('training.commands.status.describe', fail)
+  words = ['not enough memory', '(OOM)', 'smaller']
+  refused('status', used[0], words=words)
 
 
 def test_configs_lists_every_configuration(call):
@@ -209,7 +226,8 @@ def test_script_loads_the_configuration_of_a_user(tmp_path):
     check=False,
   )
   assert done.stderr == (
-    'error: config.train.num_steps is 0; it must be at least 1.\n'
+    'error: config.train.num_steps is 0; it must be at least 1 and at most '
+    '1,000,000,000.\n'
   )
   assert [path.name for path in tmp_path.iterdir()] == ['mine.py']
 
