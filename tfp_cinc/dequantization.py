@@ -2,10 +2,18 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-__all__ = ['LARGEST_NOISE', 'bits_per_dim', 'dequantize', 'quantize']
+from tfp_cinc.internal.seeds import as_seed, stateless_uniform
+
+__all__ = [
+  'LARGEST_NOISE',
+  'bits_per_dim',
+  'check_noise',
+  'dequantize',
+  'quantize',
+]
 
 # With noise closer to 1, float32 would round some sums to the next bin.
 LARGEST_NOISE = 1.0 - 2.0**-14
@@ -36,18 +44,22 @@ def dequantize(images, num_bits: int = 8, seed=None, noise=None) -> tf.Tensor:
     images: uint8 [..., H, W, C], values 0 to 255.
     num_bits: Bits per channel b, 1 to 8. Glow uses 5 for CelebA-HQ.
     seed: Seed of the noise, as in TFP: an integer, or a `Tensor` of two
-      integers for the same noise in each call. None draws new noise.
+      integers for the same noise in each call, on each device, with and without
+      XLA. None draws new noise.
     noise: `Tensor` in [0, 1) that broadcasts with `images`, used instead of
       drawn noise. 0.5 gives the middle of the bins.
 
   Returns:
-    float32 `Tensor` of the shape of `images`, values in [-0.5, 0.5).
+    float32 `Tensor` of the shape to which `images` and `noise` broadcast,
+    values in [-0.5, 0.5).
 
   Raises:
-    ValueError: If `images` are not uint8, or `num_bits` is out of range.
+    ValueError: If `images` are not uint8, or if another argument is not as
+      described above. The values of `noise` are not checked where they are not
+      known, such as those of an argument of a `tf.function`.
   """
   images = tf.convert_to_tensor(images)
-  _check_num_bits(num_bits)
+  num_bits = _as_num_bits(num_bits)
   if images.dtype != tf.uint8:
     raise ValueError(
       f'`images` are {images.dtype.name}; `dequantize` takes uint8 pixels, '
@@ -55,8 +67,10 @@ def dequantize(images, num_bits: int = 8, seed=None, noise=None) -> tf.Tensor:
     )
   bins = 2**num_bits
   if noise is None:
-    seed = tfp.random.sanitize_seed(seed, salt='dequantize')
-    noise = tf.random.stateless_uniform(tf.shape(images), seed)
+    seed = as_seed(seed, salt='dequantize')
+    noise = stateless_uniform(tf.shape(images), seed)
+  else:
+    noise = check_noise(noise, images)
   noise = tf.minimum(tf.cast(noise, tf.float32), LARGEST_NOISE)
   return (
     tf.cast(images // 2 ** (8 - num_bits), tf.float32) + noise
@@ -84,10 +98,11 @@ def quantize(values, num_bits: int = 8) -> tf.Tensor:
     uint8 `Tensor` of the shape of `values`: multiples of 2^(8 - num_bits).
 
   Raises:
-    ValueError: If `values` are not floating, or `num_bits` is out of range.
+    ValueError: If `values` are not floating, or if `num_bits` is not an integer
+      from 1 to 8.
   """
   values = tf.convert_to_tensor(values)
-  _check_num_bits(num_bits)
+  num_bits = _as_num_bits(num_bits)
   if not values.dtype.is_floating:
     raise ValueError(
       f'`values` are {values.dtype.name}; `quantize` takes floating values in '
@@ -117,13 +132,44 @@ def bits_per_dim(log_prob, event_shape, num_bits: int = 8):
     `Tensor` of the shape of `log_prob`; lower is better.
 
   Raises:
-    ValueError: If `num_bits` is out of range.
+    ValueError: If `num_bits` is not an integer from 1 to 8.
   """
-  _check_num_bits(num_bits)
+  num_bits = _as_num_bits(num_bits)
   dimensions = math.prod(int(size) for size in event_shape)
   return -log_prob / (dimensions * math.log(2.0)) + num_bits
 
 
-def _check_num_bits(num_bits):
-  if not 1 <= num_bits <= 8:
-    raise ValueError(f'`num_bits` is {num_bits}; it must be from 1 to 8.')
+def check_noise(noise, images: tf.Tensor) -> tf.Tensor:
+  """Returns dequantization noise as a `Tensor`.
+
+  Args:
+    noise: Noise, as in `dequantize`.
+    images: `Tensor` [..., H, W, C].
+
+  Raises:
+    ValueError: If the noise does not broadcast with the images, or if it has
+      known values outside [0, 1).
+  """
+  noise = tf.convert_to_tensor(noise)
+  try:
+    tf.broadcast_static_shape(noise.shape, images.shape)
+  except ValueError as error:
+    raise ValueError(
+      f'`noise` has shape {noise.shape}, which does not broadcast with images '
+      f'of shape {images.shape}.'
+    ) from error
+  values = tf.get_static_value(noise)
+  if values is not None and not np.all((values >= 0) & (values < 1)):
+    raise ValueError(
+      f'`noise` has values from {np.min(values):.6g} to {np.max(values):.6g}; '
+      'it must be in [0, 1).'
+    )
+  return noise
+
+
+def _as_num_bits(num_bits) -> int:
+  if not isinstance(num_bits, int | np.integer) or not 1 <= num_bits <= 8:
+    raise ValueError(
+      f'`num_bits` is {num_bits!r}; it must be an integer from 1 to 8.'
+    )
+  return int(num_bits)

@@ -2,12 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.dequantization import LARGEST_NOISE, dequantize, quantize
+from tfp_cinc.dequantization import (
+  LARGEST_NOISE,
+  check_noise,
+  dequantize,
+  quantize,
+)
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.internal.seeds import split_seed
+from tfp_cinc.internal.seeds import as_seed, split_seed, stateless_uniform
 from tfp_cinc.internal.shapes import as_image_shape, on_image_batch
 from tfp_cinc.networks import NETWORKS
 
@@ -105,7 +111,8 @@ class VariationalDequantization(tf.Module):
     Args:
       images: uint8 [..., H, W, C].
       num_bits: Bits per channel, 1 to 8, see `tfp_cinc.dequantize`.
-      seed: Seed of the noise, as in TFP. None draws new noise.
+      seed: Seed of the noise, as in `tfp_cinc.dequantize`. None draws new
+        noise.
       noise: Uniform noise, `Tensor` in [0, 1) that broadcasts with `images`.
         The learned noise is computed from it instead of from random numbers.
         In contrast, `tfp_cinc.dequantize` uses its `noise` unchanged.
@@ -116,7 +123,7 @@ class VariationalDequantization(tf.Module):
 
     Raises:
       ValueError: If `images` are not uint8 or have another number of channels,
-        or if `num_bits` is out of range.
+        or if another argument is not as described above.
     """
     dtype = self._dtype
     middle = tf.cast(dequantize(images, num_bits, noise=0.5), dtype)
@@ -127,8 +134,12 @@ class VariationalDequantization(tf.Module):
       )
     base = tfd.Logistic(tf.zeros([], dtype), tf.ones([], dtype))
     if noise is None:
-      e = base.sample(tf.shape(middle), seed=seed)
+      # As in `base.sample`, whose numbers are others with XLA.
+      limits = np.finfo(dtype.as_numpy_dtype)
+      u = stateless_uniform(tf.shape(middle), as_seed(seed), dtype)
+      e = base.quantile(tf.clip_by_value(u, limits.tiny, 1.0 - limits.epsneg))
     else:
+      noise = check_noise(noise, middle)
       # The quantiles of 0 and 1 are infinite. The noise of float32 images does
       # not reach beyond these bounds.
       e = base.quantile(
@@ -136,7 +147,7 @@ class VariationalDequantization(tf.Module):
       )
       e = tf.broadcast_to(e, tf.shape(middle))
     e = tf.ensure_shape(e, middle.shape)
-    known = [middle, _details(middle * 2**num_bits)]
+    known = [middle, _details(middle * 2.0**num_bits)]
     logits, log_scales = [], []
     for c, network in enumerate(self._networks):
       shift, scale = tf.split(network(tf.concat(known, -1)), 2, axis=-1)
@@ -151,7 +162,7 @@ class VariationalDequantization(tf.Module):
     log_density -= tf.concat(log_scales, -1)
     u = tf.minimum(tf.sigmoid(logits), LARGEST_NOISE)
     return (
-      middle + (u - 0.5) / 2**num_bits,
+      middle + (u - 0.5) / 2.0**num_bits,
       tf.reduce_sum(log_density, axis=[-3, -2, -1]),
     )
 
@@ -173,10 +184,11 @@ class VariationalDequantization(tf.Module):
       ValueError: If `values` are not floating or have another number of
         channels, or if `num_bits` is out of range.
     """
-    places = (values + 0.5) * 2**num_bits
-    return self.dequantize(
-      quantize(values, num_bits), num_bits, noise=places - tf.floor(places)
-    )
+    pixels = quantize(values, num_bits)
+    places = (values + 0.5) * 2.0**num_bits
+    # The difference rounds to 1 if a value is slightly below -0.5.
+    noise = tf.minimum(places - tf.floor(places), LARGEST_NOISE)
+    return self.dequantize(pixels, num_bits, noise=noise)
 
 
 def trainable_variational_dequantization(

@@ -68,8 +68,60 @@ def test_a_uniform_density_costs_all_the_bits(num_bits):
     ('dequantize', np.zeros([1], np.uint8), 9, '`num_bits` is 9'),
     ('quantize', np.zeros([1], np.uint8), 8, 'uint8; `quantize` takes'),
     ('quantize', np.zeros([1], np.float32), 0, '`num_bits` is 0'),
+    ('quantize', np.zeros([1], np.float32), 7.5, '7.5; it must be an integer'),
+    (
+      'dequantize',
+      np.zeros([1], np.uint8),
+      None,
+      'None; it must be an integer',
+    ),
   ],
 )
 def test_bad_input(function, argument, num_bits, message):
   with pytest.raises(ValueError, match=message):
     getattr(tfp_cinc, function)(argument, num_bits)
+
+
+@pytest.mark.parametrize(
+  ('options', 'message'),
+  [
+    ({'noise': 5.0}, r'`noise` has values from 5 to 5; it must be in \[0, 1\)'),
+    ({'noise': 1.0}, 'from 1 to 1; it must be in'),
+    ({'noise': [0.5, -1e-9]}, 'from -1e-09 to 0.5; it must be in'),
+    ({'noise': np.nan}, 'from nan to nan; it must be in'),
+    ({'noise': np.zeros([3])}, r'shape \(3,\), which does not broadcast'),
+    ({'seed': 1.5}, '`seed` is float32 of shape'),
+    ({'seed': [1, 2, 3]}, r'`seed` is int32 of shape \(3,\); it must be an'),
+  ],
+)
+def test_bad_noise_and_seeds(options, message):
+  images = np.zeros([4, 2], np.uint8)
+  learned = tfp_cinc.variational_dequantization.VariationalDequantization
+  for dequantize in (tfp_cinc.dequantize, learned([None, None]).dequantize):
+    with pytest.raises(ValueError, match=message):
+      dequantize(images, **options)
+
+
+def test_num_bits_of_numpy():
+  np.testing.assert_array_equal(
+    tfp_cinc.dequantize(ALL_PIXELS, np.uint8(8), noise=0.5),
+    tfp_cinc.dequantize(ALL_PIXELS, 8, noise=0.5),
+  )
+  assert tfp_cinc.bits_per_dim(0.0, [1, 1, 1], np.uint8(8)) == 8
+
+
+def test_the_same_noise_with_xla():
+  """The numbers are those of the release before, without XLA."""
+  seed = tf.constant([7, -3])
+  zero = tf.zeros([2, 2, 1], tf.uint8)
+  expected = tfp_cinc.dequantize(zero, seed=seed)
+
+  @tf.function(jit_compile=True)
+  def with_xla(seed):
+    return tfp_cinc.dequantize(zero, seed=seed)
+
+  np.testing.assert_array_equal(with_xla(seed), expected)
+  u = tf.random.stateless_uniform(
+    [2, 2, 1], tfp.random.sanitize_seed(seed, 'dequantize')
+  )
+  np.testing.assert_array_equal(tfp_cinc.dequantize(zero, noise=u), expected)

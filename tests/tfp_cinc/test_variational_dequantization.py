@@ -90,6 +90,26 @@ def test_it_sees_a_step_of_one_grey_level():
   assert np.min(change[3:5]) > 20 * np.max(change[[0, 7]])
 
 
+@pytest.mark.slow
+def test_the_same_noise_with_xla():
+  """The numbers without XLA are those of `tfd.Logistic`."""
+  noise, seed = build(), tf.constant([7, -3])
+  x, _ = noise.dequantize(PIXELS, seed=seed)
+  with_xla = tf.function(noise.dequantize, jit_compile=True)
+  np.testing.assert_allclose(
+    with_xla(PIXELS, seed=seed)[0], x, rtol=0, atol=1e-5 / 256
+  )
+  e = tfd.Logistic(0.0, 1.0).sample(PIXELS.shape, seed=seed)
+  expected = tfp_cinc.dequantize(PIXELS, noise=tf.sigmoid(e))
+  np.testing.assert_allclose(x, expected, rtol=0, atol=1e-4 / 256)
+
+
+def test_values_below_the_lowest_bin():
+  """Such as those of samples, which `quantize` clips."""
+  x, _ = moved(build()).replace_uniform(tf.fill([1, *SHAPE], -0.5 - 1e-7))
+  assert np.all(x >= -0.5)
+
+
 @pytest.mark.parametrize('batch_shape', [(), (2, 3)])
 def test_batch_shapes(batch_shape):
   pixels = np.broadcast_to(PIXELS[0], [*batch_shape, *SHAPE])

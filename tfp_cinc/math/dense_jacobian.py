@@ -1,9 +1,10 @@
 """Jacobians of fully connected networks in closed form."""
 
-import functools
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
+
+from tfp_cinc.internal.seeds import random_bits
 
 __all__ = [
   'DenseJacobian',
@@ -232,9 +233,8 @@ def rademacher_probes(
   """
   if seed is None:
     shape = tf.concat([[num_probes], tf.shape(x)], axis=0)
-    draw = tf.random.uniform
+    signs = tf.random.uniform(shape, maxval=2, dtype=tf.int32)
   else:
     shape = [num_probes, *[1] * (x.shape.rank - 1), x.shape[-1]]
-    draw = functools.partial(tf.random.stateless_uniform, seed=[seed, 0])
-  signs = tf.cast(draw(shape, maxval=2, dtype=tf.int32), x.dtype)
-  return 2 * signs - 1
+    signs = random_bits(shape, [seed, 0]) % 2
+  return 2 * tf.cast(signs, x.dtype) - 1

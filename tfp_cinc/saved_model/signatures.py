@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc import latents as latents_lib
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
+from tfp_cinc.internal.seeds import stateless_uniform
 from tfp_cinc.latents.interpolation import METHODS
 from tfp_cinc.saved_model.requirements import require
 from tfp_cinc.variational_dequantization import VariationalDequantization
@@ -32,19 +33,21 @@ class Signature(NamedTuple):
   function: Callable[..., dict[str, tf.Tensor]]
 
 
-def fixed_noise(image_shape) -> tf.Tensor:
+def fixed_noise(image_shape, seed=(0, 0)) -> tf.Tensor:
   """Returns the dequantization noise of exported models.
 
-  It is one fixed draw from U[0, 1), the same for all images. An image therefore
-  has the same density in each call and in any batch.
+  It is one fixed draw from U[0, 1), the same for all images, on each device,
+  and with and without XLA. An image therefore has the same density in each call
+  and in any batch.
 
   Args:
     image_shape: Shape [H, W, C] of an image.
+    seed: Two integers. Exported models use the default.
 
   Returns:
     float32 `Tensor` [H, W, C].
   """
-  return tf.random.stateless_uniform(image_shape, seed=[0, 0])
+  return stateless_uniform(image_shape, seed)
 
 
 def flow_signatures(

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 import tfp_cinc
+from tfp_cinc.saved_model import fixed_noise
 
 __all__ = ['noisy_batches']
 
@@ -40,9 +41,5 @@ def noisy_batches(
       here = slice(start, start + batch_size)
       noise = {'seed': tf.constant([seed + draw, first + start])}
       if same_noise:
-        noise = {
-          'noise': tf.random.stateless_uniform(
-            images.shape[1:], [seed + draw, 0]
-          )
-        }
+        noise = {'noise': fixed_noise(images.shape[1:], [seed + draw, 0])}
       yield here, tfp_cinc.dequantize(images[here], num_bits, **noise)
