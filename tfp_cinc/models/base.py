@@ -21,6 +21,9 @@ class Flow(tfd.TransformedDistribution):
   `tfb.Invert` cannot. All models of this package return this class. It is a
   composite tensor of its Variables.
 
+  Densities of integers, such as pixels before `tfp_cinc.dequantize`, raise
+  `ValueError`. TFP's own class casts them, and they are far from all images.
+
   #### Example
 
   >>> from tfp_cinc.bijectors import trainable_cinc_conv2d
@@ -41,6 +44,36 @@ class Flow(tfd.TransformedDistribution):
   def trainable_variables(self) -> tuple[tf.Variable, ...]:
     """The trainable ones among `variables`."""
     return tuple(v for v in self.variables if v.trainable)
+
+  def log_prob(self, value, name: str = 'log_prob', **options):
+    """Returns the log-density of events, see `tfd.Distribution.log_prob`."""
+    return super().log_prob(self._floating(value), name, **options)
+
+  def prob(self, value, name: str = 'prob', **options):
+    """Returns the density of events, see `tfd.Distribution.prob`."""
+    return super().prob(self._floating(value), name, **options)
+
+  def unnormalized_log_prob(
+    self, value, name: str = 'unnormalized_log_prob', **options
+  ):
+    """Returns the log-density of events, as `log_prob` does."""
+    value = self._floating(value)
+    return super().unnormalized_log_prob(value, name, **options)
+
+  def experimental_local_measure(self, value, *arguments, **options):
+    """Returns the log-density of events and their tangent space, as in TFP."""
+    value = self._floating(value)
+    return super().experimental_local_measure(value, *arguments, **options)
+
+  def _floating(self, value):
+    """Returns `value`, or raises `ValueError` for an array of integers."""
+    dtype = getattr(value, 'dtype', None)
+    if dtype is not None and not tf.as_dtype(dtype).is_floating:
+      raise ValueError(
+        f'`value` is {tf.as_dtype(dtype).name}; {self.name} is a density of '
+        'floating values: use `tfp_cinc.dequantize` on uint8 pixels.'
+      )
+    return value
 
   def __reduce__(self):
     return _restored, (type(self), _Parameters.of_all(self))

@@ -67,6 +67,22 @@ def test_is_an_argument_of_functions_and_loops(name):
   np.testing.assert_allclose(in_loop(flow, x), log_prob, rtol=1e-5)
 
 
+@pytest.mark.parametrize('method', ['log_prob', 'prob', 'local_measure'])
+def test_densities_of_integers_are_refused(method):
+  flow, x, log_prob = make('maf')
+  density = getattr(flow, method, flow.experimental_local_measure)
+  pixels = np.zeros([2, *SHAPE], np.uint8)
+  for integers in (pixels, tf.constant(pixels), tf.cast(pixels, tf.int64)):
+    with pytest.raises(ValueError, match=r'int.*; maf .*tfp_cinc.dequantize'):
+      density(integers)
+  with pytest.raises(ValueError, match='use `tfp_cinc'):
+    flow.copy(name='maf').unnormalized_log_prob(pixels)
+  for values in (x, x.numpy().astype(np.float64)):
+    np.testing.assert_allclose(
+      flow.unnormalized_log_prob(values), log_prob, rtol=1e-5
+    )
+
+
 def test_a_shared_variable_is_shared_in_a_copy():
   layer = bijectors.trainable_act_norm(2)
   flow = base.flow_of(
