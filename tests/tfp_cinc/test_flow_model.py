@@ -1,6 +1,8 @@
 """A flow as a Keras model: what a user of Keras does with one."""
 
+import copy
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -178,6 +180,42 @@ def test_weights_of_another_flow_are_refused(trained, tmp_path):
     model.save_weights(tmp_path / 'a.h5')
 
 
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+@pytest.mark.parametrize('name', ['a', 'a.weights.h5'])
+def test_weights_that_are_not_finite_are_refused(value, name, tmp_path):
+  broken, model = FlowModel(make_flow()), FlowModel(make_flow(seed=1))
+  variable = broken.flow.trainable_variables[-1]
+  variable.assign(tf.fill(variable.shape, value))
+  broken.save_weights(tmp_path / name)
+  before = model.get_weights()
+  with pytest.raises(ValueError, match=r'contains values of .* not finite'):
+    model.load_weights(tmp_path / name)
+  for one, same in zip(before, model.get_weights(), strict=True):
+    np.testing.assert_array_equal(one, same)
+  with pytest.raises(ValueError, match=r"end its name with '.weights.h5'"):
+    model.load_weights(tmp_path / 'a.h5')
+
+
+def test_is_copied_and_pickled(trained):
+  model, _, _ = trained
+  bits = model(IMAGES)
+  ours = {id(variable) for variable in model.flow.variables}
+  for other in (
+    copy.copy(model),
+    copy.deepcopy([model])[0],
+    pickle.loads(pickle.dumps(model)),
+  ):
+    assert type(other) is FlowModel
+    assert not ours & {id(variable) for variable in other.flow.variables}
+    np.testing.assert_array_equal(other(IMAGES), bits)
+    with pytest.raises(RuntimeError, match='compile'):
+      other.fit(IMAGES, verbose=0)
+    other.compile(tf_keras.optimizers.SGD(1e-2), run_eagerly=True)
+    other.train_on_batch(IMAGES)
+    assert not same_weights(other, model)
+  np.testing.assert_array_equal(model(IMAGES), bits)
+
+
 def test_callbacks_of_keras(tmp_path):
   callbacks = tf_keras.callbacks
   model = make_model(optimizer=tf_keras.optimizers.Adam(1e-2))
@@ -238,6 +276,41 @@ def test_a_step_that_is_not_finite_changes_nothing(kind):
   stop = tf_keras.callbacks.TerminateOnNaN()
   model.fit(IMAGES, sample_weight=weights, callbacks=stop, **options)
   assert model.optimizer.iterations == 1
+
+
+@pytest.mark.parametrize(
+  ('kind', 'run_eagerly'),
+  [
+    (tf_keras.optimizers.SGD, True),
+    pytest.param(tf_keras.optimizers.SGD, False, marks=pytest.mark.slow),
+    pytest.param(tf_keras.optimizers.legacy.SGD, False, marks=pytest.mark.slow),
+  ],
+)
+def test_an_overflow_lowers_the_loss_scale(kind, run_eagerly):
+  """Until the gradients are finite. Only the steps that are taken count."""
+  optimizer = tf_keras.mixed_precision.LossScaleOptimizer(
+    kind(1e-5), initial_scale=2.0**127, dynamic_growth_steps=9999
+  )
+  flow = make_flow()
+  tfp_cinc.initialize_from_data(flow, tfp_cinc.dequantize(IMAGES, seed=0))
+  for i, variable in enumerate(flow.trainable_variables):
+    variable.assign_add(
+      0.1 * tf.random.stateless_normal(variable.shape, [0, i])
+    )
+  model = make_model(flow, optimizer, run_eagerly=run_eagerly)
+  before = model.get_weights()
+  options = {'sample_weight': np.full([40], 99.0), 'verbose': 0}
+  logs = model.fit(IMAGES, batch_size=40, **options).history
+  assert np.isnan(logs['loss'])
+  pairs = zip(before, model.get_weights(), strict=True)
+  assert all(np.array_equal(a, b) for a, b in pairs)
+  assert optimizer.iterations == 0
+  assert optimizer.loss_scale == 2.0**126
+  logs = model.fit(IMAGES, batch_size=2, **options).history
+  taken = int(optimizer.iterations)
+  assert 0 < taken < 20
+  assert optimizer.loss_scale == 2.0 ** (126 - (20 - taken))
+  assert np.isfinite(logs['bits_per_dim'])
 
 
 def test_weights_of_images_count():

@@ -1,9 +1,14 @@
 """`FlowModel.fit` on two real Horovod workers, through Horovod's Keras."""
 
+import horovod.tensorflow.keras as hvd
 import numpy as np
 import pytest
+import tf_keras
 
 from tests.programs import flow_model_workers, processes
+from tfp_cinc import models
+from tfp_cinc.flow_model import FlowModel
+from tfp_cinc.flow_model.keras_parts import horovod_of
 
 pytestmark = pytest.mark.slow
 
@@ -41,3 +46,38 @@ def test_two_workers_are_one_model(tmp_path):
   steps = 3 * flow_model_workers.STEPS - 1
   assert found['iterations'] == steps
   assert np.all(np.isnan(found['losses']))
+
+
+def fit_with_halved_rate(optimizer, **options):
+  """Halves the learning rate before the second epoch, and returns the model."""
+  halve = hvd.callbacks.LearningRateScheduleCallback(1e-2, 0.5, **options)
+  flow = models.cinc([4, 4, 1], levels=1, depth=1, hidden_channels=8, seed=0)
+  model = FlowModel(flow)
+  model.compile(optimizer, run_eagerly=True)
+  images = np.arange(128, dtype=np.uint8).reshape([8, 4, 4, 1])
+  model.fit(images, epochs=2, verbose=0, callbacks=halve)
+  return model
+
+
+def test_rates_of_an_optimizer_with_momentum():
+  """Horovod changes the momentum too, which only a legacy optimizer can."""
+  kinds = tf_keras.optimizers
+  with pytest.raises(ValueError, match=r'momentum 0.9 of SGD; pass it `mom'):
+    fit_with_halved_rate(kinds.SGD(1e-2, momentum=0.9))
+  for optimizer, options in (
+    (kinds.SGD(1e-2, momentum=0.9), {'momentum_correction': False}),
+    (kinds.SGD(1e-2), {}),
+    (kinds.legacy.SGD(1e-2, momentum=0.9), {}),
+    (kinds.Adam(1e-2), {}),
+  ):
+    model = fit_with_halved_rate(optimizer, **options)
+    np.testing.assert_allclose(model.optimizer.learning_rate, 5e-3)
+
+
+def test_workers_of_a_loss_scale():
+  """Horovod's optimizer in that of Keras is found, to broadcast the weights."""
+  hvd.init()
+  inner = hvd.DistributedOptimizer(tf_keras.optimizers.SGD(1e-2))
+  optimizer = tf_keras.mixed_precision.LossScaleOptimizer(inner)
+  assert horovod_of(optimizer) is not None
+  assert horovod_of(tf_keras.optimizers.SGD(1e-2)) is None

@@ -1,5 +1,7 @@
 """Checks and conversions of the data of a `FlowModel`."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
@@ -10,9 +12,9 @@ __all__ = [
   'check_data',
   'first_batch',
   'is_array',
+  'kept_by_keras',
   'one_weight_each',
   'split_batch',
-  'weighted_targets',
 ]
 
 
@@ -120,13 +122,68 @@ def first_batch(x, y, number: int):
   )
 
 
-def weighted_targets(y, sample_weight):
-  """Returns `y`, or substitute targets if it is None.
+def kept_by_keras(flow, x, y=None, sample_weight=None):
+  """Returns data of which Keras keeps the weights and the precision.
 
-  Keras drops the sample weights of arrays without targets. A `FlowModel`
-  ignores these targets, so that any array will do.
+  Keras drops the sample weights of data without targets. They are therefore
+  used as targets too, which a `FlowModel` ignores. It also casts NumPy arrays
+  to its `floatx`. Arrays for which this would be another dtype than that of the
+  flow therefore become tensors.
+
+  Args:
+    flow: Flow of a `FlowModel`.
+    x: Images, (images, condition), or batches of any kind that Keras accepts.
+    y: Condition, or None.
+    sample_weight: Weights [N] of the images, or None.
+
+  Returns:
+    (x, y, sample_weight) to pass to Keras.
+
+  Raises:
+    ValueError: If there are weights, but not the condition that the flow takes.
+      For a generator this happens while it is read.
   """
-  return sample_weight if y is None else y
+  if isinstance(x, tf_keras.utils.Sequence):
+    return _Sequence(x, flow), y, sample_weight
+  if hasattr(x, '__next__'):
+    return map(functools.partial(_kept_batch, flow), x), y, sample_weight
+  if y is None and sample_weight is not None:
+    split_batch(flow, x)
+    y = sample_weight
+  return tf.nest.map_structure(
+    lambda part: _in_dtype(part, flow.dtype), (x, y, sample_weight)
+  )
+
+
+def _kept_batch(flow, batch):
+  """Returns a batch of a generator, see `kept_by_keras`."""
+  data = tf_keras.utils.unpack_x_y_sample_weight(batch)
+  return tf_keras.utils.pack_x_y_sample_weight(*kept_by_keras(flow, *data))
+
+
+class _Sequence(tf_keras.utils.Sequence):
+  """The batches of a `tf_keras.utils.Sequence`, see `kept_by_keras`."""
+
+  def __init__(self, batches, flow):
+    self._batches, self._flow = batches, flow
+
+  def __len__(self):
+    return len(self._batches)
+
+  def __getitem__(self, index):
+    return _kept_batch(self._flow, self._batches[index])
+
+  def on_epoch_end(self):
+    self._batches.on_epoch_end()
+
+
+def _in_dtype(part, dtype):
+  """Returns a floating array in a dtype in which Keras leaves it."""
+  if not isinstance(part, np.ndarray) or part.dtype.kind != 'f':
+    return part
+  if dtype.name == tf_keras.backend.floatx():
+    return part.astype(dtype.as_numpy_dtype, copy=False)
+  return tf.cast(part, dtype)
 
 
 def one_weight_each(weight: tf.Tensor) -> tf.Tensor:

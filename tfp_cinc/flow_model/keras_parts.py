@@ -2,18 +2,21 @@
 
 import os
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
 __all__ = [
   'check_callbacks',
   'check_checkpoint',
+  'check_finite',
   'check_optimizer',
   'check_shapes',
   'check_weights_path',
   'compute_gradients',
   'create_slots',
   'horovod_of',
+  'lower_loss_scale',
 ]
 
 HOW_TO_SAVE = (
@@ -56,34 +59,48 @@ def compute_gradients(optimizer, loss, variables, tape):
   return compute(loss, variables, tape=tape)
 
 
+def lower_loss_scale(optimizer) -> None:
+  """Lowers the scale of a dynamic `LossScaleOptimizer` after an overflow.
+
+  It does so itself only in `apply_gradients`, which also counts a step. Nothing
+  happens to other optimizers.
+  """
+  kind = tf_keras.mixed_precision.LossScaleOptimizer
+  if isinstance(optimizer, kind) and optimizer.dynamic:
+    optimizer._loss_scale.update([tf.constant(np.nan)])
+
+
 def horovod_of(optimizer):
   """Returns the Horovod module if the optimizer is from Horovod, else None."""
-  if not hasattr(optimizer, '_allreduce_grads'):
+  inner = getattr(optimizer, 'inner_optimizer', optimizer)  # of a loss scale
+  if not hasattr(inner, '_allreduce_grads'):
     return None
   import horovod.tensorflow as horovod
 
   return horovod
 
 
-def check_callbacks(callbacks):
+def check_callbacks(callbacks, optimizer=None):
   """Returns callbacks that work in `fit`; adapts those of Horovod in place.
 
   Args:
     callbacks: Callbacks, as in `tf_keras.Model.fit`.
+    optimizer: Optimizer of the model, or None if it is not compiled.
 
   Returns:
     The same callbacks, or a list of them.
 
   Raises:
-    ValueError: If a callback is not from `tf_keras`, or if it would fail at the
-      end of an epoch because it saves more than weights.
+    ValueError: If a callback is not from `tf_keras`, or if it would fail during
+      the training: because it saves more than weights, or because it changes a
+      momentum that cannot change.
   """
   if isinstance(callbacks, tf_keras.callbacks.CallbackList):
     return callbacks
   callbacks = [] if callbacks is None else tf.nest.flatten(callbacks)
   for callback in callbacks:
     if type(callback).__module__.startswith('horovod.'):
-      _adapt(callback)
+      _adapt(callback, optimizer)
     _check_kind(callback, tf_keras.callbacks.Callback, 'callback')
     if isinstance(callback, tf_keras.callbacks.ModelCheckpoint):
       if not callback.save_weights_only:
@@ -107,9 +124,10 @@ def check_weights_path(path: str | os.PathLike) -> None:
 
 
 def check_checkpoint(flow, path: str | os.PathLike) -> None:
-  """Raises `ValueError` if a TensorFlow checkpoint belongs to another flow.
+  """Raises `ValueError` if a checkpoint is not that of weights of a flow.
 
-  Keras itself silently skips the variables that do not match.
+  Keras itself silently skips the variables that do not match, and reads values
+  that are not finite.
 
   Args:
     flow: Flow of the model, which is its attribute `flow`.
@@ -120,14 +138,18 @@ def check_checkpoint(flow, path: str | os.PathLike) -> None:
     reader = tf.train.load_checkpoint(os.fspath(path))
   except (ValueError, tf.errors.OpError):
     return
-  held = sorted(
-    shape
+  suffix = '/.ATTRIBUTES/VARIABLE_VALUE'
+  held = {
+    key: shape
     for key, shape in reader.get_variable_to_shape_map().items()
     if key.startswith('flow/')
-    and key.endswith('/.ATTRIBUTES/VARIABLE_VALUE')
+    and key.endswith(suffix)
     and '/.OPTIMIZER_SLOT/' not in key
-  )
-  check_shapes(flow, held, sorted(v.shape.as_list() for v in flow.variables))
+  }
+  own = sorted(v.shape.as_list() for v in flow.variables)
+  check_shapes(flow, sorted(held.values()), own)
+  for key in held:
+    check_finite(flow, key.removesuffix(suffix), reader.get_tensor(key))
 
 
 def check_shapes(flow, held, own) -> None:
@@ -145,11 +167,38 @@ def check_shapes(flow, held, own) -> None:
     )
 
 
-def _adapt(callback):
+def check_finite(flow, name: str, values) -> None:
+  """Raises `ValueError` if weights in a file are not finite.
+
+  Args:
+    flow: Flow, for the error message.
+    name: Name of the Variable.
+    values: Array of its values.
+  """
+  if values.dtype.kind == 'f' and not np.all(np.isfinite(values)):
+    raise ValueError(
+      f'the file contains values of {name} that are not finite; the weights of '
+      f'{flow.name} must be finite, so load an earlier file.'
+    )
+
+
+def _adapt(callback, optimizer):
   """Turns a callback of Horovod into one of `tf_keras`, in place.
 
   Horovod uses the Keras of TensorFlow, which is Keras 3 since TensorFlow 2.16.
   """
+  # Only a legacy optimizer has its momentum as a Variable, which can change.
+  momentum = getattr(optimizer, 'momentum', None)
+  corrects = getattr(callback, 'momentum_correction', False)
+  if corrects and isinstance(momentum, int | float):
+    if momentum:
+      kind = type(optimizer).__name__
+      raise ValueError(
+        f"Horovod's {type(callback).__name__} cannot correct the momentum "
+        f'{momentum} of {kind}; pass it `momentum_correction=False`, or use '
+        f'`tf_keras.optimizers.legacy.{kind}`.'
+      )
+    callback.momentum_correction = False  # There is nothing to correct.
   kind = type(callback)
   if not isinstance(callback, tf_keras.callbacks.Callback):
     bases = (kind, tf_keras.callbacks.Callback)

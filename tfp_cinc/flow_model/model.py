@@ -3,6 +3,7 @@
 More than 300 lines: they are one class, whose methods Keras calls.
 """
 
+import copy
 import os
 
 import numpy as np
@@ -16,20 +17,22 @@ from tfp_cinc.flow_model.data import (
   check_data,
   first_batch,
   is_array,
+  kept_by_keras,
   one_weight_each,
   split_batch,
-  weighted_targets,
 )
 from tfp_cinc.flow_model.keras_parts import (
   HOW_TO_SAVE,
   check_callbacks,
   check_checkpoint,
+  check_finite,
   check_optimizer,
   check_shapes,
   check_weights_path,
   compute_gradients,
   create_slots,
   horovod_of,
+  lower_loss_scale,
 )
 from tfp_cinc.flow_model.metrics import MeanOfSteps
 from tfp_cinc.initialization import initialize_from_data, is_initialized
@@ -65,8 +68,9 @@ class FlowModel(tf_keras.Model):
 
   A conditional flow needs labelled data: `fit(x, condition)` or batches
   `(x, condition)`, for example one-hot [N, K], and `predict((x, condition))`.
-  Other flows ignore labels. A `sample_weight` [N] multiplies the loss of each
-  image.
+  Other flows ignore labels. The condition reaches the flow in the flow's dtype,
+  whatever Keras's precision policy is. A `sample_weight` [N] multiplies the
+  loss of each image; batches of a generator can be (images, None, weights).
 
   The logs contain `loss` and `bits_per_dim`, and the same with the prefix
   `val_`. The two are equal unless a step is skipped. If the gradient of a step
@@ -74,18 +78,23 @@ class FlowModel(tf_keras.Model):
   the weights nor the optimizer. `bits_per_dim` ignores this step, and `loss` is
   NaN until the end of the epoch. `tf_keras.callbacks.TerminateOnNaN` therefore
   ends the training; without it the training continues. If all steps of an epoch
-  are skipped, its `bits_per_dim` is NaN.
+  are skipped, its `bits_per_dim` is NaN. A skipped step lowers the scale of a
+  `tf_keras.mixed_precision.LossScaleOptimizer`.
 
   `save_weights` and `load_weights` support TensorFlow checkpoints and
   `.weights.h5` files. Both contain the optimizer if the model is compiled; a
   legacy optimizer is stored only in checkpoints. The callback `ModelCheckpoint`
   needs `save_weights_only=True`, because `save` cannot store the code of a
   flow. `export` writes a SavedModel, as `tfp_cinc.export_saved_model` does.
+  `copy.deepcopy`, `copy.copy` and `pickle` give a model with a copy of the
+  flow. Like a new model, it has no optimizer until it is compiled.
 
   With Horovod's optimizer, `fit` initializes the flow on worker 0 and
   broadcasts all weights before the first step. It must therefore be called on
   all workers. The callbacks of `horovod.tensorflow.keras` can be used together
   with those of `tf_keras`, whichever version of Keras TensorFlow itself has.
+  Those that change the learning rate need `momentum_correction=False` with an
+  optimizer that has a momentum, unless it is a legacy one.
 
   #### Example
 
@@ -118,7 +127,8 @@ class FlowModel(tf_keras.Model):
     Raises:
       ValueError: If the flow is not over images or `num_bits` is out of range.
     """
-    super().__init__(name=name)
+    # Keras would cast the condition to the dtype of its policy.
+    super().__init__(name=name, autocast=False)
     if flow.event_shape.rank != 3:
       raise ValueError(
         f'`flow` is over {flow.event_shape}; a FlowModel needs a flow over '
@@ -236,21 +246,21 @@ class FlowModel(tf_keras.Model):
       RuntimeError: If the model is not compiled.
     """
     check_data(self.flow, x, y)
-    if is_array(validation_data):
-      validation_data = (validation_data,)  # Keras evaluates its bool()
-    if isinstance(validation_data, tuple | list):
-      check_data(self.flow, *validation_data[:2])
-      if len(validation_data) == 3:
-        x_, y_, weight = validation_data
-        validation_data = (x_, weighted_targets(y_, weight), weight)
+    if is_array(validation_data) or isinstance(validation_data, tuple | list):
+      data = tf_keras.utils.unpack_x_y_sample_weight(validation_data)
+      check_data(self.flow, *data[:2])
+      validation_data = kept_by_keras(self.flow, *data)
     elif validation_data is not None:
       check_data(self.flow, validation_data)
-    callbacks = check_callbacks(callbacks)
-    if getattr(self, 'optimizer', None) is not None:
+      validation_data = kept_by_keras(self.flow, validation_data)[0]
+    optimizer = getattr(self, 'optimizer', None)
+    callbacks = check_callbacks(callbacks, optimizer)
+    if optimizer is not None:
       self._initialize(x, y)
+    x, y, sample_weight = kept_by_keras(self.flow, x, y, sample_weight)
     return super().fit(
       x,
-      weighted_targets(y, sample_weight),
+      y,
       batch_size,
       epochs,
       verbose,
@@ -289,7 +299,7 @@ class FlowModel(tf_keras.Model):
       RuntimeError: If the model is not compiled.
     """
     check_data(self.flow, x, y)
-    y = weighted_targets(y, sample_weight)
+    x, y, sample_weight = kept_by_keras(self.flow, x, y, sample_weight)
     return super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
 
   def predict(self, x, *arguments, **options) -> np.ndarray:
@@ -307,7 +317,69 @@ class FlowModel(tf_keras.Model):
       ValueError: If the images or the condition do not match the flow.
     """
     check_data(self.flow, x)
+    x, _, _ = kept_by_keras(self.flow, x)
     return super().predict(x, *arguments, **options)
+
+  def train_on_batch(
+    self, x, y=None, sample_weight=None, *arguments, **options
+  ):
+    """Takes one step on a batch.
+
+    Args:
+      x: Images, as in `fit`, of which they are one batch. The flow must be
+        initialized before, see `tfp_cinc.initialize_from_data`.
+      y: Condition, as in `fit`.
+      sample_weight: Weights [N] of the images.
+      *arguments: Other arguments of `tf_keras.Model.train_on_batch`.
+      **options: Other arguments of `tf_keras.Model.train_on_batch`, by name.
+
+    Returns:
+      [loss, bits_per_dim], or a dict of both with `return_dict=True`.
+
+    Raises:
+      ValueError: If the images or the condition do not match the flow.
+      RuntimeError: If the model is not compiled.
+    """
+    check_data(self.flow, x, y)
+    data = kept_by_keras(self.flow, x, y, sample_weight)
+    return super().train_on_batch(*data, *arguments, **options)
+
+  def test_on_batch(self, x, y=None, sample_weight=None, *arguments, **options):
+    """Returns the mean bits/dim of a batch, as `evaluate` does.
+
+    Args:
+      x: Images, as in `fit`, of which they are one batch.
+      y: Condition, as in `fit`.
+      sample_weight: Weights [N] of the images.
+      *arguments: Other arguments of `tf_keras.Model.test_on_batch`.
+      **options: Other arguments of `tf_keras.Model.test_on_batch`, by name.
+
+    Returns:
+      [loss, bits_per_dim], or a dict of both with `return_dict=True`.
+
+    Raises:
+      ValueError: If the images or the condition do not match the flow.
+      RuntimeError: If the model is not compiled.
+    """
+    check_data(self.flow, x, y)
+    data = kept_by_keras(self.flow, x, y, sample_weight)
+    return super().test_on_batch(*data, *arguments, **options)
+
+  def predict_on_batch(self, x) -> np.ndarray:
+    """Returns the bits/dim of each image of a batch, as `predict` does.
+
+    Args:
+      x: Images, as in `predict`.
+
+    Returns:
+      Floating array [N].
+
+    Raises:
+      ValueError: If the images or the condition do not match the flow.
+    """
+    check_data(self.flow, x)
+    x, _, _ = kept_by_keras(self.flow, x)
+    return super().predict_on_batch(x)
 
   @tf.autograph.experimental.do_not_convert
   def train_step(self, data) -> dict[str, tf.Tensor]:
@@ -327,7 +399,11 @@ class FlowModel(tf_keras.Model):
       self.optimizer.apply_gradients(gradients)
       return True
 
-    tf.cond(finite, update, lambda: False)
+    def skip():
+      lower_loss_scale(self.optimizer)
+      return False
+
+    tf.cond(finite, update, skip)
     counts = finite & tf.reduce_all(tf.math.is_finite(bits))
     return self._log(bits, weight, counts)
 
@@ -398,8 +474,10 @@ class FlowModel(tf_keras.Model):
       Result of `tf_keras.Model.load_weights`.
 
     Raises:
-      ValueError: If the weights belong to another flow.
+      ValueError: If the weights belong to another flow, are not finite, or if
+        `filepath` has one of Keras's older formats.
     """
+    check_weights_path(filepath)
     check_checkpoint(self.flow, filepath)
     return super().load_weights(filepath, *arguments, **options)
 
@@ -413,8 +491,11 @@ class FlowModel(tf_keras.Model):
     variables = self.flow.variables
     held = [store[str(i)].shape for i in range(len(store))]
     check_shapes(self.flow, held, [tuple(v.shape) for v in variables])
-    for i, variable in enumerate(variables):
-      variable.assign(store[str(i)])
+    values = [np.asarray(store[str(i)]) for i in range(len(variables))]
+    for variable, value in zip(variables, values, strict=True):
+      check_finite(self.flow, variable.name, value)
+    for variable, value in zip(variables, values, strict=True):
+      variable.assign(value)
 
   def export(self, filepath: str | os.PathLike) -> None:
     """Writes the flow as a SavedModel, see `tfp_cinc.export_saved_model`.
@@ -428,6 +509,14 @@ class FlowModel(tf_keras.Model):
     export_saved_model(
       self.flow, filepath, self.flow.event_shape.as_list(), self.num_bits
     )
+
+  def __reduce__(self):
+    return type(self), (self.flow, self.num_bits, self.name)
+
+  def __deepcopy__(self, memo):
+    # Keras's own goes through `save`.
+    flow = copy.deepcopy(self.flow, memo)
+    return type(self)(flow, self.num_bits, self.name)
 
   def get_config(self):
     """Always raises `NotImplementedError`, like `save`."""
