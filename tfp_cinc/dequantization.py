@@ -132,9 +132,15 @@ def bits_per_dim(log_prob, event_shape, num_bits: int = 8):
     `Tensor` of the shape of `log_prob`; lower is better.
 
   Raises:
-    ValueError: If `num_bits` is not an integer from 1 to 8.
+    ValueError: If a size in `event_shape` is unknown or less than 1, or if
+      `num_bits` is not an integer from 1 to 8.
   """
   num_bits = _as_num_bits(num_bits)
+  if any(size is None or size < 1 for size in event_shape):
+    raise ValueError(
+      f'`event_shape` is {list(event_shape)}; its sizes must be known and at '
+      'least 1.'
+    )
   dimensions = math.prod(int(size) for size in event_shape)
   return -log_prob / (dimensions * math.log(2.0)) + num_bits
 
@@ -147,10 +153,12 @@ def check_noise(noise, images: tf.Tensor) -> tf.Tensor:
     images: `Tensor` [..., H, W, C].
 
   Raises:
-    ValueError: If the noise does not broadcast with the images, or if it has
-      known values outside [0, 1).
+    ValueError: If the noise is not numeric, does not broadcast with the images,
+      or has known values outside [0, 1).
   """
   noise = tf.convert_to_tensor(noise)
+  if not (noise.dtype.is_floating or noise.dtype.is_integer):
+    raise ValueError(f'`noise` is {noise.dtype.name}; it must be floating.')
   try:
     tf.broadcast_static_shape(noise.shape, images.shape)
   except ValueError as error:

@@ -52,6 +52,12 @@ def test_bits_per_dim_by_hand():
   np.testing.assert_allclose(bits, 8 - 2.5)
 
 
+@pytest.mark.parametrize('shape', [[None, 1, 1], [0, 1, 1]])
+def test_bits_per_dim_of_unknown_shapes(shape):
+  with pytest.raises(ValueError, match=r'`event_shape` is \[.*must be known'):
+    tfp_cinc.bits_per_dim(0.0, tf.TensorShape(shape))
+
+
 @pytest.mark.parametrize('num_bits', [8, 5])
 def test_a_uniform_density_costs_all_the_bits(num_bits):
   uniform = tfd.Independent(tfd.Uniform(tf.fill([4, 4, 3], -0.5), 0.5), 3)
@@ -90,6 +96,7 @@ def test_bad_input(function, argument, num_bits, message):
     ({'noise': [0.5, -1e-9]}, 'from -1e-09 to 0.5; it must be in'),
     ({'noise': np.nan}, 'from nan to nan; it must be in'),
     ({'noise': np.zeros([3])}, r'shape \(3,\), which does not broadcast'),
+    ({'noise': 'half'}, '`noise` is string; it must be floating'),
     ({'seed': 1.5}, '`seed` is float32 of shape'),
     ({'seed': [1, 2, 3]}, r'`seed` is int32 of shape \(3,\); it must be an'),
   ],

@@ -63,6 +63,7 @@ def test_weights_count_in_each_evaluation():
   options = {'verbose': 0, 'return_dict': True}
   for logs in (
     model.test_on_batch(IMAGES, sample_weight=WEIGHTS, return_dict=True),
+    model.test_on_batch(IMAGES, None, list(WEIGHTS), return_dict=True),
     model.evaluate(IMAGES, sample_weight=WEIGHTS, **options),
     model.evaluate(iter(Batches()), steps=2, **options),
     model.evaluate(Batches(), **options),
@@ -118,11 +119,27 @@ def test_weights_are_no_condition():
   model = make_model(condition_channels=1)
   weights = WEIGHTS[:, np.newaxis]
   for use in (
+    lambda: model.evaluate(data_set(), verbose=0),
     lambda: model.train_on_batch(IMAGES, sample_weight=weights),
     lambda: model.test_on_batch(IMAGES, sample_weight=weights),
     lambda: model.fit(iter([(IMAGES, None, weights)]), verbose=0),
   ):
     with pytest.raises(ValueError, match='is conditional; pass'):
+      use()
+
+
+def test_class_weights_need_labels():
+  model, weights = make_model(), {0: 0.0, 1: 2.0}
+  labels = np.arange(8) % 2
+  odd = np.mean(model.predict(IMAGES[1::2], verbose=0))
+  found, _ = model.train_on_batch(IMAGES, labels, None, weights)
+  np.testing.assert_allclose(found, odd, atol=0.05)
+  for use in (
+    lambda: model.train_on_batch(IMAGES, None, WEIGHTS, weights),
+    lambda: model.fit(IMAGES, sample_weight=WEIGHTS, class_weight=weights),
+    lambda: model.fit(data_set(), class_weight=weights),
+  ):
+    with pytest.raises(ValueError, match='without the labels `y`; pass'):
       use()
 
 

@@ -70,7 +70,7 @@ def split_batch(flow, x, y=None):
   return images, condition
 
 
-def check_data(flow, x, y=None) -> None:
+def check_data(flow, x, y=None, class_weight=None) -> None:
   """Raises `ValueError` for wrong data, before Keras traces anything.
 
   Args:
@@ -78,11 +78,18 @@ def check_data(flow, x, y=None) -> None:
     x: Images, (images, condition) or a `tf.data.Dataset`. Other data that Keras
       accepts is checked later, batch by batch.
     y: Condition, or None.
+    class_weight: Weights of the classes in `y`, or None.
   """
   if isinstance(x, tf.data.Dataset):
     x, y, _ = tf_keras.utils.unpack_x_y_sample_weight(x.element_spec)
+    y = y if hasattr(y, 'shape') else None  # the specification of None
   if is_array(x) or isinstance(x, tuple | list | dict | tf.TensorSpec):
     split_batch(flow, x, y)
+    if class_weight and y is None:
+      raise ValueError(
+        '`class_weight` is given without the labels `y`; pass `sample_weight`, '
+        'one weight for each image.'
+      )
 
 
 def first_batch(x, y, number: int):
@@ -134,7 +141,7 @@ def kept_by_keras(flow, x, y=None, sample_weight=None):
     flow: Flow of a `FlowModel`.
     x: Images, (images, condition), or batches of any kind that Keras accepts.
     y: Condition, or None.
-    sample_weight: Weights [N] of the images, or None.
+    sample_weight: Weights [N] of the images, an array or a list; or None.
 
   Returns:
     (x, y, sample_weight) to pass to Keras.
@@ -147,6 +154,8 @@ def kept_by_keras(flow, x, y=None, sample_weight=None):
     return _Sequence(x, flow), y, sample_weight
   if hasattr(x, '__next__'):
     return map(functools.partial(_kept_batch, flow), x), y, sample_weight
+  if isinstance(sample_weight, list | tuple):
+    sample_weight = np.asarray(sample_weight, np.float64)
   if y is None and sample_weight is not None:
     split_batch(flow, x)
     y = sample_weight

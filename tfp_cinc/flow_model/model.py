@@ -245,7 +245,7 @@ class FlowModel(tf_keras.Model):
       ValueError: If the data or the callbacks are invalid.
       RuntimeError: If the model is not compiled.
     """
-    check_data(self.flow, x, y)
+    check_data(self.flow, x, y, options.get('class_weight'))
     if is_array(validation_data) or isinstance(validation_data, tuple | list):
       data = tf_keras.utils.unpack_x_y_sample_weight(validation_data)
       check_data(self.flow, *data[:2])
@@ -321,7 +321,7 @@ class FlowModel(tf_keras.Model):
     return super().predict(x, *arguments, **options)
 
   def train_on_batch(
-    self, x, y=None, sample_weight=None, *arguments, **options
+    self, x, y=None, sample_weight=None, class_weight=None, **options
   ):
     """Takes one step on a batch.
 
@@ -330,7 +330,7 @@ class FlowModel(tf_keras.Model):
         initialized before, see `tfp_cinc.initialize_from_data`.
       y: Condition, as in `fit`.
       sample_weight: Weights [N] of the images.
-      *arguments: Other arguments of `tf_keras.Model.train_on_batch`.
+      class_weight: Weights of the labels `y`, as in `tf_keras.Model.fit`.
       **options: Other arguments of `tf_keras.Model.train_on_batch`, by name.
 
     Returns:
@@ -340,18 +340,17 @@ class FlowModel(tf_keras.Model):
       ValueError: If the images or the condition do not match the flow.
       RuntimeError: If the model is not compiled.
     """
-    check_data(self.flow, x, y)
+    check_data(self.flow, x, y, class_weight)
     data = kept_by_keras(self.flow, x, y, sample_weight)
-    return super().train_on_batch(*data, *arguments, **options)
+    return super().train_on_batch(*data, class_weight, **options)
 
-  def test_on_batch(self, x, y=None, sample_weight=None, *arguments, **options):
+  def test_on_batch(self, x, y=None, sample_weight=None, **options):
     """Returns the mean bits/dim of a batch, as `evaluate` does.
 
     Args:
       x: Images, as in `fit`, of which they are one batch.
       y: Condition, as in `fit`.
       sample_weight: Weights [N] of the images.
-      *arguments: Other arguments of `tf_keras.Model.test_on_batch`.
       **options: Other arguments of `tf_keras.Model.test_on_batch`, by name.
 
     Returns:
@@ -363,7 +362,7 @@ class FlowModel(tf_keras.Model):
     """
     check_data(self.flow, x, y)
     data = kept_by_keras(self.flow, x, y, sample_weight)
-    return super().test_on_batch(*data, *arguments, **options)
+    return super().test_on_batch(*data, **options)
 
   def predict_on_batch(self, x) -> np.ndarray:
     """Returns the bits/dim of each image of a batch, as `predict` does.
