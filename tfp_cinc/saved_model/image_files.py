@@ -36,55 +36,33 @@ def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
   """
 
   def decode(item):
-    index, content = item
-    header = tf.io.decode_raw(content, tf.uint8, fixed_length=26)
-    header = tf.cast(tf.ensure_shape(header, [26]), tf.int32)
+    index, content, shape = item
+    header = _header(content)
     is_png, is_jpeg = _starts_with(header, _PNG), _starts_with(header, _JPEG)
-    file = f'`{name}[', index, ']`'
-    known = require(
-      is_png | is_jpeg, *file, ' is neither a PNG nor a JPEG file.'
-    )
-    with tf.control_dependencies([known]):
-      content = tf.identity(content)
-    shape = tf.cond(
-      is_png,
-      lambda: _png_shape(header),
-      lambda: _read(tf.io.extract_jpeg_shape, content, tf.zeros([3], tf.int32)),
-    )
     depth = tf.where(is_png, header[24], 8)
-    checks = [
-      require(
-        tf.reduce_all(shape > 0), *file, ' is damaged and has no valid size.'
+    file = f'`{name}[', index, ']`'
+    taken = ' '.join(map(str, image_shape))
+    requirements = [
+      (is_png | is_jpeg, ' is neither a PNG nor a JPEG file.'),
+      (tf.reduce_all(shape > 0), ' is damaged and cannot be decoded.'),
+      (depth <= 8, ' has ', depth, ' bits per channel; this model takes 8.'),
+      (
+        tf.reduce_all(tf.equal(shape, image_shape)),
+        ' has the shape ',
+        shape,
+        f' (height, width, channels); this model takes [{taken}].',
       ),
-      require(
-        depth <= 8,
-        *file,
-        ' has ',
-        depth,
-        ' bits per channel; this model takes 8.',
-      ),
-      _require_same(shape, image_shape, file),
     ]
+    checks = []
+    for condition, *sentence in requirements:
+      with tf.control_dependencies(checks):  # only the first one fails
+        checks = [require(condition, *file, *sentence)]
     with tf.control_dependencies(checks):
-      content = tf.identity(content)
-    none = tf.zeros([0, 0, 0], tf.uint8)
-    image = tf.cond(
-      is_png,
-      lambda: _read(tf.io.decode_png, content, none),
-      lambda: _read(_decode_jpeg, content, none),
-    )
-    intact = require(
-      tf.size(image) > 0, *file, ' is damaged and cannot be decoded.'
-    )
-    with tf.control_dependencies([intact]):
-      # A transparent color is an alpha channel, but is not in the header.
-      same = _require_same(tf.shape(image), image_shape, file)
-    with tf.control_dependencies([same]):
-      return tf.reshape(image, image_shape)
+      return tf.reshape(_decode(tf.identity(content), is_png), image_shape)
 
   return tf.map_fn(
     decode,
-    (tf.range(tf.size(contents)), contents),
+    (tf.range(tf.size(contents)), contents, _shapes(contents, image_shape)),
     fn_output_signature=tf.TensorSpec(image_shape, tf.uint8),
   )
 
@@ -101,31 +79,55 @@ def encode_images(images: tf.Tensor) -> tf.Tensor:
   return tf.ensure_shape(tf.io.encode_png(images), images.shape[:-3])
 
 
-def _decode_jpeg(content):
-  # The inverse transform that is Pillow's default, but not TensorFlow's.
-  return tf.io.decode_jpeg(content, dct_method='INTEGER_ACCURATE')
+def _shapes(contents, image_shape):
+  """Returns the shape [N, 3] of each file, 0 for files that are damaged.
 
-
-def _read(function, content, default):
-  """Returns `function(content)`, or the default if it raises an error.
-
-  A graph cannot catch errors; a data set can leave out the elements that cause
-  them.
+  A graph cannot catch errors, but a data set can leave out the elements that
+  cause them.
   """
-  result = tf.data.Dataset.from_tensors(content).map(function).ignore_errors()
-  return result.reduce(default, lambda _, value: value)
 
+  def shape_of(index, content):
+    header = _header(content)
+    is_png = _starts_with(header, _PNG)
+    shape = tf.cond(
+      is_png,
+      lambda: _png_shape(header),
+      lambda: tf.io.extract_jpeg_shape(content),
+    )
+    # A transparent color becomes an alpha channel, which no header mentions.
+    shape = tf.cond(
+      tf.reduce_all(tf.equal(shape, image_shape)),
+      lambda: tf.shape(_decode(content, is_png)),
+      lambda: shape,
+    )
+    return index, shape
 
-def _require_same(shape, image_shape, file):
-  """Returns an operation that fails if a file does not have the right shape."""
-  return require(
-    tf.reduce_all(tf.equal(shape, image_shape)),
-    *file,
-    ' has the shape ',
-    shape,
-    ' (height, width, channels); this model takes ',
-    f'[{" ".join(map(str, image_shape))}].',
+  number = tf.size(contents)
+  intact = (
+    tf.data.Dataset.from_tensor_slices((tf.range(number), contents))
+    .map(shape_of)
+    .ignore_errors()
+    .batch(tf.cast(tf.maximum(number, 1), tf.int64))
   )
+  none = tf.zeros([0], tf.int32), tf.zeros([0, 3], tf.int32)
+  # The first element is the only batch, or `none` if there is no intact file.
+  first = intact.concatenate(tf.data.Dataset.from_tensors(none)).take(1)
+  indices, shapes = first.get_single_element()
+  return tf.scatter_nd(indices[:, tf.newaxis], shapes, [number, 3])
+
+
+def _decode(content, is_png):
+  return tf.cond(
+    is_png,
+    lambda: tf.io.decode_png(content),
+    # The inverse transform that is Pillow's default, but not TensorFlow's.
+    lambda: tf.io.decode_jpeg(content, dct_method='INTEGER_ACCURATE'),
+  )
+
+
+def _header(content):
+  header = tf.io.decode_raw(content, tf.uint8, fixed_length=26)
+  return tf.cast(tf.ensure_shape(header, [26]), tf.int32)
 
 
 def _starts_with(header, magic):

@@ -138,10 +138,11 @@ def test_round_trip_of_any_leading_dimensions(channels):
       file_of(PIXELS // 128 * 255, mode='P', transparency=0),
       'has the shape [6 5 4] (height, width, channels); this model takes',
     ),
+    (bomb(0, 5), 'is damaged and cannot be decoded.'),
     (file_of(PIXELS)[:-40], 'is damaged and cannot be decoded.'),
     (flipped(file_of(PIXELS), 60), 'is damaged and cannot be decoded.'),
     (file_of(PIXELS)[:30], 'is damaged and cannot be decoded.'),
-    (file_of(PIXELS, 'JPEG')[:30], 'is damaged and has no valid size.'),
+    (file_of(PIXELS, 'JPEG')[:30], 'is damaged and cannot be decoded.'),
     (file_of(PIXELS, 'JPEG')[:-20], 'is damaged and cannot be decoded.'),
   ],
 )
