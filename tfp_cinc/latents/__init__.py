@@ -30,6 +30,7 @@ from tfp_cinc.latents.levels import (
 from tfp_cinc.latents.manipulation import manipulate
 from tfp_cinc.latents.temperature import with_temperature
 from tfp_cinc.latents.typicality import TypicalityTest, typicality_score
+from tfp_cinc.latents.weights import weights_digest
 
 __all__ = [
   'AttributeDirections',
@@ -51,5 +52,6 @@ __all__ = [
   'split_latents',
   'typicality_score',
   'until',
+  'weights_digest',
   'with_temperature',
 ]

@@ -2,14 +2,15 @@
 
 import dataclasses
 import difflib
+import io
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.files import replace_file
 from tfp_cinc.latents.moments import Moments
 
 __all__ = [
@@ -36,12 +37,15 @@ class AttributeDirections:
       'class_means'; see `attribute_directions`.
     layer: Name of the layer to whose `activations` the directions belong, None
       for latents.
+    weights: `weights_digest` of the flow to whose latents they belong, None if
+      not known.
   """
 
   names: list[str]
   directions: np.ndarray
   method: str
   layer: str | None = None
+  weights: str | None = None
 
   def __post_init__(self):
     check_choice('method', self.method, METHODS)
@@ -53,6 +57,8 @@ class AttributeDirections:
         f'`directions` have shape {list(directions.shape)}; for '
         f'{len(self.names)} names they must be [{len(self.names)}, D].'
       )
+    if not np.all(np.isfinite(directions)):
+      raise ValueError('`directions` have values that are not finite.')
 
   def direction(self, name: str) -> np.ndarray:
     """Returns the direction of an attribute.
@@ -80,30 +86,22 @@ class AttributeDirections:
   def save(self, path: str | os.PathLike) -> None:
     """Writes the directions to an .npz file.
 
-    The file is written under a temporary name and then renamed.
+    The file is replaced atomically.
 
     Args:
       path: Path of the file. An existing file is replaced.
     """
-    path = os.path.abspath(os.fspath(path))
-    handle, temporary = tempfile.mkstemp(
-      prefix=f'.{os.path.basename(path)}-', dir=os.path.dirname(path)
+    content = io.BytesIO()
+    np.savez(
+      content,
+      format=_FORMAT,
+      names=np.array(self.names, dtype=np.str_),
+      directions=self.directions,
+      method=self.method,
+      layer=self.layer or '',
+      weights=self.weights or '',
     )
-    try:
-      with os.fdopen(handle, 'wb') as file:
-        np.savez(
-          file,
-          format=_FORMAT,
-          names=np.array(self.names, dtype=np.str_),
-          directions=self.directions,
-          method=self.method,
-          layer=self.layer or '',
-        )
-      os.chmod(temporary, 0o644)
-      os.replace(temporary, path)
-    except BaseException:
-      os.unlink(temporary)
-      raise
+    replace_file(path, content.getvalue())
 
   @classmethod
   def load(cls, path: str | os.PathLike) -> 'AttributeDirections':
@@ -124,6 +122,8 @@ class AttributeDirections:
           file['directions'],
           str(file['method']),
           str(file['layer']) or None,
+          # Files of earlier versions do not have it.
+          str(file.get('weights', '')) or None,
         )
     except FileNotFoundError:
       raise ValueError(f'{os.fspath(path)} does not exist.') from None
@@ -148,6 +148,7 @@ def attribute_directions(
   method: str = 'correlation',
   names: Sequence[str] | None = None,
   layer: str | None = None,
+  weights: str | None = None,
 ) -> AttributeDirections:
   """Learns the direction of each attribute in one pass over a data set.
 
@@ -191,6 +192,8 @@ def attribute_directions(
     names: Names of the attributes. None numbers them from 0.
     layer: Name of the layer, if the latents are its `activations`. It is only
       recorded in the result.
+    weights: `weights_digest` of the flow. It is only recorded in the result,
+      and `export_saved_model` compares it.
 
   Returns:
     `AttributeDirections`.
@@ -234,7 +237,7 @@ def attribute_directions(
     lengths = np.linalg.norm(correlation, axis=1, keepdims=True)
     correlation /= np.where(lengths > 0, lengths, 1.0)
     directions = correlation * np.linalg.norm(directions, axis=1, keepdims=True)
-  return AttributeDirections(names, directions, method, layer)
+  return AttributeDirections(names, directions, method, layer, weights)
 
 
 def one_hot_attributes(labels, num_classes: int | None = None) -> np.ndarray:

@@ -4,8 +4,8 @@ import json
 import math
 import os
 import pathlib
+import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,8 +16,18 @@ from tfp_cinc.conditioning import is_conditional
 from tfp_cinc.freezing import freeze
 from tfp_cinc.initialization import is_initialized
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.latents import AttributeDirections, latent_levels
+from tfp_cinc.internal.files import replace_folder
+from tfp_cinc.latents import (
+  AttributeDirections,
+  latent_levels,
+  weights_digest,
+)
 from tfp_cinc.precision import with_network_dtype
+from tfp_cinc.saved_model.model_card import (
+  FORMAT,
+  FORMAT_VERSION,
+  write_model_card,
+)
 from tfp_cinc.saved_model.served_flow import describe, serve
 from tfp_cinc.tree import subtree
 from tfp_cinc.variational_dequantization import VariationalDequantization
@@ -29,6 +39,8 @@ tfd = tfp.distributions
 
 PRECISIONS = ('full', 'bfloat16')
 _OWN_FILES = ('latents.npz', 'directions.npz')
+# Entries of the card that are only known when everything else is written.
+_LAST_ENTRIES = ('signatures', 'files', 'sha256')
 
 
 def export_saved_model(
@@ -59,20 +71,25 @@ def export_saved_model(
   - `learned_noise`, if there is `noise`: `values` [N, H, W, C], dequantized
     with uniform noise -> `values` with learned noise instead, and its
     log-density `log_q` [N] in nats. Subtract `log_q` from the `log_prob` that
-    `log_prob_values` returns for these `values`.
+    `log_prob_values` returns for these `values`. `log_q` is NaN for an image
+    with a value that is not in [-0.5, 0.5].
   - `encode`: `images` uint8 [N, H, W, C] -> `latents` [N, D], D = H * W * C.
     Each pixel is dequantized to the middle of its bin.
-  - `decode`: `latents` [N, D] -> `images` uint8 [N, H, W, C], and `values`, the
-    same images before quantization. They are in [-0.5, 0.5] if the latents are
-    those of images.
-  - `sample`: `number` int32 [], `temperature` [], `seed` int32 [2] -> `images`
-    and `values` [number, H, W, C], decoded from samples of the base
-    distribution multiplied by `temperature`.
-  - `interpolate`: `first` and `second` uint8 [N, H, W, C], `steps` int32 [],
-    `method` string [], 'linear' or 'spherical' -> `images` uint8
-    [N, steps, H, W, C], see `tfp_cinc.latents.interpolate_latents`.
+  - `decode`: `latents` [N, D] -> `images` uint8 [N, H, W, C]; `values`, the
+    same images before quantization; and `clipped` [N], the share of the values
+    of each image that are not in [-0.5, 0.5] or not finite. It is 0 if the
+    latents are those of an image, and about 1 if its pixels mean nothing.
+  - `sample`: `number` int32 [], at least 0, `temperature` [], finite and at
+    least 0, `seed` int32 [2] -> `images` and `values` [number, H, W, C] and
+    `clipped` [number], decoded from samples of the base distribution multiplied
+    by `temperature`.
+  - `interpolate`: `first` and `second` uint8 [N, H, W, C], `steps` int32 [], at
+    least 2, `method` string [], 'linear' or 'spherical' -> `images` uint8
+    [N, steps, H, W, C] and `clipped` [N, steps], see
+    `tfp_cinc.latents.interpolate_latents`.
   - `manipulate`, if there are `directions`: `images` uint8 [N, H, W, C],
-    `attribute` string [], `strengths` [S] -> `images` uint8 [N, S, H, W, C].
+    `attribute` string [], `strengths` [S], finite -> `images` uint8
+    [N, S, H, W, C] and `clipped` [N, S].
 
   Each signature with images also has a variant for image files, such as
   `log_prob_bytes`. Its name and the names of its image inputs and outputs end
@@ -85,10 +102,12 @@ def export_saved_model(
   are computed once, during the export. An invalid image or name raises
   `tf.errors.InvalidArgumentError`, whose message says what is valid.
 
-  The folder also contains `model_card.json`, a description of the model, and
-  the folder `assets.extra` with `latents.npz` (`levels` int32 [D], the level of
-  each latent), `directions.npz` and `extra_files`. Everything is written to a
-  temporary folder next to `path`, which is then renamed.
+  The folder also contains `model_card.json`, a description of the model with
+  the checksums of all other files, and the folder `assets.extra` with
+  `latents.npz` (`levels` int32 [D], the level of each latent), `directions.npz`
+  and `extra_files`. Everything is written to a temporary folder next to `path`,
+  which then takes its place in one step. The next export to the same path
+  removes what a killed one left.
 
   Args:
     flow: Initialized flow over images [H, W, C].
@@ -109,22 +128,25 @@ def export_saved_model(
 
   Raises:
     ValueError: If the flow is not initialized, has another shape or is
-      conditional, if `path` exists and is not a SavedModel, or if another
-      argument is not as described above.
+      conditional, if `directions` belong to other weights, if `path` exists and
+      is not a SavedModel, or if another argument is not as described above.
+    OSError: If the disk is full or writing fails. An existing SavedModel is
+      then unchanged.
   """
   path = os.path.abspath(os.fspath(path))
   image_shape = [int(size) for size in image_shape]
   card, extra_files = dict(card or {}), dict(extra_files or {})
   _check_flow(flow, image_shape, directions, precision)
   own = {
-    'format': 'tfp_cinc',
-    'format_version': 1,
+    'format': FORMAT,
+    'format_version': FORMAT_VERSION,
     'tfp_cinc_version': __version__,
     'image_shape': image_shape,
-    'num_bits': num_bits,
+    'num_bits': int(num_bits),
     'precision': precision,
     'noise': 'uniform' if noise is None else 'learned',
     'attributes': [] if directions is None else list(directions.names),
+    'weights': weights_digest(flow),
   }
   _check_extras(own, card, extra_files)
   if os.path.exists(path) and not _is_replaceable(path):
@@ -132,26 +154,16 @@ def export_saved_model(
       f'{path} exists and is not a SavedModel; it will not be overwritten.'
     )
   os.makedirs(os.path.dirname(path), exist_ok=True)
-  temporary = tempfile.mkdtemp(
-    prefix=f'.{os.path.basename(path)}-', dir=os.path.dirname(path)
-  )
-  try:
-    os.chmod(temporary, 0o755)
-    written = pathlib.Path(temporary, 'new')
+  with replace_folder(path) as folder:
     network_dtype = None if precision == 'full' else precision
     frozen = freeze(with_network_dtype(flow, network_dtype))
     if noise is not None:
       noise = with_network_dtype(noise, network_dtype)
     module, signatures = serve(frozen, num_bits, directions, noise)
-    functions = {name: s.function for name, s in signatures.items()}
-    # A SavedModel cannot store the gradient of a gradient.
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, str(written), functions, options)
+    _save(module, folder, {name: s.function for name, s in signatures.items()})
     own['signatures'] = {name: describe(s) for name, s in signatures.items()}
-    _write_extras(written, {**own, **card}, flow, directions, extra_files)
-    _replace(written, path, os.path.join(temporary, 'old'))
-  finally:
-    shutil.rmtree(temporary, ignore_errors=True)
+    _write_extras(folder, flow, directions, extra_files)
+    write_model_card(folder, {**own, **card})
 
 
 def _check_flow(flow, image_shape, directions, precision):
@@ -198,6 +210,11 @@ def _check_flow(flow, image_shape, directions, precision):
         f'`directions` have {found} elements each; the latents of this flow '
         f'have {size}.'
       )
+    if directions.weights not in (None, weights_digest(flow)):
+      raise ValueError(
+        '`directions` belong to other weights than those of this flow; learn '
+        'them again.'
+      )
   if precision == 'bfloat16' and (
     flow.dtype != tf.float32
     or not any(_has_network_dtype(bijector) for bijector in subtree(flow))
@@ -216,7 +233,7 @@ def _has_network_dtype(bijector):
 def _check_extras(own, card, extra_files):
   """Raises `ValueError` if the card or the extra files are invalid."""
   for key in card:
-    if key in (*own, 'signatures'):
+    if key in (*own, *_LAST_ENTRIES):
       raise ValueError(
         f'`card` contains {key!r}, an entry that the export itself writes.'
       )
@@ -233,8 +250,20 @@ def _check_extras(own, card, extra_files):
       )
 
 
-def _write_extras(folder, card, flow, directions, extra_files):
-  """Writes the model card and the folder `assets.extra`."""
+def _save(module, folder, functions):
+  """Writes the SavedModel without the files next to it."""
+  # A SavedModel cannot store the gradient of a gradient.
+  options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+  try:
+    tf.saved_model.save(module, str(folder), functions, options)
+  except tf.errors.OpError as error:
+    # TensorFlow's message has the path of the temporary file before the reason.
+    message = re.sub(r'\s*\[Op:.*', '', str(error.message).splitlines()[0])
+    raise OSError(message.rpartition('; ')[2]) from error
+
+
+def _write_extras(folder, flow, directions, extra_files):
+  """Writes the folder `assets.extra`."""
   extra = folder / 'assets.extra'
   extra.mkdir()
   np.savez(extra / 'latents.npz', levels=latent_levels(flow))
@@ -245,20 +274,6 @@ def _write_extras(folder, card, flow, directions, extra_files):
       (extra / name).write_bytes(content)
     else:
       shutil.copyfile(content, extra / name)
-  text = json.dumps(card, indent=2, sort_keys=True)
-  (folder / 'model_card.json').write_text(text + '\n')
-
-
-def _replace(written, path, old):
-  """Renames `written` to `path`, after moving an existing folder to `old`."""
-  if os.path.exists(path):
-    os.rename(path, old)
-  try:
-    os.rename(written, path)
-  except BaseException:
-    if os.path.exists(old):
-      os.rename(old, path)
-    raise
 
 
 def _is_replaceable(path):

@@ -102,9 +102,12 @@ def flow_signatures(
     return tf.cast(dequantize(images, num_bits, noise=noise), dtype)
 
   def decode_rows(latents):
-    values = to_values(tf.reshape(latents, [-1, size]))
-    rows = tf.concat([tf.shape(latents)[:2], shape], 0)
-    return {'images': tf.reshape(quantize(values, num_bits), rows)}
+    found = decode(tf.reshape(latents, [-1, size]))
+    rows = tf.shape(latents)[:2]
+    return {
+      'images': tf.reshape(found['images'], tf.concat([rows, shape], 0)),
+      'clipped': tf.reshape(found['clipped'], rows),
+    }
 
   def log_prob(images):
     values = continuous(images, fixed_noise(shape))
@@ -114,8 +117,9 @@ def flow_signatures(
     return densities(values)
 
   def learned_noise(values):
+    is_image = tf.reduce_all(tf.abs(values) <= 0.5, [1, 2, 3])
     values, log_q = moved(values)
-    return {'values': values, 'log_q': log_q}
+    return {'values': values, 'log_q': tf.where(is_image, log_q, math.nan)}
 
   def densities(values, log_q=None):
     log_prob, by_level = log_prob_by_level(values)
@@ -137,13 +141,26 @@ def flow_signatures(
 
   def decode(latents):
     values = to_values(latents)
-    return {'images': quantize(values, num_bits), 'values': values}
+    # NaN is not inside. The test is not inverted, because TensorFlow's graph
+    # optimizer would turn not(x <= 0.5) into x > 0.5, which is false for NaN.
+    is_inside = tf.cast(tf.abs(values) <= 0.5, tf.float32)
+    return {
+      'images': quantize(values, num_bits),
+      'values': values,
+      'clipped': 1.0 - tf.reduce_mean(is_inside, [1, 2, 3]),
+    }
 
   def sample(number, temperature, seed):
-    enough = require(
-      number >= 0, '`number` is ', number, '; it must be at least 0.'
-    )
-    with tf.control_dependencies([enough]):
+    checks = [
+      require(number >= 0, '`number` is ', number, '; it must be at least 0.'),
+      require(
+        tf.math.is_finite(temperature) & (temperature >= 0),
+        '`temperature` is ',
+        temperature,
+        '; it must be finite and at least 0.',
+      ),
+    ]
+    with tf.control_dependencies(checks):
       latents = flow.distribution.sample([number], seed=seed)
     latents *= tf.cast(temperature, dtype)
     return decode(tf.reshape(latents, [-1, size]))
@@ -186,7 +203,13 @@ def flow_signatures(
       attribute,
       f'; it must be one of {", ".join(attributes)}.',
     )
-    with tf.control_dependencies([exists]):
+    are_finite = require(
+      tf.reduce_all(tf.math.is_finite(strengths)),
+      '`strengths` are ',
+      strengths,
+      '; they must be finite.',
+    )
+    with tf.control_dependencies([exists, are_finite]):
       direction = tf.gather(directions, tf.argmax(is_attribute))
     strengths = tf.cast(strengths, dtype)[:, tf.newaxis]
     latents = encode(images)['latents'][:, tf.newaxis]

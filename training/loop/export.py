@@ -6,6 +6,7 @@ import pathlib
 import tfp_cinc
 
 from ..data.facts import DataFacts
+from ..errors import UserError
 from .model import Model
 
 __all__ = ['write_saved_model']
@@ -41,24 +42,35 @@ def write_saved_model(
       evaluated.
     directions: `AttributeDirections`, or None.
     precision: See `tfp_cinc.export_saved_model`.
+
+  Raises:
+    UserError: If the disk is full or writing fails, if another file or folder
+      is in the way, or if `directions` belong to other weights.
   """
   names = ['config.json', *(() if metrics is None else _PICTURES)]
   files = {name: folder / name for name in names if (folder / name).exists()}
   if metrics is not None:
     files['metrics.json'] = (json.dumps(metrics, indent=2) + '\n').encode()
-  tfp_cinc.export_saved_model(
-    model.flow,
-    path,
-    data.image_shape,
-    num_bits,
-    noise=model.noise,
-    directions=directions,
-    card={
-      'data': data.name,
-      'data_license': data.license or None,
-      'step': step,
-      'metrics': metrics,
-    },
-    extra_files=files,
-    precision=precision,
-  )
+  try:
+    tfp_cinc.export_saved_model(
+      model.flow,
+      path,
+      data.image_shape,
+      num_bits,
+      noise=model.noise,
+      directions=directions,
+      card={
+        'data': data.name,
+        'data_license': data.license or None,
+        'step': step,
+        'metrics': metrics,
+      },
+      extra_files=files,
+      precision=precision,
+    )
+  except ValueError as error:
+    raise UserError(str(error)) from None
+  except OSError as error:
+    raise UserError(
+      f'{path} cannot be written: {error.strerror or error}.'
+    ) from None

@@ -8,7 +8,6 @@ import numpy as np
 from tfp_cinc import latents
 
 from ..errors import UserError
-from .checkpoint_list import find
 
 __all__ = ['DIRECTIONS', 'read_directions', 'run_directions']
 
@@ -16,57 +15,53 @@ DIRECTIONS = 'directions.npz'
 
 
 def run_directions(
-  folder, step: int, image_shape, say: Callable[[str], None] = print
+  folder, flow, say: Callable[[str], None] = print
 ) -> latents.AttributeDirections | None:
   """Returns the attribute directions of a run, if they fit its weights.
 
   Args:
     folder: The folder of the run.
-    step: Step of the checkpoint whose weights are used.
-    image_shape: [H, W, C] of the flow.
-    say: Called with a sentence if the directions belong to other weights.
+    flow: Flow with the weights that are used.
+    say: Called with a sentence if there are directions that cannot be used.
 
   Returns:
     `tfp_cinc.latents.AttributeDirections`; None if there are none, or if the
-    checkpoint that was the newest when they were learned is another one.
-
-  Raises:
-    UserError: See `read_directions`.
+    file is damaged, belongs to other weights or does not say to which.
   """
   path = pathlib.Path(folder, DIRECTIONS)
   if not path.exists():
     return None
-  learned = path.stat().st_mtime
-  of_step = next(
-    (
-      found.step
-      for found in find(path.parent / 'checkpoints')  # the newest first
-      if (found.written or 0.0) <= learned and found.fault() is None
-    ),
-    None,
-  )
-  if of_step != step:
+  weights = latents.weights_digest(flow)
+  try:
+    found = read_directions(path, flow.event_shape.as_list(), weights)
+  except UserError as error:
+    say(f'Directions are not used: {error}')
+    return None
+  if found.weights is None:
     say(
-      f'{path} is not used: it belongs to other weights than those of step '
-      f'{step}; learn the directions of the newest weights by `tfp-cinc '
-      f'attributes {folder}`.'
+      f'Directions are not used: {path} does not say to which weights it '
+      f'belongs; learn them again by `tfp-cinc attributes {folder}`.'
     )
     return None
-  return read_directions(path, image_shape)
+  return found
 
 
-def read_directions(path, image_shape) -> latents.AttributeDirections:
+def read_directions(
+  path, image_shape, weights: str | None = None
+) -> latents.AttributeDirections:
   """Reads attribute directions for the latents of images of a shape.
 
   Args:
     path: The .npz file.
     image_shape: [H, W, C] of the flow.
+    weights: `tfp_cinc.latents.weights_digest` of the flow. None accepts any.
 
   Returns:
     `tfp_cinc.latents.AttributeDirections`.
 
   Raises:
-    UserError: If the file is missing or damaged, or is for other latents.
+    UserError: If the file is missing or damaged, or is for other latents or
+      other weights.
   """
   try:
     found = latents.AttributeDirections.load(path)
@@ -82,5 +77,10 @@ def read_directions(path, image_shape) -> latents.AttributeDirections:
     raise UserError(
       f'{path} holds directions of {found.directions.shape[1]} numbers; the '
       f'latents of this flow have {size}.'
+    )
+  if None not in (weights, found.weights) and weights != found.weights:
+    raise UserError(
+      f'{path} holds directions that were learned with other weights; learn '
+      'them again by `tfp-cinc attributes`.'
     )
   return found

@@ -31,6 +31,8 @@ class FlowSource:
     read_directions: Function that returns the `AttributeDirections`, or None.
     config: The configuration of the run, or None if not known.
     folder: Folder for files that are made from the flow by default.
+    weights: `tfp_cinc.latents.weights_digest` of the flow, or None if not
+      known.
     move: `FlowWithNoise.move` if the dequantization noise is learned; None if
       it is uniform.
   """
@@ -42,4 +44,5 @@ class FlowSource:
   read_directions: Callable[[], latents.AttributeDirections | None]
   config: ml_collections.ConfigDict | None
   folder: pathlib.Path
+  weights: str | None
   move: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None

@@ -8,7 +8,7 @@ import sys
 import ml_collections
 import tensorflow as tf
 
-from tfp_cinc.latents import latent_levels
+from tfp_cinc.latents import latent_levels, weights_digest
 from tfp_cinc.saved_model.signatures import flow_signatures
 
 from ..data.facts import DataFacts
@@ -95,11 +95,10 @@ def from_run(folder: pathlib.Path) -> FlowSource:
     data=run.data,
     num_bits=num_bits,
     latent_levels=latent_levels(model.flow),
-    read_directions=functools.partial(
-      run_directions, folder, run.step, run.data.image_shape, _say
-    ),
+    read_directions=functools.partial(run_directions, folder, model.flow, _say),
     config=run.config,
     folder=run.folder,
+    weights=weights_digest(model.flow),
     move=None if model.noise is None else _compiled_move(model.density),
   )
 

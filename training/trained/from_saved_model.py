@@ -1,11 +1,12 @@
 """The flow of a SavedModel."""
 
-import json
 import pathlib
 import zipfile
 
 import numpy as np
 import tensorflow as tf
+
+from tfp_cinc.saved_model.model_card import read_model_card
 
 from ..data.facts import DataFacts
 from ..errors import UserError
@@ -15,7 +16,6 @@ from .flow_source import FUNCTIONS, FlowSource
 
 __all__ = ['from_saved_model']
 
-_FORMAT, _VERSION = 'tfp_cinc', 1
 _NOISE = 'learned_noise'  # signature of models whose noise is learned
 
 
@@ -29,9 +29,16 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
     `FlowSource`.
 
   Raises:
-    UserError: If it belongs to another project or version, or is damaged.
+    UserError: If it belongs to another project or version, or if a file was
+      damaged or changed after the export.
   """
-  card = _read_card(path)
+  try:
+    card = read_model_card(path)
+  except ValueError as error:
+    sentence = str(error).removesuffix('.')
+    raise UserError(
+      f'{sentence}; export the run again by `tfp-cinc export RUN`.'
+    ) from None
   try:
     model = tf.saved_model.load(str(path))
   except Exception as error:  # TensorFlow raises many kinds
@@ -52,56 +59,50 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
       'in float32.'
     )
   extra = path / 'assets.extra'
-  try:
-    with np.load(extra / 'latents.npz') as content:
-      levels = content['levels']
-  except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-    raise UserError(
-      f'{extra / "latents.npz"}, a part of the SavedModel, cannot be read: '
-      f'{error}'
-    ) from None
-  image_shape = tuple(map(int, card['image_shape']))
+  image_shape = tuple(card['image_shape'])
   name = str(card.get('data') or 'unnamed data')
   config, names = None, None
   if (extra / 'config.json').exists():
     config = read_config(extra)
     names = (read_data_facts(extra) or {}).get('label_names')
-  directions = extra / DIRECTIONS
+  directions, weights = extra / DIRECTIONS, card.get('weights')
   return FlowSource(
     functions=_Signatures(model),
     data=DataFacts(name, image_shape, None if names is None else tuple(names)),
-    num_bits=int(card['num_bits']),
-    latent_levels=np.asarray(levels, np.int32),
+    num_bits=card['num_bits'],
+    latent_levels=_read_levels(extra / 'latents.npz', image_shape),
     read_directions=lambda: (
-      read_directions(directions, image_shape) if directions.exists() else None
+      read_directions(directions, image_shape, weights)
+      if directions.exists()
+      else None
     ),
     config=config,
     folder=pathlib.Path(),
+    weights=weights,
     move=_exported_move(model) if _NOISE in model.signatures else None,
   )
 
 
-def _read_card(path):
-  card = path / 'model_card.json'
-  foreign = (
-    f'{path} is a SavedModel without a {card.name} of tfp_cinc: it belongs to '
-    'another project or an older version; export the run again by `tfp-cinc '
-    'export RUN`.'
-  )
+def _read_levels(path, image_shape):
+  """Returns int32 [H*W*C], the level of each latent."""
   try:
-    content = json.loads(card.read_text())
-    kind, version = content['format'], content['format_version']
-    shape, _ = list(map(int, content['image_shape'])), int(content['num_bits'])
-  except (OSError, ValueError, KeyError, TypeError):
-    raise UserError(foreign) from None
-  if kind != _FORMAT or len(shape) != 3:
-    raise UserError(foreign)
-  if version != _VERSION:
+    with np.load(path) as content:
+      levels = content['levels']
+  except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
     raise UserError(
-      f'{path} has version {version} of the format, written by tfp_cinc '
-      f'{content.get("tfp_cinc_version")}; this version reads {_VERSION}.'
+      f'{path}, a part of the SavedModel, cannot be read: {error}'
+    ) from None
+  size = int(np.prod(image_shape))
+  if (
+    levels.shape != (size,)
+    or not np.issubdtype(levels.dtype, np.integer)
+    or np.min(levels) < 0
+  ):
+    raise UserError(
+      f'{path} holds levels {levels.dtype.name} {list(levels.shape)}; they '
+      f'must be {size} integers from 0, one for each latent.'
     )
-  return content
+  return levels.astype(np.int32)
 
 
 class _Signatures:

@@ -121,7 +121,7 @@ def test_bad_batches():
 
 def test_saving_and_loading(tmp_path):
   found = latents.attribute_directions(
-    batches(), names=NAMES, layer='level_0_step_1'
+    batches(), names=NAMES, layer='level_0_step_1', weights='0' * 64
   )
   path = tmp_path / 'directions.npz'
   for _ in range(2):  # the second replaces the first
@@ -129,10 +129,27 @@ def test_saving_and_loading(tmp_path):
   again = latents.AttributeDirections.load(path)
   assert again.names == NAMES
   assert (again.method, again.layer) == ('correlation', 'level_0_step_1')
+  assert again.weights == '0' * 64
   np.testing.assert_array_equal(again.directions, found.directions)
   latents.attribute_directions(batches()).save(str(path))
-  assert latents.AttributeDirections.load(path).layer is None
+  again = latents.AttributeDirections.load(path)
+  assert (again.layer, again.weights) == (None, None)
   assert [p.name for p in tmp_path.iterdir()] == ['directions.npz']
+
+
+def test_file_of_an_earlier_version_has_no_weights(tmp_path):
+  path = tmp_path / 'directions.npz'
+  latents.attribute_directions(batches(), names=NAMES).save(path)
+  with np.load(path) as file:
+    content = {key: file[key] for key in file if key != 'weights'}
+  np.savez(path, **content)
+  again = latents.AttributeDirections.load(path)
+  assert (again.names, again.weights) == (NAMES, None)
+
+
+def test_directions_that_are_not_finite():
+  with pytest.raises(ValueError, match='not finite'):
+    latents.AttributeDirections(['Old'], [[0.0, np.nan]], 'correlation')
 
 
 def test_files_that_are_not_directions(tmp_path):

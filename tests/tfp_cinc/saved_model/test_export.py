@@ -1,11 +1,17 @@
 import json
+import resource
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfp_cinc
-from tfp_cinc.latents import AttributeDirections, latent_levels
+from tfp_cinc.latents import (
+  AttributeDirections,
+  latent_levels,
+  weights_digest,
+)
+from tfp_cinc.saved_model.model_card import read_model_card
 
 SHAPE = [8, 8, 3]
 
@@ -21,13 +27,19 @@ def small():
 def test_what_lies_beside_the_model(served):
   card = json.loads((served.path / 'model_card.json').read_text())
   assert card['format'] == 'tfp_cinc'
-  assert card['format_version'] == 1
+  assert card['format_version'] == 2
   assert card['tfp_cinc_version'] == tfp_cinc.__version__
   assert card['image_shape'] == SHAPE
   assert card['num_bits'] == 8
   assert card['precision'] == 'full'
   assert card['attributes'] == ['Old', 'Smiling']
   assert card['data'] == 'made up'
+  assert card['weights'] == weights_digest(served.flow)
+  assert set(card['files']) == {
+    str(path.relative_to(served.path))
+    for path in served.path.rglob('*')
+    if path.is_file() and path.name != 'model_card.json'
+  }
   assert set(card['signatures']) == set(served.model.signatures)
   assert card['signatures']['manipulate_bytes'] == {
     'inputs': {
@@ -35,7 +47,10 @@ def test_what_lies_beside_the_model(served):
       'attribute': {'dtype': 'string', 'shape': []},
       'strengths': {'dtype': 'float32', 'shape': ['S']},
     },
-    'outputs': {'images_bytes': {'dtype': 'string', 'shape': [None, None]}},
+    'outputs': {
+      'images_bytes': {'dtype': 'string', 'shape': [None, None]},
+      'clipped': {'dtype': 'float32', 'shape': [None, None]},
+    },
   }
   outputs = card['signatures']['interpolate']['outputs']
   assert outputs['images'] == {'dtype': 'uint8', 'shape': [None, None, *SHAPE]}
@@ -130,6 +145,26 @@ def test_keeps_the_old_model_where_a_new_one_fails(
   assert json.loads((path / 'model_card.json').read_text())['step'] == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('limit', [0, 5_000, 100_000])
+def test_full_disk_raises_one_sentence(small, tmp_path, limit):
+  """The weights, the graph or a side file cannot be written."""
+  path = tmp_path / 'model'
+  tfp_cinc.export_saved_model(small, path, [2, 2, 3], card={'step': 0})
+  before = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+  try:
+    with pytest.raises(OSError, match='File too large') as caught:
+      tfp_cinc.export_saved_model(
+        small, path, [2, 2, 3], extra_files={'large': bytes(10_000_000)}
+      )
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+  assert str(tmp_path) not in str(caught.value)
+  assert [path.name for path in tmp_path.iterdir()] == ['model']
+  assert read_model_card(path)['step'] == 0
+
+
 def test_refuses_and_leaves_what_is_there(served, small, tmp_path):
   def refused(match, flow=served.flow, folder='model', shape=SHAPE, **options):
     with pytest.raises(ValueError, match=match):
@@ -151,6 +186,7 @@ def test_refuses_and_leaves_what_is_there(served, small, tmp_path):
   tfp_cinc.initialize_from_data(double, images)
   refused('in float64', double, precision='bfloat16')
   refused("`card` contains 'format'", card={'format': 'mine'})
+  refused("`card` contains 'files'", card={'files': {}})
   refused('JSON', card={'bits_per_dim': float('nan')})
   refused('without a folder', extra_files={'../model.pb': b''})
   refused("'latents.npz'", extra_files={'latents.npz': b''})
@@ -159,6 +195,10 @@ def test_refuses_and_leaves_what_is_there(served, small, tmp_path):
     ['Old'], np.zeros([1, 192]), 'correlation', 'level_0_step_0'
   )
   refused('activations of level_0_step_0', directions=of_layer)
+  stale = AttributeDirections(
+    ['Old'], np.zeros([1, 192]), 'correlation', weights='0' * 64
+  )
+  refused('belong to other weights', directions=stale)
   other = AttributeDirections(['Old'], np.zeros([1, 12]), 'correlation')
   refused('have 12 elements each', directions=other)
   assert [path.name for path in tmp_path.iterdir()] == ['mine']

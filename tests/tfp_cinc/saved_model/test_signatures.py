@@ -10,6 +10,10 @@ import tensorflow as tf
 import tfp_cinc
 from tfp_cinc import latents
 from tfp_cinc.saved_model import fixed_noise
+from tfp_cinc.saved_model.signatures import flow_signatures
+from tfp_cinc.variational_dequantization import (
+  trainable_variational_dequantization,
+)
 
 CLIENT = """
 import sys
@@ -148,7 +152,7 @@ def test_files_give_what_arrays_give(results):
     for key in results
     if '_bytes/' in key
   }
-  assert len(pairs) == 8
+  assert len(pairs) == 12
   for key, other in pairs.items():
     np.testing.assert_array_equal(results[key], results[other], err_msg=key)
 
@@ -223,6 +227,21 @@ CHANGE = {'images': PIXELS, 'attribute': 'Old', 'strengths': [1.0]}
     ),
     ('sample', {**DRAW, 'number': -1}, '`number` is -1; it must be at least'),
     (
+      'sample',
+      {**DRAW, 'temperature': -1.0},
+      '`temperature` is -1; it must be finite and at least 0.',
+    ),
+    (
+      'sample_bytes',
+      {**DRAW, 'temperature': np.nan},
+      '`temperature` is nan; it must be finite and at least 0.',
+    ),
+    (
+      'sample',
+      {**DRAW, 'temperature': np.inf},
+      '`temperature` is inf; it must be finite and at least 0.',
+    ),
+    (
       'interpolate',
       {**ENDS, 'method': 'cubic'},
       '`method` is cubic; it must be one of linear, spherical.',
@@ -240,6 +259,20 @@ CHANGE = {'images': PIXELS, 'attribute': 'Old', 'strengths': [1.0]}
     ),
     (
       'manipulate',
+      {**CHANGE, 'strengths': [1.0, np.nan]},
+      '`strengths` are [1 nan]; they must be finite.',
+    ),
+    (
+      'manipulate_bytes',
+      {
+        'images_bytes': tf.io.encode_png(PIXELS),
+        'attribute': 'Old',
+        'strengths': [-np.inf],
+      },
+      '`strengths` are [-inf]; they must be finite.',
+    ),
+    (
+      'manipulate',
       {**CHANGE, 'strengths': 1.0},
       '`strengths` has the shape []; it must be [S].',
     ),
@@ -249,3 +282,55 @@ def test_bad_input_fails_in_a_sentence(served, name, inputs, sentence):
   with pytest.raises(tf.errors.InvalidArgumentError) as error:
     served.call(name, **inputs)
   assert sentence in error.value.message
+
+
+@pytest.mark.parametrize('bytes_', ['', '_bytes'])
+def test_clipped_pixels_are_reported_for_each_image(served, bytes_):
+  latents = served.call('encode', images=served.images)['latents']
+  latents = np.stack([latents[0], *3 * [latents[0]]])
+  latents[1, 5] = np.nan
+  latents[2] = 1e6
+  latents[3, 7] = np.inf
+  found = served.call(f'decode{bytes_}', latents=latents)
+  clipped = found['clipped']
+  assert clipped[0] == 0.0
+  assert np.all(clipped[[1, 3]] > 0.0)
+  assert clipped[2] > 0.9
+  values = served.call('decode', latents=latents)['values']
+  expected = 1.0 - np.mean(np.abs(values) <= 0.5, (1, 2, 3))
+  np.testing.assert_allclose(clipped, expected, rtol=1e-6)
+  images = served.images[:2]
+  if bytes_:
+    images = tf.io.encode_png(images)
+  far = served.call(
+    f'manipulate{bytes_}',
+    **{f'images{bytes_}': images},
+    attribute='Old',
+    strengths=[0.0, 1e30],
+  )
+  assert far['clipped'].shape == (2, 2)
+  assert np.all(far['clipped'][:, 0] == 0.0)
+  assert np.all(far['clipped'][:, 1] > 0.5)
+
+
+def test_values_that_are_not_finite_have_no_density(served):
+  values = np.zeros([3, 8, 8, 3], np.float32)
+  values[1, 2, 3, 0] = np.nan
+  found = served.call('log_prob_values', values=values)
+  for value in found.values():
+    assert np.all(np.isfinite(value[[0, 2]]))
+  assert np.isnan(found['log_prob'][1])
+  assert np.isnan(found['bits_per_dim'][1])
+
+
+def test_learned_noise_of_values_outside_the_bins_is_nan():
+  noise = trainable_variational_dequantization([4, 4, 1], hidden_channels=2)
+  flow = tfp_cinc.models.glow([4, 4, 1], levels=1, depth=1, hidden_channels=2)
+  signature = flow_signatures(flow, 8, [], None, noise)['learned_noise']
+  values = np.zeros([5, 4, 4, 1], np.float32)
+  values[1, 0, 0, 0] = np.nan
+  values[2, 0, 0, 0] = 0.7
+  values[3] = -0.5
+  values[4, 3, 3, 0] = np.inf
+  log_q = signature.function(values=tf.constant(values))['log_q'].numpy()
+  assert np.isfinite(log_q).tolist() == [True, False, False, True, False]

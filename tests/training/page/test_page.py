@@ -53,7 +53,7 @@ def flow(tmp_path_factory):
   names = [f'digit_{digit}' for digit in range(10)]
   attributes = latents.one_hot_attributes(flow.test_labels, 10)
   batches = [(flow.encode(flow.test_images), attributes)]
-  latents.attribute_directions(batches, names=names).save(
+  latents.attribute_directions(batches, names=names, weights=flow.weights).save(
     folder / 'directions.npz'
   )
   return open_flow(folder)

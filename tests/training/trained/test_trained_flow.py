@@ -1,5 +1,6 @@
 """Tests of a trained flow, opened from its run and from its SavedModel."""
 
+import dataclasses
 import os
 import shutil
 
@@ -144,13 +145,25 @@ def test_values_that_are_not_finite_are_counted(used):
   assert flow.not_finite == 3
 
 
-def test_directions_of_older_weights_are_not_used(used, tmp_path, capsys):
+def test_directions_of_other_weights_are_not_used(used, tmp_path, capsys):
   run = shutil.copytree(used[0], tmp_path / 'run')
-  (run / 'directions.npz').touch()
-  assert open_flow(run).directions is not None
-  os.utime(run / 'directions.npz', (0, 0))
+  path = run / 'directions.npz'
+  for time in (0, 2e9):  # file times do not matter
+    os.utime(path, (time, time))
+    assert open_flow(run).directions is not None
+  found = open_flow(run).directions
+  # An export while other weights were the newest.
+  shutil.rmtree(run / 'checkpoints' / 'step_000000006')
   assert open_flow(run).directions is None
-  assert 'directions.npz is not used' in capsys.readouterr().err
+  assert 'learned with other weights' in capsys.readouterr().err
+  shutil.copytree(used[0] / 'checkpoints', run / 'checkpoints', dirs_exist_ok=1)
+  dataclasses.replace(found, weights=None).save(path)
+  assert open_flow(run).directions is None
+  error = capsys.readouterr().err
+  assert f'{path} does not say to which weights it belongs' in error
+  path.write_bytes(b'PK')
+  assert open_flow(run).directions is None
+  assert f'{path} is not a complete file' in capsys.readouterr().err
 
 
 def test_run_in_training_can_be_used(used, images):
