@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import UserError
 from ..progress import tracked
 from ..run_folder.lock import lock_folder
-from .options import click_command, data_options, flow_argument
+from .options import check_output, click_command, data_options, flow_argument
 
 __all__ = ['command']
 
@@ -46,6 +46,7 @@ def command(path, split, data, limit, method, output):
       f'--output {output} must be the name of an .npz file, such as '
       'directions.npz.'
     )
+  check_output(output)
   is_run = (pathlib.Path(path) / 'config.json').exists()
 
   def lock():
@@ -85,7 +86,9 @@ def command(path, split, data, limit, method, output):
       yield flow.encode(images), labels
 
   try:
-    found = latents.attribute_directions(batches(), method, names)
+    found = latents.attribute_directions(
+      batches(), method, names, weights=flow.weights
+    )
   except ValueError as error:
     raise UserError(f'{dataset.name}: {error}') from None
   target = pathlib.Path(output or flow.folder / 'directions.npz')

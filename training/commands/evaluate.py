@@ -52,7 +52,7 @@ def command(path, split, data, limit, noise_draws, seed):
   )
   sizes = np.bincount(flow.latent_levels)
   if len(sizes) > 1:
-    print('which is the sum of')
+    print('By level; the levels add up to that:')
     for level, size in enumerate(sizes):
       values = levels[:, level]
       print(

@@ -11,7 +11,7 @@ import click
 from ..errors import UserError
 from ..run_folder.config_file import read_config
 from ..run_folder.lock import lock_folder
-from .options import click_command, run_argument
+from .options import check_output, click_command, run_argument
 
 __all__ = ['command']
 
@@ -56,6 +56,7 @@ def command(run, output, directions, checkpoint, precision, license):
   if pathlib.Path(run, 'saved_model.pb').exists():
     raise UserError(f'{run} is a SavedModel already; name the folder of a run.')
   read_config(run)
+  check_output(output, is_folder=True)
   lock = contextlib.nullcontext()
   if output is None:
     # A process that trains in the folder writes there at its end.
@@ -67,37 +68,32 @@ def command(run, output, directions, checkpoint, precision, license):
 
 
 def _export(folder, target, directions, checkpoint, precision, license):
+  from tfp_cinc.latents import weights_digest
+
   from ..loop.export import write_saved_model
   from ..run_folder.directions import read_directions, run_directions
   from ..trained.from_run import restore_run
 
   run = restore_run(folder, checkpoint)
-  shape = run.data.image_shape
   data = run.data
   if license is not None:
     data = dataclasses.replace(data, license=license)
   if directions is None:
-    found = run_directions(folder, run.step, shape, _say)
+    found = run_directions(folder, run.model.flow, _say)
   else:
-    found = read_directions(directions, shape)
-  try:
-    write_saved_model(
-      run.model,
-      target,
-      folder=run.folder,
-      data=data,
-      num_bits=run.config.data.num_bits,
-      step=run.step,
-      metrics=_metrics(run),
-      directions=found,
-      precision=precision,
-    )
-  except ValueError as error:
-    raise UserError(str(error)) from None
-  except OSError as error:
-    raise UserError(
-      f'{target} cannot be written: {error.strerror or error}.'
-    ) from None
+    weights = weights_digest(run.model.flow)
+    found = read_directions(directions, run.data.image_shape, weights)
+  write_saved_model(
+    run.model,
+    target,
+    folder=run.folder,
+    data=data,
+    num_bits=run.config.data.num_bits,
+    step=run.step,
+    metrics=_metrics(run),
+    directions=found,
+    precision=precision,
+  )
 
 
 def _metrics(run):

@@ -1,12 +1,15 @@
 """Arguments and options that several commands share."""
 
+import pathlib
 import re
 
 import click
 
+from ..errors import UserError
 from ..run_folder.config_file import check_flow
 
 __all__ = [
+  'check_output',
   'click_command',
   'data_options',
   'flow_argument',
@@ -31,6 +34,28 @@ def click_command(name: str, example: str, **settings):
   return click.command(
     name, epilog=f'\b\nExample:\n  tfp-cinc {name} {example}', **settings
   )
+
+
+def check_output(path, is_folder: bool = False) -> None:
+  """Raises `UserError` if the folder of an --output is far from existing.
+
+  A command makes at most one folder.
+
+  Args:
+    path: The path after --output, or None.
+    is_folder: Whether it is to be a folder, not a file.
+
+  Raises:
+    UserError: If two folders would have to be made.
+  """
+  if path is None:
+    return
+  folder = pathlib.Path(path) if is_folder else pathlib.Path(path).parent
+  if not folder.exists() and not folder.parent.exists():
+    raise UserError(
+      f'--output {path}: the folder {folder.parent} does not exist; make it '
+      'first, or name another path.'
+    )
 
 
 def _check_flow(ctx, parameter, path):
@@ -81,7 +106,7 @@ output_file = _options(
   click.option('--files', is_flag=True, help='Write one file for each image.'),
   click.option(
     '--scale',
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1000),
     metavar='N',
     help='Draw each pixel as N x N pixels.',
   ),
@@ -104,7 +129,7 @@ def noise_options(draws: int):
   return _options(
     click.option(
       '--noise-draws',
-      type=click.IntRange(1),
+      type=click.IntRange(1, 100_000),
       default=draws,
       show_default=True,
       help='Draws of dequantization noise for each image.',
@@ -129,7 +154,9 @@ def data_options(split: str):
       'images are.',
     ),
     click.option(
-      '--limit', type=click.IntRange(1), help='Use only the first images.'
+      '--limit',
+      type=click.IntRange(1, 10**9),
+      help='Use only the first images.',
     ),
   )
 

@@ -13,7 +13,13 @@ from ..data.files import files_below, printable
 from ..errors import UserError
 from ..progress import tracked
 from ..run_folder.files import replace_file
-from .options import click_command, flow_argument, image_options, noise_options
+from .options import (
+  check_output,
+  click_command,
+  flow_argument,
+  image_options,
+  noise_options,
+)
 
 __all__ = ['command']
 
@@ -40,6 +46,7 @@ def command(path, folder, output, noise_draws, seed, resize, convert):
     raise UserError(f'{folder} is not a folder; name a folder of images.')
   if output and pathlib.Path(output).is_dir():
     raise UserError(f'--output {output} is a folder; name a CSV file.')
+  check_output(output)
   names = files_below(folder)
   if not names:
     raise UserError(f'{folder} holds no file.')

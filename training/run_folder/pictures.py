@@ -10,11 +10,19 @@ import PIL.ImageFont
 from ..errors import UserError
 from .files import replace_file
 
-__all__ = ['encode_png', 'tile', 'viewable', 'write_image', 'write_rows']
+__all__ = [
+  'check_size',
+  'encode_png',
+  'tile',
+  'viewable',
+  'write_image',
+  'write_rows',
+]
 
 _GAP, _TEXT = 4, 14  # pixels between images; height of letters
 _BACKGROUND = 220  # light gray, on which white images are visible
 _TILE = 96  # smallest width and height of an image, if no scale is given
+_LARGEST = 200 * 10**6  # pixels of a picture
 
 
 def encode_png(image: np.ndarray, scale: int = 1) -> bytes:
@@ -68,8 +76,7 @@ def write_rows(
   """
   rows = list(rows.items()) if isinstance(rows, dict) else list(rows)
   height, width = rows[0][1].shape[1:3]
-  if scale is None:
-    scale = max(1, -(-_TILE // max(height, width)))
+  scale = scale or _default_scale(height, width)
   step = (width * scale + _GAP, height * scale + _GAP)
   font = PIL.ImageFont.load_default(_TEXT)
   line = 2 * _TEXT
@@ -99,6 +106,31 @@ def write_rows(
   buffer = io.BytesIO()
   picture.save(buffer, 'PNG')
   _write(path, buffer.getvalue())
+
+
+def check_size(
+  image_shape, rows: int, columns: int, scale: int | None = None
+) -> None:
+  """Raises `UserError` if the rows of images are too large for a picture.
+
+  Args:
+    image_shape: (H, W, C) of each image.
+    rows: Number of rows.
+    columns: Number of images of the longest row.
+    scale: See `write_rows`.
+
+  Raises:
+    UserError: With the size of the picture.
+  """
+  height, width = image_shape[:2]
+  scale = scale or _default_scale(height, width)
+  size = columns * (width * scale + _GAP), rows * (height * scale + _GAP)
+  if size[0] * size[1] > _LARGEST:
+    raise UserError(
+      f'the picture would have {size[0]}x{size[1]} pixels, more than '
+      f'{_LARGEST // 10**6} million; use a smaller --scale, fewer images, or '
+      '--files.'
+    )
 
 
 def tile(
@@ -140,6 +172,10 @@ def viewable(images: np.ndarray) -> np.ndarray:
     uint8 [..., 1].
   """
   return images[..., : 3 if images.shape[-1] >= 3 else 1]
+
+
+def _default_scale(height, width):
+  return max(1, -(-_TILE // max(height, width)))
 
 
 def _enlarged(images, scale):

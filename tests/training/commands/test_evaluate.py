@@ -19,7 +19,7 @@ def test_bits_per_dim_of_the_test_images(call, path):
     f'Test bits/dim {np.mean(bits):.4f} +- {error:.4f} (standard error over '
     '180 images of digits, 2 noise draws each)'
   )
-  assert heading == 'which is the sum of'
+  assert heading == 'By level; the levels add up to that:'
   assert len(levels) == 2
   parts = [float(line.split()[2]) for line in levels]
   np.testing.assert_allclose(sum(parts), np.mean(bits), atol=2e-4)

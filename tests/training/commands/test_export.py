@@ -1,9 +1,15 @@
 """Tests of `tfp-cinc export`."""
 
+import dataclasses
 import json
 import pathlib
+import resource
 import shutil
 
+import numpy as np
+import pytest
+
+from tfp_cinc import latents
 from training.run_folder import manifest
 from training.run_folder.lock import lock_folder
 
@@ -55,3 +61,29 @@ def test_run_in_training_is_exported_only_elsewhere(call, refused, used):
     refused('export', used[0], words=words)
     code, _, _ = call('export', used[0], '--output', 'x')
     assert code == 0
+
+
+def test_directions_of_other_weights_are_not_exported(call, refused, used):
+  other = latents.AttributeDirections(
+    ['3'], np.zeros([1, 64]), 'correlation', weights='0' * 64
+  )
+  path = used[0].parent / 'other.npz'
+  other.save(path)
+  words = [f'{path} holds directions that were learned with other weights']
+  refused('export', used[0], '--output', 'x', '--directions', path, words=words)
+  dataclasses.replace(other, weights=None).save(path)  # made by hand
+  code, _, _ = call('export', used[0], '--output', 'x', '--directions', path)
+  assert code == 0
+  card = json.loads(pathlib.Path('x', 'model_card.json').read_text())
+  assert card['attributes'] == ['3']
+
+
+@pytest.mark.slow
+def test_full_disk_is_reported_in_one_sentence(refused, used):
+  before = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+  try:
+    words = ['error: x cannot be written: File too large.']
+    refused('export', used[0], '--output', 'x', words=words)
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -3,7 +3,8 @@
 import click
 import pytest
 
-from training.commands.options import listing, strengths
+from training.commands.options import check_output, listing, strengths
+from training.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,18 @@ def test_strengths(text, expected):
 def test_wrong_strengths_are_refused(text):
   with pytest.raises(click.BadParameter, match='is neither a list of numbers'):
     strengths.convert(text, None, None)
+
+
+def test_output_makes_at_most_one_folder(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  for path in (None, 'a.png', 'new/a.png', tmp_path / 'new' / 'a.png'):
+    check_output(path)
+  for path in ('new', tmp_path / 'new', '.'):
+    check_output(path, is_folder=True)
+  with pytest.raises(UserError, match='png: the folder a does not exist'):
+    check_output('a/b/c.png')
+  with pytest.raises(UserError, match='the folder a does not exist'):
+    check_output('a/b', is_folder=True)
 
 
 def test_listing():

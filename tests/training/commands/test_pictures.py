@@ -32,6 +32,14 @@ def test_sample(call, path):
     np.testing.assert_array_equal(read_png(file)[::2, 1::2], image)
 
 
+def test_temperatures_0_and_1_are_no_decimal_comma(call, used):
+  code, out, _ = call(
+    *('sample', used[1], '--number', 1, '--temperature', '0,1'),
+    *('--files', '--output', 'x'),
+  )
+  assert (code, out) == (0, 'Wrote 2 files into x\n')
+
+
 def test_reconstruct(call, path, digits):
   code, out, _ = call('reconstruct', path, '--number', 4, '--output', 'a.png')
   assert code == 0
@@ -140,11 +148,26 @@ def test_bad_images_are_refused(refused, path, digits):
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
-    (['sample', '--number', '0'], "'--number': 0 is not in the range x>=1"),
+    (['sample', '--number', '0'], "'--number': 0 is not in the range 1<=x<="),
     (['sample', '--temperature', '-1'], "'--temperature': -1.0 is not in"),
     (['sample', '--temperature', 'nan'], "'nan' is not a number"),
     (['sample', '--temperature', '0.5,'], "'' is not a valid float"),
     (['sample', '--output', 'a.jpg'], 'must be the name of a PNG file'),
+    (['sample', '--temperature', '0,7'], 'write 0.7 for one, or 0.0,7 for two'),
+    (['sample', '--temperature', '0,05'], 'write 0.05 for one'),
+    (['sample', '--number', '100000000'], '100000000 is not in the range'),
+    (['sample', '--number', '1000000'], 'the picture would have 100'),
+    (['sample', '--scale', '100000'], "'--scale': 100000 is not in the range"),
+    (['sample', '--scale', '1000'], 'million; use a smaller --scale'),
+    (['sample', '--output', 'no/such/a.png'], 'the folder no does not exist'),
+    (['sample', '--files', '--output', 'no/such'], 'the folder no does not'),
+    (['reconstruct', '--scale', '1000'], 'million; use a smaller --scale'),
+    (['interpolate', 'test:0', 'test:1', '--steps', '100000000'], '2<=x<=1000'),
+    (['interpolate', 'test:0', 'test:1', '--scale', '1000'], 'a smaller'),
+    (
+      ['manipulate', 'test:0', '--attribute', '3', '--scale', '1000'],
+      'million; use a smaller --scale',
+    ),
     (['interpolate', 'test:0'], "missing argument 'SECOND'"),
     (['interpolate', 'test:0', 'test:1', '--steps', '1'], "'--steps': 1 is"),
     (['manipulate', '--attribute', '3'], "missing argument 'IMAGE...'"),

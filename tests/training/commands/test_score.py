@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import pathlib
 import shutil
 
@@ -40,9 +41,29 @@ def test_table_of_bits_per_dim(call, path, digits):
   assert pathlib.Path('x.csv').read_text().count('\n') == 7
 
 
+def test_images_are_turned_and_listed_once(call, used, digits, tmp_path):
+  """As in training; a pipe would be waited for, and a loop never end."""
+  exif = PIL.Image.Exif()
+  exif[0x0112] = 3
+  image = PIL.Image.open(digits / 'a.png')
+  image.transpose(PIL.Image.Transpose.ROTATE_180).save(
+    digits / 'turned.png', exif=exif
+  )
+  (digits / 'again').symlink_to(digits)
+  os.mkfifo(digits / 'z.png')
+  code, out, error = call('score', used[1], digits)
+  assert (code, error) == (0, '4 of 4 files scored\n')
+  rows = csv.DictReader(io.StringIO(out))
+  bits = {row['file']: row['bits_per_dim'] for row in rows}
+  assert sorted(bits) == ['a.png', 'b.png', 'c.png', 'turned.png']
+  assert bits['turned.png'] == bits['a.png']
+
+
 def test_wrong_folders_are_refused(refused, path, digits, tmp_path):
   refused('score', path, digits / 'a.png', words=['is not a folder'])
   (tmp_path / 'empty').mkdir()
   refused('score', path, tmp_path / 'empty', words=['holds no file'])
   arguments = ('score', path, digits, '--output', tmp_path)
   refused(*arguments, words=['is a folder; name a CSV file'])
+  arguments = ('score', path, digits, '--output', 'no/such/a.csv')
+  refused(*arguments, words=['the folder no does not exist'])

@@ -14,7 +14,7 @@ __all__ = ['command']
 @click.argument('second')
 @click.option(
   '--steps',
-  type=click.IntRange(2),
+  type=click.IntRange(2, 1000),
   default=9,
   show_default=True,
   help='Number of images, including both ends.',
@@ -43,6 +43,7 @@ def command(
   target = Target(output, files, scale)
   flow = open_flow(path)
   (a, b), names = read_images(flow, [first, second], resize, convert)
+  target.check_size(flow.image_shape, 1, steps)
   images = flow.interpolate(a[np.newaxis], b[np.newaxis], steps, method)[0]
   target.write(
     flow,

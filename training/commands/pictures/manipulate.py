@@ -78,8 +78,12 @@ def command(
   target = Target(output, files, scale)
   flow = open_flow(path)
   if directions:
-    flow.directions = read_directions(directions, flow.image_shape)
+    flow.directions = read_directions(
+      directions, flow.image_shape, flow.weights
+    )
   given, names = read_images(flow, images, resize, convert)
+  number = len(attribute) * len(given)
+  target.check_size(flow.image_shape, number, 1 + len(strengths))
   texts = [f'{value:+.3g}' if value else '0' for value in strengths]
   rows, single = [], {}
   for wanted in attribute:

@@ -19,7 +19,7 @@ _WIDTH = 16  # images per row
 @click.argument('images', nargs=-1, metavar='[IMAGE]...')
 @click.option(
   '--number',
-  type=click.IntRange(1),
+  type=click.IntRange(1, 1_000_000),
   default=10,
   show_default=True,
   help='Number of test images, if no image is named.',
@@ -44,6 +44,8 @@ def command(path, images, number, resize, convert, output, files, scale):
     given = test_images(flow)
     chosen = np.linspace(0, len(given) - 1, min(number, len(given))).astype(int)
     given, names = given[chosen], [f'test_{i}' for i in chosen]
+  rows, columns = 2 * -(-len(given) // _WIDTH), min(_WIDTH, len(given))
+  target.check_size(flow.image_shape, rows, columns)
   decoded = flow.decode(flow.encode(given))
   # The flow keeps only the upper bits of each channel.
   step = 2 ** (8 - flow.num_bits)

@@ -1,5 +1,7 @@
 """tfp-cinc sample."""
 
+import re
+
 import click
 import numpy as np
 
@@ -15,6 +17,10 @@ from ..options import (
 __all__ = ['command']
 
 
+# '0,7' for 0.7, and not the temperatures 0 and 1.
+_DECIMAL_COMMA = re.compile(r'\d,(0\d+|[2-9]|[1-9]\d+)')
+
+
 class _Temperature(click.FloatRange):
   """A number from 0, but not NaN, which the range alone lets pass."""
 
@@ -28,18 +34,32 @@ class _Temperature(click.FloatRange):
     return number
 
 
+def _not_a_decimal_comma(ctx, parameter, text):
+  """Refuses what may be one number; otherwise returns the text."""
+  if _DECIMAL_COMMA.fullmatch(text.strip()):
+    point, (first, second) = text.replace(',', '.'), text.split(',')
+    raise click.BadParameter(
+      f'{text!r} are two temperatures; write {point} for one, or '
+      f'{first}.0,{second} for two'
+    )
+  return _TEMPERATURES.convert(text, parameter, ctx)
+
+
+_TEMPERATURES = listing(_Temperature())
+
+
 @click_command('sample', 'runs/cinc_photos --number 64 --temperature 0.5,0.7,1')
 @flow_argument
 @click.option(
   '--number',
-  type=click.IntRange(1),
+  type=click.IntRange(1, 1_000_000),
   default=64,
   show_default=True,
   help='Number of images.',
 )
 @click.option(
   '--temperature',
-  type=listing(_Temperature()),
+  callback=_not_a_decimal_comma,
   default='1',
   show_default=True,
   metavar='T,...',
@@ -58,6 +78,9 @@ def command(path, number, temperature, seed, output, files, scale):
   target = Target(output, files, scale)
   flow = open_flow(path)
   width = int(np.ceil(np.sqrt(number)))
+  target.check_size(
+    flow.image_shape, len(temperature) * -(-number // width), width
+  )
   texts = [f'{value:g}' for value in temperature]
   rows, single = [], {}
   for value, text in zip(temperature, texts, strict=True):

@@ -6,6 +6,7 @@ import sys
 
 from ...errors import UserError
 from ...run_folder import pictures
+from ..options import check_output
 
 __all__ = ['Target', 'file_name']
 
@@ -28,6 +29,7 @@ class Target:
     self._files, self._scale = files, scale
     if self._output is None:
       return
+    check_output(self._output, files)
     if files and self._output.exists() and not self._output.is_dir():
       raise UserError(
         f'--output {output} is a file; with --files it must be a folder.'
@@ -39,6 +41,21 @@ class Target:
         f'--output {output} must be the name of a PNG file, such as '
         'picture.png; with --files it is a folder.'
       )
+
+  def check_size(self, image_shape, rows: int, columns: int) -> None:
+    """Raises `UserError` if a picture would be too large.
+
+    Args:
+      image_shape: (H, W, C) of each image.
+      rows: Number of rows of images.
+      columns: Number of images of the longest row.
+
+    Raises:
+      UserError: Before anything is computed.
+    """
+    if self._files:
+      rows = columns = 1
+    pictures.check_size(image_shape, rows, columns, self._scale)
 
   def write(self, flow, name, rows, single, title, columns=()) -> None:
     """Writes rows of images, or each image into its own file.
