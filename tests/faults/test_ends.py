@@ -53,6 +53,30 @@ def test_signal_saves_a_checkpoint_and_exits_with_0(tmp_path, count, number):
   assert f'Resumed from step {step}.' in out
 
 
+def test_interrupt_before_the_training_is_one_line(tmp_path):
+  config = tmp_path / 'config.py'
+  config.write_text(
+    'import os, signal\n'
+    'def get_config():\n'
+    '  os.kill(os.getpid(), signal.SIGINT)\n'
+  )
+  code, out, error = processes.train(tmp_path / 'run', config=config)
+  assert (code, out) == (130, '')
+  assert error.split() == ['Interrupted.']
+
+
+def test_interrupt_of_horovodrun_saves_a_checkpoint(tmp_path):
+  """It sends SIGTERM to its workers, and kills them after five seconds."""
+  folder = tmp_path / 'run'
+  process = start(folder, *LONG, workers=2)
+  wait_for_checkpoint(process, folder, 10)
+  process.send_signal(signal.SIGINT)
+  out, error = process.communicate()
+  assert 'Traceback' not in error
+  step = int(re.search(r'Stopped at step (\d+)', out)[1])
+  assert newest_checkpoint(folder) == step
+
+
 def test_lost_worker_ends_a_run_that_is_not_elastic(tmp_path):
   folder = tmp_path / 'run'
   process = start(folder, *LONG, workers=2)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shlex
 import time
 
 from ..progress import duration
@@ -107,7 +108,8 @@ def _results(folder):
   except (OSError, ValueError, KeyError, TypeError):
     return []
   commands = ('sample', 'reconstruct', 'evaluate', 'demo')
-  names = ', '.join(f'`tfp-cinc {name} {folder}`' for name in commands)
+  quoted = shlex.quote(str(folder))
+  names = ', '.join(f'`tfp-cinc {name} {quoted}`' for name in commands)
   return [*lines, f'next: {names}']
 
 

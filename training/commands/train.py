@@ -119,11 +119,19 @@ def command(ctx, workdir, name, data):
   values may change when a run is resumed.
   """
   values = ctx.command.overrides(ctx)
-  if not workdir:
-    raise UserError('--workdir is missing: name the folder of the run.')
   config = load_config(name)
   if data is not None:
     config.data.name, config.data.dir = kind_of_data(data), data
+  if workdir is None:
+    raise UserError(
+      'the option --workdir is missing; name the folder of the run, such as '
+      '--workdir runs/mine.'
+    )
+  if not workdir.strip():
+    raise UserError(
+      f'--workdir is {workdir!r}; name the folder of the run, such as '
+      'runs/mine.'
+    )
   override(config, values)
   reduce_if_smoke(config)
   if config.data.dir:  # so that the run can be used from any folder

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shlex
 
 from ..errors import UserError
 
@@ -87,7 +88,8 @@ def prepared_tfds_folder(name: str, data_dir: str) -> str:
   if not versions:
     raise UserError(
       f'the data set {name!r} is not prepared in {root}; prepare it by '
-      f'`tfp-cinc prepare {name} --data-dir {root}`, or train with one worker '
+      f'`tfp-cinc prepare {shlex.quote(name)} --data-dir '
+      f'{shlex.quote(str(root))}`, or train with one worker '
       'and --config.data.download=True, on a machine with a network.'
     )
   return str(max(versions, key=lambda path: _version_key(path.name)))

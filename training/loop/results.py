@@ -1,5 +1,7 @@
 """The results of a finished run: metrics, pictures and the SavedModel."""
 
+import shlex
+
 import numpy as np
 
 import tfp_cinc
@@ -37,7 +39,6 @@ def write(run: Run) -> None:
       )
     _write_pictures(run, metrics)
     known = {key: _json_value(value) for key, value in metrics.items()}
-    shape = run.dataset.image_shape
     write_saved_model(
       model,
       run.folder / 'saved_model',
@@ -46,7 +47,7 @@ def write(run: Run) -> None:
       num_bits=run.config.data.num_bits,
       step=step,
       metrics=known,
-      directions=run_directions(run.folder, step, shape, run.say),
+      directions=run_directions(run.folder, model.flow, run.say),
     )
   write_json(run.folder / 'metrics.json', known)
   status.write_status(
@@ -127,6 +128,7 @@ def _write_pictures(run, metrics):
 
 def _summary(run, metrics):
   folder, step = run.folder, metrics['step']
+  quoted = shlex.quote(str(folder))
   noise = ''
   if metrics['dequantization'] == 'variational':
     noise = ', variational noise'
@@ -146,8 +148,8 @@ Largest reconstruction error: {metrics['largest_reconstruction_error']:.1e}
 In {folder}: samples.png, reconstructions.png, metrics.json, config.json,
   saved_model/ (needs only TensorFlow), checkpoints/, tensorboard/{hint}
 Next, with the environment active (. .venv/bin/activate):
-  tfp-cinc sample {folder} --temperature 0.7
-  tfp-cinc reconstruct {folder}
-  tfp-cinc evaluate {folder} --noise-draws 32
-  tfp-cinc demo {folder}
-  tensorboard --logdir {folder}/tensorboard"""
+  tfp-cinc sample {quoted} --temperature 0.7
+  tfp-cinc reconstruct {quoted}
+  tfp-cinc evaluate {quoted} --noise-draws 32
+  tfp-cinc demo {quoted}
+  tensorboard --logdir {quoted}/tensorboard"""

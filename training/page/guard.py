@@ -61,6 +61,9 @@ class Guard:
 def _is_own(headers):
   host = headers.get('host', '')
   origin = headers.get('origin')
-  if urllib.parse.urlsplit(f'//{host}').hostname not in _HOSTS:
+  try:
+    if urllib.parse.urlsplit(f'//{host}').hostname not in _HOSTS:
+      return False
+    return origin is None or urllib.parse.urlsplit(origin).netloc == host
+  except ValueError:  # not a host, such as '['
     return False
-  return origin is None or urllib.parse.urlsplit(origin).netloc == host

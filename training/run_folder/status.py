@@ -14,6 +14,8 @@ __all__ = ['add_note', 'forget', 'read_status', 'write_status']
 
 _FILE = 'status.json'
 _NUM_NOTES = 10  # the newest notes are kept
+_NUMBERS = ('step', 'num_steps', 'skipped_steps', 'time')
+_NUMBERS_OR_NULL = ('bits_per_dim', 'images_per_second', 'seconds_left')
 
 
 def write_status(
@@ -107,9 +109,36 @@ def read_status(folder) -> dict:
   """
   try:
     content = json.loads(pathlib.Path(folder, _FILE).read_text())
-  except (OSError, ValueError):
+  except (OSError, ValueError, RecursionError):
     return {}
-  return content if isinstance(content, dict) else {}
+  return content if _is_status(content) else {}
+
+
+def _is_status(content):
+  """Returns whether the content of a file has the form that is written."""
+  number = int | float
+  try:
+    notes = content.get('notes', [])
+    tests = [content[key] for key in ('test', 'best') if key in content]
+    return all(
+      isinstance(value, kind)
+      for values, kind in (
+        ([note['time'] for note in notes], number),
+        ([note['text'] for note in notes], str),
+        ([content.get('workers', 1), *_values(content, _NUMBERS)], number),
+        (_values(content, _NUMBERS_OR_NULL), number | None),
+        ([test['bits_per_dim'] for test in tests], number | None),
+        ([test['step'] for test in tests], number),
+      )
+      for value in values
+    )
+  except (AttributeError, KeyError, TypeError):
+    return False
+
+
+def _values(content, keys):
+  """Returns the values of keys, which only a status with a step has."""
+  return [content[key] for key in keys] if 'step' in content else []
 
 
 def _write(folder, content):

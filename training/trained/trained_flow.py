@@ -5,6 +5,7 @@ More than 300 lines: one class, of which half is documentation.
 
 import functools
 import pathlib
+import shlex
 
 import numpy as np
 import tensorflow as tf
@@ -37,6 +38,8 @@ class TrainedFlow:
     batch_size: Number of images that go through the flow together.
     folder: Folder for files that are made from the flow: that of the run, or
       the current folder.
+    weights: `tfp_cinc.latents.weights_digest` of the flow, or None if not
+      known.
     not_finite: Number of images made so far that have values that are not
       finite. The pixels of these values mean nothing.
   """
@@ -50,7 +53,7 @@ class TrainedFlow:
     self.latent_levels = source.latent_levels
     config = source.config
     self.batch_size = 64 if config is None else int(config.eval.batch_size)
-    self.folder = source.folder
+    self.folder, self.weights = source.folder, source.weights
     self.noise = 'uniform' if source.move is None else 'variational'
     self.not_finite = 0
     self._functions = source.functions
@@ -269,7 +272,7 @@ class TrainedFlow:
     if self.directions is None:
       raise UserError(
         f'{self.path} has no attribute directions; learn them from labeled '
-        f'images by `tfp-cinc attributes {self.path}`.'
+        f'images by `tfp-cinc attributes {shlex.quote(str(self.path))}`.'
       )
     try:
       direction = np.asarray(self.directions.direction(attribute))

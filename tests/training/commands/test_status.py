@@ -106,6 +106,14 @@ def test_finished_run(folder):
   assert f'`tfp-cinc sample {folder}`' in text
 
 
+def test_commands_can_be_copied_into_a_shell(tmp_path):
+  folder = tmp_path / 'my $runs'
+  write_config(tiny.get_config(), folder, {})
+  metrics = {'test_bits_per_dim': 3.14159, 'data': 'digits', 'step': 6}
+  write_json(folder / 'metrics.json', metrics)
+  assert f"`tfp-cinc sample '{folder}'`" in describe(folder)
+
+
 def test_test_bits_and_notes_stay(folder):
   status.add_note(folder, 'Initialized from data.\n')
   for step, bits in [(1, 4.0), (2, None), (3, 3.5), (4, 3.75), (5, None)]:

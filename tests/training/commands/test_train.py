@@ -56,7 +56,8 @@ def test_results_of_a_run(trained):
   assert metrics['largest_reconstruction_error'] < 1e-3
   assert 0 < metrics['test_bits_per_dim'] < 12
   assert f'Test bits/dim {metrics["test_bits_per_dim"]:.4f}' in out
-  assert 'digits: 1617 training images of shape 8 x 8 x 1.' in out
+  assert 'digits: 1617 training images of shape 8 x 8 x 1. Held out' in out
+  assert 'The training ends after 6 steps (config.train.num_steps).' in out
   assert 'In ' + str(folder) in out
   *_, last = out.rstrip().splitlines()
   assert last == f'  tensorboard --logdir {folder}/tensorboard'
@@ -163,6 +164,10 @@ def test_second_process_in_the_same_folder_is_refused(trained):
   ('arguments', 'message'),
   [
     ([], '--workdir is missing'),
+    (['--workdir', ''], "--workdir is ''; name the folder"),
+    (['--data', 'none'], '--data none does not exist'),
+    (['--config.data.image_size=100000'], 'at least 1 and at most 1,024'),
+    (['--config.train.learning_rate=inf'], 'it must be a finite number'),
     (['--workdir', 'run', 'more'], "train takes only options, not 'more'"),
     (['--workdir', 'run', '--confg', 'x'], '--confg (did you mean --config?)'),
     (['--workdir', 'run', '--config', 'none.py'], 'none.py is not a config'),

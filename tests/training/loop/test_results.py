@@ -11,6 +11,7 @@ from training.loop import evaluation, results
 from training.loop.run import Run
 from training.loop.workers import Workers
 from training.run_folder.config_file import read_config
+from training.run_folder.status import read_status
 
 
 @pytest.fixture
@@ -41,6 +42,18 @@ def test_image_without_a_finite_density_gives_null(run, monkeypatch):
   assert metrics['finite_test_images'] == metrics['test_images'] - 1
   card = (run.folder / 'saved_model' / 'model_card.json').read_text()
   assert json.loads(card, parse_constant=refuse)['metrics'] == metrics
+
+
+@pytest.mark.slow
+def test_status_keeps_the_training_figure_and_commands_are_quoted(run, capsys):
+  run.folder = run.folder.rename(run.folder.with_name('my run'))
+  before = read_status(run.folder)
+  results.write(run)
+  after = read_status(run.folder)
+  assert after['ended']
+  for name in ('bits_per_dim', 'test'):
+    assert after[name] == before[name]
+  assert f"tfp-cinc sample '{run.folder}' --temp" in capsys.readouterr().out
 
 
 def test_nonfinite_flow_writes_no_results(run):

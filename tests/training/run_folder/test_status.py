@@ -49,7 +49,19 @@ def test_disk_error_stops_nothing(tmp_path, monkeypatch):
   assert status.read_status(tmp_path)['step'] == 3
 
 
-@pytest.mark.parametrize('content', ['{"step": 3', '[]', ''])
+@pytest.mark.parametrize(
+  'content',
+  [
+    '{"step": 3',
+    '[]',
+    '',
+    '{"step": 3}',
+    '{"notes": [{"text": "no time"}]}',
+    '{"notes": 3}',
+    '{"test": {"step": 3}}',
+    '[' * 100_000,
+  ],
+)
 def test_damaged_file_counts_as_missing(tmp_path, content):
   (tmp_path / 'status.json').write_text(content)
   assert status.read_status(tmp_path) == {}
