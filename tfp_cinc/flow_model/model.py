@@ -87,7 +87,8 @@ class FlowModel(tf_keras.Model):
   needs `save_weights_only=True`, because `save` cannot store the code of a
   flow. `export` writes a SavedModel, as `tfp_cinc.export_saved_model` does.
   `copy.deepcopy`, `copy.copy` and `pickle` give a model with a copy of the
-  flow. Like a new model, it has no optimizer until it is compiled.
+  flow, if the flow can be copied, as those of `tfp_cinc.models`. Like a new
+  model, it has no optimizer until it is compiled.
 
   With Horovod's optimizer, `fit` initializes the flow on worker 0 and
   broadcasts all weights before the first step. It must therefore be called on
