@@ -34,7 +34,7 @@ def replace_file(path: str | os.PathLike, content: bytes) -> None:
     content: Content of the file.
 
   Raises:
-    OSError: If the file cannot be written. An existing file is then unchanged.
+    OSError: If the file cannot be written. No part of it is then at `path`.
   """
   with _temporary(path, _make_file) as temporary:
     temporary.write_bytes(content)
@@ -60,7 +60,7 @@ def replace_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     unchanged.
 
   Raises:
-    OSError: If the folder cannot be written. `path` is then unchanged.
+    OSError: If the folder cannot be written. No part of it is then at `path`.
   """
   path = pathlib.Path(path)
   with _temporary(path, _make_folder) as temporary:
@@ -116,7 +116,11 @@ def _remove_leftovers(path):
     re.escape(f'.{path.name}-')
     + rf'[a-z0-9_]{{8}}({re.escape(_TEMPORARY)}|{re.escape(_OLD)})'
   )
-  for leftover in [x for x in path.parent.iterdir() if name.fullmatch(x.name)]:
+  try:
+    found = [x for x in path.parent.iterdir() if name.fullmatch(x.name)]
+  except OSError:  # a folder that can be written but not listed
+    return
+  for leftover in found:
     lock = _lock(leftover)
     if lock is None:
       continue
@@ -138,10 +142,10 @@ def _replace_in_two_steps(temporary, path):
     os.rename(path, old)
     try:
       os.rename(temporary, path)
-      _sync(path.parent)
     except BaseException:
       os.rename(old, path)
       raise
+    _sync(path.parent)
     _remove(old)
   finally:
     _unlock(lock)

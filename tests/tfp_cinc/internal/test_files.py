@@ -1,5 +1,6 @@
 """Tests of files and folders that are replaced completely or not at all."""
 
+import concurrent.futures
 import errno
 import fcntl
 import os
@@ -157,6 +158,33 @@ def test_only_names_of_killed_writers_of_this_path_are_removed(tmp_path):
   assert names(tmp_path) == sorted([*kept, 'target'])
 
 
+def test_name_that_is_removed_before_it_is_locked(tmp_path, monkeypatch):
+  """Another process takes the new name for a leftover."""
+  lock, taken = files._lock, []
+
+  def removed_at_first(path, wait=False):
+    if wait and not taken:
+      taken.append(path)
+      path.unlink()
+    return lock(path, wait)
+
+  monkeypatch.setattr(files, '_lock', removed_at_first)
+  files.replace_file(tmp_path / 'target', b'text')
+  assert taken
+  assert (tmp_path / 'target').read_text() == 'text'
+  assert names(tmp_path) == ['target']
+
+
+@pytest.mark.parametrize('name', ['write_file', 'write_folder'])
+def test_writers_at_once_leave_the_content_of_one(tmp_path, name):
+  with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    texts = [str(number) for number in range(40)]
+    list(pool.map(lambda text: WRITERS[name](tmp_path, text), texts))
+  found = content(tmp_path / 'target')
+  assert found in [*texts, *({'a': x, 'inner/b': x} for x in texts)]
+  assert names(tmp_path) == ['target']
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('name', WRITERS)
 def test_kill_at_any_change_loses_nothing(tmp_path, name):
@@ -164,7 +192,7 @@ def test_kill_at_any_change_loses_nothing(tmp_path, name):
   new = 'new' if name == 'write_file' else {'a': 'new', 'inner/b': 'new'}
   old = 'old' if name == 'write_file' else {'a': 'old', 'inner/b': 'old'}
   write = WRITERS[name.removesuffix('_in_two_steps')]
-  found, remains, answer, number = [], 0, 'killed', 0
+  found, remains, missing, answer, number = [], 0, 0, 'killed', 0
   process = subprocess.Popen(
     processes.command('tests.programs.file_writers', tmp_path),
     cwd=processes.ROOT,
@@ -181,14 +209,14 @@ def test_kill_at_any_change_loses_nothing(tmp_path, name):
       process.stdin.write(f'{name} {number} {number}\n')
       answer = process.stdout.readline().strip()
       remains += len(names(folder)) > 1
-      if name != 'write_folder_in_two_steps':
-        assert (folder / 'target').exists()
+      missing += not (folder / 'target').exists()
       files._remove_leftovers(folder / 'target')  # as the next write does
       assert names(folder) == ['target']
       found.append(content(folder / 'target'))
       number += 1
     process.stdin.close()
   assert answer == 'finished'
+  assert bool(missing) == (name == 'write_folder_in_two_steps')
   assert remains > 3, 'too few writers were killed while writing'
   # First the old content, then only the new one.
   assert found == sorted(found, key=[old, new].index)
