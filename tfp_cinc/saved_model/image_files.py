@@ -14,6 +14,13 @@ _PNG, _JPEG = b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'
 # (3), gray with alpha (4), RGBA (6); 1 and 5 are not used (PNG specification,
 # section 11.2.1).
 _PNG_CHANNELS = [1, 0, 3, 3, 2, 0, 4]
+# The tag 0x0112 of EXIF, the orientation, of type 3, with one value other than
+# 1, in little-endian and big-endian order. \C is any byte.
+_TURNED = (
+  r'\C*(\x12\x01\x03\x00\x01\x00\x00\x00[\x02-\x08]\x00'
+  r'|\x01\x12\x00\x03\x00\x00\x00\x01\x00[\x02-\x08])\C*'
+)
+_EXIF_BYTES = 4096  # at the beginning of a file, where the tag is looked for
 
 
 def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
@@ -21,9 +28,9 @@ def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
 
   Images are neither resized nor converted, and the pixels are those that Pillow
   reads. The size in the header of a file is checked before the file is decoded.
-  A file that is damaged or has another shape, format or depth raises
-  `tf.errors.InvalidArgumentError`, which names the file. An EXIF orientation is
-  ignored.
+  A file that is damaged, is to be turned by its EXIF orientation, or has
+  another shape, format or depth raises `tf.errors.InvalidArgumentError`, which
+  names the file.
 
   Args:
     contents: String `Tensor` [N], the bytes of PNG or JPEG files with 8 bits
@@ -45,6 +52,11 @@ def decode_images(contents: tf.Tensor, image_shape, name: str) -> tf.Tensor:
     requirements = [
       (is_png | is_jpeg, ' is neither a PNG nor a JPEG file.'),
       (tf.reduce_all(shape > 0), ' is damaged and cannot be decoded.'),
+      (
+        ~_is_turned(content),
+        ' is to be turned by its EXIF orientation; this model takes images '
+        'that are upright.',
+      ),
       (depth <= 8, ' has ', depth, ' bits per channel; this model takes 8.'),
       (
         tf.reduce_all(tf.equal(shape, image_shape)),
@@ -128,6 +140,11 @@ def _decode(content, is_png):
 def _header(content):
   header = tf.io.decode_raw(content, tf.uint8, fixed_length=26)
   return tf.cast(tf.ensure_shape(header, [26]), tf.int32)
+
+
+def _is_turned(content):
+  start = tf.strings.substr(content, 0, _EXIF_BYTES)
+  return tf.strings.regex_full_match(start, _TURNED)
 
 
 def _starts_with(header, magic):

@@ -36,6 +36,15 @@ def flipped(content, position):
   return bytes(damaged)
 
 
+def orientation(value, order='<'):
+  """EXIF data of an image that is to be turned, unless the value is 1."""
+  exif = PIL.Image.Exif()
+  exif[0x10F] = 'maker of the camera'
+  exif[0x112] = value
+  exif.endian = order
+  return exif.tobytes()
+
+
 def bomb(width, height):
   """A small PNG file that says to be of this size."""
   header = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
@@ -53,6 +62,13 @@ def test_files_of_other_programs():
   np.testing.assert_array_equal(found[1], expected)
   expected = PIL.Image.open(io.BytesIO(palette)).convert('RGB')
   np.testing.assert_array_equal(found[2], np.asarray(expected))
+
+
+def test_upright_files_may_say_so():
+  for order in '<>':
+    options = {'exif': orientation(1, order)}
+    files = [file_of(PIXELS, kind, **options) for kind in ('PNG', 'JPEG')]
+    np.testing.assert_array_equal(decode(files)[0], PIXELS)
 
 
 @pytest.mark.parametrize('progressive', [False, True])
@@ -137,6 +153,16 @@ def test_round_trip_of_any_leading_dimensions(channels):
     (
       file_of(PIXELS // 128 * 255, mode='P', transparency=0),
       'has the shape [6 5 4] (height, width, channels); this model takes',
+    ),
+    (
+      file_of(PIXELS, 'JPEG', exif=orientation(6)),
+      'is to be turned by its EXIF orientation; this model takes images that '
+      'are upright.',
+    ),
+    (file_of(PIXELS, exif=orientation(3)), 'is to be turned by its EXIF'),
+    (
+      file_of(PIXELS, 'JPEG', exif=orientation(8, '>')),
+      'is to be turned by its EXIF',
     ),
     (bomb(0, 5), 'is damaged and cannot be decoded.'),
     (file_of(PIXELS)[:-40], 'is damaged and cannot be decoded.'),

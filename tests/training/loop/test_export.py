@@ -1,15 +1,33 @@
-"""Tests that an export that fails is reported in one sentence."""
+"""Tests of the SavedModel of a run."""
 
 import errno
 import os
+import shutil
 import types
 
 import pytest
 
 import tfp_cinc
+from tfp_cinc.saved_model.model_card import read_model_card
 from training.data.facts import DataFacts
 from training.errors import UserError
+from training.loop import results
 from training.loop.export import write_saved_model
+from training.loop.run import Run
+from training.loop.workers import Workers
+from training.run_folder.config_file import read_config
+
+
+@pytest.mark.slow
+def test_directions_fit_the_weights_at_the_end_of_a_run(used, tmp_path):
+  """They were learned from the checkpoint, which holds the same weights."""
+  folder = shutil.copytree(used[0], tmp_path / 'run')
+  run = Run(read_config(folder), folder, Workers())
+  run.checkpoints.restore()
+  results.write(run)
+  card = read_model_card(folder / 'saved_model')
+  assert card['attributes'] == list('0123456789')
+  assert card['weights'] == read_model_card(used[1])['weights']
 
 
 @pytest.mark.parametrize(
