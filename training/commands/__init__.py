@@ -5,6 +5,7 @@ calls are answered at once.
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -108,6 +109,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     argv: The arguments of the command line; None for those of this process.
   """
   import_tensorflow_quietly()
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    # As stderr: names of files need not be valid text.
+    sys.stdout.reconfigure(errors='backslashreplace')
   in_checkout = sys.argv[0].endswith('__main__.py')
   name = 'python -m training' if in_checkout else 'tfp-cinc'
   with one_line_at_interrupt():

@@ -116,8 +116,8 @@ class Option:
       self.type is bool
     ):
       raise UserError(
-        f'config.{self.key} is {value!r}; it must be of type '
-        f'{self.type.__name__}.'
+        f'config.{self.key} is {" ".join(repr(value).split())}; it must be of '
+        f'type {self.type.__name__}.'
       )
     if self.choices and value not in self.choices:
       raise UserError(

@@ -2,12 +2,13 @@
 
 import io
 import os
+import warnings
 
 import numpy as np
 import PIL.Image
 
 from ..errors import UserError
-from .pixels import file_bits, fit, open_image, to_pixels
+from .pixels import file_bits, fit, to_pixels
 
 __all__ = ['MOST_PIXELS', 'read_image']
 
@@ -87,7 +88,10 @@ def read_image(
 def _open(source, name):
   """Reads the header of the image; decodes nothing."""
   try:
-    return open_image(source)
+    with warnings.catch_warnings():
+      # `_check_number` reports too many pixels.
+      warnings.simplefilter('ignore', PIL.Image.DecompressionBombWarning)
+      return PIL.Image.open(source)
   except PIL.UnidentifiedImageError:
     raise UserError(
       f'{name} is not a readable image, such as a PNG or JPEG file.'

@@ -1,7 +1,6 @@
 """Conversion of image files to uint8 pixels."""
 
 import contextlib
-import warnings
 
 import numpy as np
 import PIL.Image
@@ -14,7 +13,6 @@ __all__ = [
   'decode',
   'file_bits',
   'fit',
-  'open_image',
   'to_pixels',
 ]
 
@@ -46,25 +44,10 @@ def decode(file, channels: int = 3, upright: bool = False) -> np.ndarray:
       pixels have no 8-bit equivalent.
   """
   try:
-    with open_image(file) as image:
+    with PIL.Image.open(file) as image:
       return to_pixels(image, channels, upright)
   except Exception as error:  # decoders raise exceptions of any type
     raise BrokenImage(str(error) or type(error).__name__) from None
-
-
-def open_image(file) -> PIL.Image.Image:
-  """Reads the header of an image file; decodes nothing.
-
-  Args:
-    file: Path, or open binary file.
-
-  Returns:
-    Open image.
-  """
-  with warnings.catch_warnings():
-    # Pillow raises an error for twice as many pixels.
-    warnings.simplefilter('ignore', PIL.Image.DecompressionBombWarning)
-    return PIL.Image.open(file)
 
 
 def file_bits(image: PIL.Image.Image) -> int:

@@ -14,8 +14,9 @@ __all__ = ['add_note', 'forget', 'read_status', 'write_status']
 
 _FILE = 'status.json'
 _NUM_NOTES = 10  # the newest notes are kept
-_NUMBERS = ('step', 'num_steps', 'skipped_steps', 'time')
-_NUMBERS_OR_NULL = ('bits_per_dim', 'images_per_second', 'seconds_left')
+_COUNTS = ('step', 'num_steps', 'skipped_steps', 'time')
+_NUMBERS = ('bits_per_dim', 'images_per_second', 'seconds_left')
+_LARGEST = 1e11  # of a number, such as seconds since 1970
 
 
 def write_status(
@@ -116,29 +117,27 @@ def read_status(folder) -> dict:
 
 def _is_status(content):
   """Returns whether the content of a file has the form that is written."""
-  number = int | float
   try:
     notes = content.get('notes', [])
     tests = [content[key] for key in ('test', 'best') if key in content]
-    return all(
-      isinstance(value, kind)
-      for values, kind in (
-        ([note['time'] for note in notes], number),
-        ([note['text'] for note in notes], str),
-        ([content.get('workers', 1), *_values(content, _NUMBERS)], number),
-        (_values(content, _NUMBERS_OR_NULL), number | None),
-        ([test['bits_per_dim'] for test in tests], number | None),
-        ([test['step'] for test in tests], number),
-      )
-      for value in values
+    counts = [content.get('workers', 1), *(note['time'] for note in notes)]
+    counts += [test['step'] for test in tests]
+    numbers = [test['bits_per_dim'] for test in tests]
+    if 'step' in content:
+      counts += [content[key] for key in _COUNTS]
+      numbers += [content[key] for key in _NUMBERS]
+    return (
+      all(_is_number(count) and count >= 0 for count in counts)
+      and all(number is None or _is_number(number) for number in numbers)
+      and all(isinstance(note['text'], str) for note in notes)
+      and content.get('num_steps', 1) >= 1
     )
   except (AttributeError, KeyError, TypeError):
     return False
 
 
-def _values(content, keys):
-  """Returns the values of keys, which only a status with a step has."""
-  return [content[key] for key in keys] if 'step' in content else []
+def _is_number(value):
+  return isinstance(value, int | float) and abs(value) < _LARGEST
 
 
 def _write(folder, content):
