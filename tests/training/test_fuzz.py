@@ -43,13 +43,12 @@ KINDS = [
   ('L', 'PPM'),
 ]
 
-TEXTS = [
-  *['', ' ', '9' * 30, '\udcff', '\udcff.png'],
-  *'0 1 2 -1 0.5 nan inf -inf 1e400 0,7 0,1 1, , : 1:2:3 1:2:10000'.split(),
-  *'x é [ { %s - -- True null all train newest linear digits'.split(),
-  *'test:0 test:1000000 test:-1 keep keep/a.png keep/bad.png'.split(),
-  *'keep/images.npy none/such/x.png out.png out'.split(),
-]
+WORDS = """
+0 1 2 -1 0.5 nan inf -inf 1e400 0,7 0,1 1, , : 1:2:3 1:2:10000 [ { %s - --
+x é True null all train newest linear digits test:0 test:1000000 test:-1
+keep keep/a.png keep/bad.png keep/images.npy none/such/x.png out.png out
+"""
+TEXTS = ['', ' ', '9' * 30, '\udcff', '\udcff.png', *WORDS.split()]
 
 # Right values of required arguments and options, so that some calls succeed.
 RIGHT = {
