@@ -4,6 +4,7 @@ The files import TensorFlow only when a command runs, so that help and wrong
 calls are answered at once.
 """
 
+import errno
 import importlib
 import io
 import os
@@ -27,6 +28,12 @@ __all__ = ['COMMANDS', 'get_command', 'main']
 
 # Packages whose versions are printed, too.
 _OTHERS = ('python', 'tensorflow', 'horovod')
+
+# Errors about files for which the program has no sentence of its own.
+_OF_THE_SYSTEM = (
+  *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+  *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EIO),
+)
 
 # The module of each command, in the order of the help.
 COMMANDS = {
@@ -134,6 +141,10 @@ def _run(argv, name):
     )
   except click.UsageError as error:
     _fail(_sentence(error, name))
+  except OSError as error:
+    if error.filename is None or error.errno not in _OF_THE_SYSTEM:
+      raise
+    _fail(f'{error.filename} cannot be used: {error.strerror}.')
   except Exception as error:
     # TensorFlow is not imported here for the name of its error.
     names = [kind.__name__ for kind in type(error).__mro__]

@@ -115,6 +115,20 @@ def test_version(call):
   assert f'tensorflow {tf.__version__}' in out
 
 
+@pytest.mark.parametrize('name', ['status', 'evaluate', 'inspect', 'export'])
+def test_name_that_is_too_long_is_one_sentence(refused, name):
+  refused(name, 'x' * 300, words=['File name too long'])
+
+
+def test_folder_without_permission_is_one_sentence(refused, monkeypatch, used):
+  def fail(folder):
+    raise PermissionError(13, 'Permission denied', '/secret/config.json')
+
+  monkeypatch.setattr('training.commands.status.describe', fail)
+  words = ['/secret/config.json cannot be used: Permission denied.']
+  refused('status', used[0], words=words)
+
+
 def test_missing_memory_is_one_sentence(refused, monkeypatch, used):
   def fail(folder):
     raise tf.errors.ResourceExhaustedError(None, None, 'OOM\nmore')
