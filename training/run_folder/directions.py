@@ -1,6 +1,7 @@
 """directions.npz, the attribute directions of a run."""
 
 import pathlib
+import shlex
 from collections.abc import Callable
 
 import numpy as np
@@ -40,7 +41,8 @@ def run_directions(
   if found.weights is None:
     say(
       f'Directions are not used: {path} does not say to which weights it '
-      f'belongs; learn them again by `tfp-cinc attributes {folder}`.'
+      'belongs; learn them again by `tfp-cinc attributes '
+      f'{shlex.quote(str(folder))}`.'
     )
     return None
   return found
