@@ -181,9 +181,15 @@ def test_resumed_run_keeps_its_versions_and_gets_data_facts(tmp_path):
 def test_missing_and_damaged_config(tmp_path):
   with pytest.raises(UserError, match='holds no run'):
     read_config(tmp_path)
-  (tmp_path / 'config.json').write_text('{"config": []}')
-  with pytest.raises(UserError, match='is not the configuration of a run'):
-    read_config(tmp_path)
+  for text in (
+    '{"config": []}',
+    '{"config": {}, "data": []}',
+    '{',
+    '[' * 10**5,
+  ):
+    (tmp_path / 'config.json').write_text(text)
+    with pytest.raises(UserError, match='is not the configuration of a run'):
+      read_config(tmp_path)
 
 
 def test_folder_needs_a_run_or_a_saved_model(tmp_path):

@@ -55,7 +55,14 @@ def test_run_without_data_facts_asks_the_data_set(used, tmp_path):
     restore_run(folder)
 
 
-@pytest.mark.parametrize('data', [{}, {'name': 'x', 'image_shape': [8]}, []])
+@pytest.mark.parametrize(
+  'data',
+  [
+    {},
+    {'name': 'x', 'image_shape': [8]},
+    {'name': 'x', 'image_shape': [0, 8, 1]},
+  ],
+)
 def test_damaged_data_facts_are_refused(used, tmp_path, data):
   folder = shutil.copytree(used[0], tmp_path / 'run')
   path = folder / 'config.json'
