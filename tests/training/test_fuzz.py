@@ -19,10 +19,12 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.training import tiny
+from tests.training.data.helpers import data_config
 from training.commands import COMMANDS, get_command, main
 from training.commands.status import describe
 from training.configs.options import OPTIONS
 from training.data.image_file import read_image
+from training.data.load import load_dataset
 from training.data.pixels import BrokenImage, decode
 from training.errors import UserError
 from training.run_folder import status
@@ -60,6 +62,8 @@ RIGHT = {
   'second': ['test:2'],
   'attribute': ['3', '3,8'],
 }
+
+IMAGES = np.random.default_rng(0).integers(0, 256, [20, 8, 8, 1], np.uint8)
 
 VALUES = [
   *[None, True, False, 0, 1, 2, -1, 3.5, 1e30, 10**20, '', 'x', '8', 'photos'],
@@ -101,23 +105,25 @@ def image_file(mode, kind):
   return buffer.getvalue()
 
 
+@st.composite
+def damaged(draw, content):
+  """Draws the bytes of a file, some of them flipped, half of them truncated."""
+  content = bytearray(content)
+  places = st.integers(0, len(content) - 1)
+  for place in draw(st.lists(places, max_size=4)):
+    content[place] ^= draw(st.integers(1, 255))
+  return bytes(content[: draw(st.none() | places)])
+
+
 @hypothesis.given(
-  st.sampled_from(KINDS),
-  st.floats(0, 1),
-  st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), max_size=4),
+  st.sampled_from(KINDS).flatmap(lambda kind: damaged(image_file(*kind))),
   st.sampled_from([(6, 8, 1), (6, 8, 3), (8, 8, 3)]),
   st.booleans(),
   st.booleans(),
 )
 @quick(300)
 @pytest.mark.filterwarnings('ignore:.*:UserWarning')
-def test_damaged_and_odd_images(kind, length, flips, shape, resize, convert):
-  content = bytearray(image_file(*kind))
-  for place, mask in flips:
-    content[int(place * (len(content) - 1))] ^= mask
-  if length < 0.5:
-    content = content[: int(2 * length * len(content))]
-  content = bytes(content)
+def test_damaged_and_odd_images(content, shape, resize, convert):
   try:
     pixels = read_image(content, shape, resize, convert, 'x.png')
     assert (pixels.shape, pixels.dtype) == (shape, np.uint8)
@@ -126,6 +132,25 @@ def test_damaged_and_odd_images(kind, length, flips, shape, resize, convert):
   with contextlib.suppress(BrokenImage):
     pixels = decode(io.BytesIO(content), shape[-1], upright=True)
     assert (pixels.shape[-1], pixels.dtype) == (shape[-1], np.uint8)
+
+
+@pytest.mark.parametrize('save', [np.save, np.savez, np.savez_compressed])
+def test_damaged_arrays(tmp_path, save):
+  path = tmp_path / ('x.npy' if save is np.save else 'x.npz')
+  save(path, **{'arr' if save is np.save else 'images': IMAGES})
+
+  @hypothesis.given(damaged(path.read_bytes()))
+  @quick(100)
+  def load(content):
+    path.write_bytes(content)
+    config = data_config(name='arrays', dir=str(path), cache_mb=1)
+    try:
+      dataset = load_dataset(config)
+      assert dataset.facts.num_train + len(dataset.test_images) >= 2
+    except UserError as error:
+      check_sentence(str(error))
+
+  load()
 
 
 @pytest.fixture(scope='module')

@@ -6,7 +6,12 @@ import shlex
 
 from ..errors import UserError
 
-__all__ = ['check_location', 'kind_of_data', 'prepared_tfds_folder']
+__all__ = [
+  'array_files',
+  'check_location',
+  'kind_of_data',
+  'prepared_tfds_folder',
+]
 
 
 def check_location(config) -> None:
@@ -37,6 +42,11 @@ def check_location(config) -> None:
     prepared_tfds_folder(config.tfds_name, config.dir)
 
 
+def array_files(folder: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the sorted .npy files of a folder, without pipes and devices."""
+  return [path for path in sorted(folder.glob('*.npy')) if path.is_file()]
+
+
 def kind_of_data(path) -> str:
   """Returns the `config.data.name` of a user's data: 'folder' or 'arrays'.
 
@@ -55,7 +65,7 @@ def kind_of_data(path) -> str:
       f'--data {path} does not exist; name a folder of images, or an .npy or '
       '.npz file.'
     )
-  is_arrays = not path.is_dir() or any(path.glob('*.npy'))
+  is_arrays = not path.is_dir() or bool(array_files(path))
   return 'arrays' if is_arrays else 'folder'
 
 
@@ -97,7 +107,7 @@ def prepared_tfds_folder(name: str, data_dir: str) -> str:
 
 def _check_arrays(path):
   path = pathlib.Path(path)
-  is_there = path.is_dir() and any(path.glob('*.npy'))
+  is_there = path.is_dir() and array_files(path)
   if not is_there and not (path.suffix in ('.npy', '.npz') and path.is_file()):
     raise UserError(
       f'config.data.dir is {str(path)!r}; give a .npy or .npz file, or a '

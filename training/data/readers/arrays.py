@@ -8,6 +8,7 @@ import numpy as np
 
 from ...errors import UserError
 from ..dataset import Dataset, held_out, shuffled_dataset
+from ..location import array_files
 from ..sources import ArraySource
 
 __all__ = ['arrays']
@@ -79,7 +80,7 @@ def arrays(config) -> Dataset:
 def _find(path, limit):
   """Returns the arrays of a file or folder by name."""
   if path.is_dir():
-    return {file.stem: _map(file) for file in sorted(path.glob('*.npy'))}
+    return {file.stem: _map(file) for file in array_files(path)}
   if path.suffix == '.npz':
     return _map_members(path, limit)
   return {'images': _map(path)}
@@ -88,11 +89,8 @@ def _find(path, limit):
 def _map(path):
   try:
     return np.load(path, mmap_mode='r', allow_pickle=False)
-  except (OSError, ValueError, EOFError) as error:
-    raise UserError(
-      f'config.data.dir: {path} is not a valid .npy file: '
-      f'{str(error).rstrip(".")}.'
-    ) from None
+  except Exception as error:  # a damaged header raises any type
+    raise _invalid(path, error) from None
 
 
 def _map_members(path, limit):
@@ -113,12 +111,18 @@ def _map_members(path, limit):
           )
         with archive.open(member) as content:
           result[key] = np.lib.format.read_array(content, allow_pickle=False)
-  except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-    raise UserError(
-      f'config.data.dir: {path} is not a valid .npz file: '
-      f'{str(error).rstrip(".")}.'
-    ) from None
+  except UserError:
+    raise
+  except Exception as error:  # a damaged header or archive raises any type
+    raise _invalid(path, error) from None
   return result
+
+
+def _invalid(path, error):
+  reason = str(error).partition('\n')[0].rstrip('.') or type(error).__name__
+  return UserError(
+    f'config.data.dir: {path} is not a valid {path.suffix} file: {reason}.'
+  )
 
 
 def _map_stored(path, file, member):

@@ -1,5 +1,7 @@
 """Tests of images in .npy and .npz files."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,21 @@ def test_part_of_a_file_is_held_out(tmp_path):
   assert same_images(np.concatenate(parts), epoch(dataset))
   resumed = batches(dataset, 1, first_position=4 * 8)
   np.testing.assert_array_equal(resumed, batches(dataset, 5)[4:])
+
+
+def test_pipe_in_a_folder_of_arrays_is_left_out(tmp_path):
+  np.save(tmp_path / 'images.npy', IMAGES)
+  os.mkfifo(tmp_path / 'labels.npy')
+  assert load(tmp_path).num_train == 18
+
+
+def test_digest_is_that_of_the_images_wherever_they_are(tmp_path):
+  np.save(tmp_path / 'x.npy', IMAGES)
+  before = load(tmp_path / 'x.npy').facts.digest
+  np.save(tmp_path / 'y.npy', IMAGES)
+  assert load(tmp_path / 'y.npy').facts.digest == before
+  np.save(tmp_path / 'x.npy', 255 - IMAGES)
+  assert load(tmp_path / 'x.npy').facts.digest != before
 
 
 @pytest.mark.parametrize('save', [np.savez, np.savez_compressed])
