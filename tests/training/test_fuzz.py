@@ -122,7 +122,7 @@ def damaged(draw, content):
   st.booleans(),
 )
 @quick(300)
-@pytest.mark.filterwarnings('ignore:.*:UserWarning')
+@pytest.mark.filterwarnings('ignore')
 def test_damaged_and_odd_images(content, shape, resize, convert):
   try:
     pixels = read_image(content, shape, resize, convert, 'x.png')
