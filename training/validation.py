@@ -12,6 +12,8 @@ from .errors import UserError
 
 __all__ = ['check_config_values']
 
+_MOST_VALUES = 2**29  # of the pixels of a batch, 2 GiB in float32
+
 
 def check_config_values(config) -> None:
   """Raises `UserError` if a run of a configuration cannot start.
@@ -20,14 +22,32 @@ def check_config_values(config) -> None:
     config: The whole configuration.
 
   Raises:
-    UserError: If a value is out of range, the data are not where the
-      configuration says, or Horovod is missing.
+    UserError: If a value is out of range, a batch is too large for any machine,
+      the data are not where the configuration says, or Horovod is missing.
   """
   check_values(config)
-  check_location(config.data)
   size = int(os.environ.get('HOROVOD_SIZE', '1'))
+  is_shared = config.train.scale_rule == 'global'
+  for key, number in (
+    ('train.batch_size', config.train.batch_size // (size if is_shared else 1)),
+    ('train.init_images', config.train.init_images),
+    ('eval.batch_size', config.eval.batch_size),
+  ):
+    _check_batch(config.data, key, number)
+  check_location(config.data)
   if size > 1 and importlib.util.find_spec('horovod') is None:
     raise UserError(
       f'{size} workers were started but Horovod is not installed in this '
       'environment; `make setup WORKERS=2` builds it.'
+    )
+
+
+def _check_batch(data, key, number):
+  side = data.image_size
+  most = _MOST_VALUES // (side * side * data.channels)
+  if number > most:
+    raise UserError(
+      f'config.{key} is {number} images of {side}x{side} pixels in one worker, '
+      f'which no machine can hold; it must be at most {most} for this '
+      'config.data.image_size.'
     )

@@ -31,6 +31,23 @@ def test_wrong_configuration_is_refused(section, values, message):
     check_config_values(config)
 
 
+@pytest.mark.parametrize(
+  'key', ['train.batch_size', 'train.init_images', 'eval.batch_size']
+)
+def test_batch_that_no_machine_can_hold_is_refused(key, monkeypatch):
+  section, name = key.split('.')
+  config = tiny.get_config()
+  config.data.image_size = 64
+  config[section][name] = 43690
+  check_config_values(config)
+  config[section][name] = 43691
+  with pytest.raises(UserError, match=f'{key} is 43691 .* be at most 43690'):
+    check_config_values(config)
+  monkeypatch.setenv('HOROVOD_SIZE', '2')
+  if key == 'train.batch_size':  # the workers share it
+    check_config_values(config)
+
+
 def test_several_workers_need_horovod_and_prepared_data(monkeypatch, tmp_path):
   monkeypatch.setenv('HOROVOD_SIZE', '2')
   config = tiny.get_config()
