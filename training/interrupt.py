@@ -81,9 +81,9 @@ def one_line_at_interrupt() -> Iterator[None]:
 
 
 def _end_at_once(*_):
-  """Ends the process as `kill` does; what was being written is cleaned up.
+  """Ends the process without any cleaning up.
 
-  Files are written under temporary names, so that none is half-written.
+  Files are written under temporary names, so none of them is half-written.
   """
   _say('Interrupted.')
   os._exit(EXIT_CODE)
