@@ -44,7 +44,7 @@ class Scaled(FlowBijector):
 
 
 class TakesAnything(Scaled):
-  def _validated(self, x):
+  def _validated(self, x, event_ndims):
     return x
 
 
@@ -56,6 +56,11 @@ class WrongInverse(Scaled):
 class WrongLogDet(Scaled):
   def _forward_log_det_jacobian(self, x):
     return self.log_scale
+
+
+class OverflowsFarFromZero(Scaled):
+  def _forward(self, x):
+    return tf.where(tf.abs(x) < 5, super()._forward(x), float('inf'))
 
 
 class MixesTheBatch(Scaled):
@@ -89,6 +94,37 @@ class KeepsTensors(Scaled):
 class StoppedGradient(Scaled):
   def _forward(self, x):
     return x * tf.exp(tf.stop_gradient(self.log_scale))
+
+
+class OnlyFirstDerivatives(Scaled):
+  def _forward(self, x):
+    @tf.custom_gradient
+    def scaled(x, log_scale):
+      y = x * tf.exp(log_scale)
+
+      def gradient(dy):
+        dx, dscale = dy * tf.exp(log_scale), tf.reduce_sum(dy * y)
+        return tf.stop_gradient(dx), tf.stop_gradient(dscale)
+
+      return y, gradient
+
+    return scaled(x, tf.convert_to_tensor(self.log_scale))
+
+
+class UnequalToItsCopy(Scaled):
+  __hash__ = object.__hash__
+
+  def __eq__(self, other):
+    return self is other
+
+
+class NewVariableInSlice(Scaled):
+  def _broadcast_parameters_with_batch_shape(self, batch_shape, x_event_ndims):
+    return self.copy(log_scale=tf.Variable(tf.ones_like(self.log_scale)))
+
+  @classmethod
+  def _parameter_properties(cls, dtype):
+    return {'log_scale': tfp.util.ParameterProperties()}
 
 
 class HiddenVariable(Scaled):

@@ -15,6 +15,9 @@ import weakref
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfb, tfd = tfp.bijectors, tfp.distributions
 
 TOLERANCE = {tf.float32: 2e-4, tf.float64: 1e-10}
 
@@ -28,6 +31,26 @@ def check_round_trip(case):
     np.testing.assert_allclose(bijector.inverse(y), x, atol=tolerance)
     z = tf.identity(bijector.inverse(x))
     np.testing.assert_allclose(bijector.forward(z), x, atol=tolerance)
+
+
+def check_bijective_and_finite(case):
+  """As `assert_bijective_and_finite` of TFP, near zero and far from it."""
+  bijector = case.build()
+  for scale in (0.0, 1e-3, 5.0):
+    x = scale * case.events()
+    y = tf.identity(bijector.forward(x))
+    again = bijector.inverse(y)
+    log_det = bijector.forward_log_det_jacobian(
+      tf.identity(x), case.event_ndims
+    )
+    inverse_log_det = bijector.inverse_log_det_jacobian(
+      tf.identity(y), case.event_ndims
+    )
+    for values in (y, again, log_det, inverse_log_det):
+      assert np.all(np.isfinite(values))
+    tolerance = max(1e-8, 10 * case.tolerance)
+    np.testing.assert_allclose(again, x, atol=tolerance)
+    np.testing.assert_allclose(log_det, -inverse_log_det, atol=tolerance)
 
 
 def check_log_det(case):
@@ -101,12 +124,15 @@ def check_dtypes(case):
 
 
 def check_graph(case):
-  """tf.function, with the batch size left open, gives what eager calls give."""
+  """tf.function with any batch size, also 0, gives what eager calls give."""
   bijector, x = case.build(), case.events()
   everything = functools.partial(_everything, bijector, case.event_ndims)
   spec = tf.TensorSpec([None, *case.event_shape], x.dtype)
   compiled = tf.function(everything, input_signature=[spec], autograph=False)
   for eager, graph in zip(everything(x), compiled(x), strict=True):
+    np.testing.assert_allclose(eager, graph, rtol=1e-9, atol=1e-12)
+  for eager, graph in zip(everything(x[:0]), compiled(x[:0]), strict=True):
+    assert eager.shape == graph.shape
     np.testing.assert_allclose(eager, graph, rtol=1e-9, atol=1e-12)
 
 
@@ -171,18 +197,155 @@ def check_gradients(case):
       tf.reduce_sum(gradient * direction)
       for gradient, direction in zip(gradients, directions, strict=True)
     )
-    step, starts = 1e-6, [tf.identity(place) for place in places]
-    ends = []
-    for sign in (1, -1):
-      for place, start, direction in zip(
-        places, starts, directions, strict=True
-      ):
-        place.assign(start + sign * step * direction)
-      ends.append(value())
-    for place, start in zip(places, starts, strict=True):
-      place.assign(start)
-    expected = (ends[0] - ends[1]) / (2 * step)
+    expected = _central_difference(value, places, directions, 1e-6)
     np.testing.assert_allclose(slope, expected, rtol=1e-6, atol=1e-6)
+
+
+def check_second_derivatives(case):
+  """Along two directions, they are right, or the tape refuses them."""
+  bijector, x = case.build(), tf.Variable(case.events())
+  rng = np.random.default_rng(4)
+  places = [x, *bijector.trainable_variables]
+  one, other = (
+    [tf.constant(rng.normal(size=place.shape)) for place in places]
+    for _ in range(2)
+  )
+
+  for method in ('forward', 'inverse'):
+
+    def slope(method=method):
+      """Returns the derivative of a loss along the first direction."""
+      with tf.GradientTape() as tape:
+        events = tf.identity(x)
+        image = getattr(bijector, method)(events)
+        log_det = getattr(bijector, f'{method}_log_det_jacobian')(
+          events, case.event_ndims
+        )
+        loss = tf.reduce_sum(tf.math.log1p(image**2)) + tf.reduce_sum(log_det)
+      found = tape.gradient(loss, places, unconnected_gradients='zero')
+      return sum(map(_inner_product, found, one))
+
+    with tf.GradientTape() as tape:
+      result = slope()
+    try:
+      found = tape.gradient(result, places, unconnected_gradients='zero')
+    except LookupError:
+      continue
+    expected = _central_difference(slope, places, other, 1e-6)
+    np.testing.assert_allclose(
+      sum(map(_inner_product, found, other)), expected, rtol=1e-5, atol=1e-5
+    )
+
+
+def _inner_product(a, b):
+  return tf.reduce_sum(a * b)
+
+
+def _central_difference(function, places, directions, step):
+  """Returns the derivative of a function of Variables along a direction."""
+  starts, ends = [tf.identity(place) for place in places], []
+  for sign in (1, -1, 0):
+    for place, start, direction in zip(places, starts, directions, strict=True):
+      place.assign(start + sign * step * direction)
+    ends.append(function() if sign else None)
+  return (ends[0] - ends[1]) / (2 * step)
+
+
+def check_equality(case):
+  """A copy is equal, as TFP's are; another bijector is not."""
+  one, other = case.build(seed=1), case.build(seed=2)
+  assert one == one.copy()
+  assert hash(one) == hash(one.copy())
+  assert one != one.copy(name='another')
+  assert one == one.copy(name='another').copy(name=one.name)
+  assert not one.trainable_variables or one != other
+
+
+def check_slicing(case):
+  """A batch of distributions with one bijector for all can be sliced."""
+  bijector, x = case.build(), case.events()
+  shape = bijector.forward_event_shape(case.event_shape)
+  means = tf.constant([0.0, 1.0], x.dtype)
+  base = tfd.Sample(tfd.Normal(means, tf.ones([], x.dtype)), shape)
+  batch = tfd.TransformedDistribution(base, tfb.Invert(bijector))
+  assert batch.batch_shape == [2]
+  expected = batch.log_prob(tf.stack([x] * 2, axis=1))
+  first = batch[0].log_prob(tf.identity(x))
+  np.testing.assert_allclose(first, expected[:, 0], atol=1e-9)
+  assert batch[tf.newaxis].batch_shape == [1, 2]
+  np.testing.assert_allclose(
+    batch[tf.newaxis, 1:].log_prob(tf.identity(x)[:, tf.newaxis, tf.newaxis]),
+    expected[:, tf.newaxis, 1:],
+    atol=1e-9,
+  )
+
+
+def check_vectorized_map(case):
+  """`tf.vectorized_map` gives what a batch gives, without a loop."""
+  if not case.vectorizes:
+    return
+  bijector, x = case.build(), case.events((3,))
+
+  def values(x):
+    x, z = x[tf.newaxis], tf.identity(x)[tf.newaxis]
+    log_det = bijector.forward_log_det_jacobian(x, case.event_ndims)
+    return (
+      bijector.forward(x),
+      bijector.inverse(z),
+      log_det + tf.zeros(1, x.dtype),
+    )
+
+  tolerance = max(1e-9, case.tolerance)
+  vectorized = tf.vectorized_map(values, x, fallback_to_while_loop=False)
+  for i, row in enumerate(x):
+    for ours, expected in zip(vectorized, values(row), strict=True):
+      np.testing.assert_allclose(ours[i], expected, atol=tolerance)
+
+
+def check_per_example_gradients(case):
+  """`GradientTape.jacobian` of densities with respect to the weights."""
+  bijector, x = case.build(), case.events()
+  places = list(bijector.trainable_variables)
+  if not places or not case.vectorizes:
+    return
+
+  def density(x):
+    z = bijector.forward(x)
+    log_det = bijector.forward_log_det_jacobian(x, case.event_ndims)
+    axes = list(range(1, z.shape.rank))
+    return tf.broadcast_to(log_det, x.shape[:1]) - tf.reduce_sum(z**2, axes)
+
+  with tf.GradientTape() as tape:
+    values = density(tf.identity(x))
+  found = tape.jacobian(values, places, unconnected_gradients='zero')
+  for i in range(x.shape[0]):
+    with tf.GradientTape() as tape:
+      value = density(x[i : i + 1])
+    expected = tape.gradient(value, places, unconnected_gradients='zero')
+    for ours, theirs in zip(found, expected, strict=True):
+      np.testing.assert_allclose(
+        ours[i], theirs, rtol=1e-7, atol=max(1e-9, case.tolerance)
+      )
+
+
+def check_xla(case):
+  """XLA compiles values and log-dets."""
+  if not case.compiles:
+    return
+  bijector, x = case.build(), case.events()
+
+  def values(x):
+    z = tf.identity(x)
+    return (
+      *bijector.forward_and_log_det(x, case.event_ndims),
+      *bijector.inverse_and_log_det(z, case.event_ndims),
+    )
+
+  compiled = tf.function(values, jit_compile=True, autograph=False)
+  for ours, expected in zip(compiled(x), values(x), strict=True):
+    np.testing.assert_allclose(
+      ours, expected, rtol=1e-9, atol=max(1e-9, case.tolerance)
+    )
 
 
 def check_pull_back(case):
@@ -360,6 +523,7 @@ def check_saved_model(case):
 
 CHECKS = [
   check_round_trip,
+  check_bijective_and_finite,
   check_log_det,
   check_batch_shapes,
   check_shapes,
@@ -367,6 +531,12 @@ CHECKS = [
   check_graph,
   check_frees_memory,
   check_gradients,
+  check_second_derivatives,
+  check_per_example_gradients,
+  check_vectorized_map,
+  check_xla,
+  check_equality,
+  check_slicing,
   check_pull_back,
   check_value_and_log_det,
   check_variables,

@@ -37,6 +37,16 @@ class Case:
     """The rank of an event: 3 for images, 1 for vectors."""
     return len(self.event_shape)
 
+  @property
+  def compiles(self) -> bool:
+    """Whether XLA compiles it: it has no LU decomposition on CPUs."""
+    return not self.name.lower().startswith(('periodic', 'residual'))
+
+  @property
+  def vectorizes(self) -> bool:
+    """Whether TensorFlow vectorizes it, which it cannot with TFP's solver."""
+    return self.name not in ('ContinuousFlow', 'ffjord')
+
   def build(self, dtype=tf.float64, seed=1) -> tfb.Bijector:
     """The bijector, with trainable variables away from where they start."""
     bijector = self.make(dtype, seed)

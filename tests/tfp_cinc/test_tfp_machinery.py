@@ -271,3 +271,44 @@ def test_another_dtype_of_the_networks_takes_nothing_from_tfps_cache():
   expected = exact.log_prob(tf.identity(images))
   np.testing.assert_array_equal(found, expected)
   assert np.any(np.not_equal(found, before))
+
+
+def test_equal_maps_have_the_divergence_of_their_bases():
+  encoder = curved_map()
+  layer = tfp_cinc.bijectors.Chain([*encoder.bijectors[1:2]])
+  base = tfd.Sample(tfd.Normal(0.0, 1.0), [2, 2, 1])
+  other = tfd.Sample(tfd.Normal(1.0, 1.0), [2, 2, 1])
+  divergence = tfd.kl_divergence(
+    tfd.TransformedDistribution(base, layer),
+    tfd.TransformedDistribution(other, layer.copy()),
+  )
+  np.testing.assert_allclose(divergence, 4 * 0.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize('kind', ['cinc', 'one_by_one', 'shift', 'emerging'])
+def test_layers_can_be_created_within_a_function(kind):
+  make = getattr(tfp_cinc.bijectors, f'trainable_{kind}_conv2d')
+  made = []
+
+  @tf.function(autograph=False)
+  def round_trip(x):
+    if not made:
+      made.append(make(3, seed=1))
+    return made[0].inverse(tf.identity(made[0].forward(x)))
+
+  x = tf.random.stateless_normal([2, 4, 4, 3], [0, 1])
+  np.testing.assert_allclose(round_trip(x), x, atol=1e-5)
+
+
+def test_a_flow_in_a_graph_of_tensorflow_1():
+  with tf.Graph().as_default():
+    flow = models.cinc([4, 4, 2], levels=1, depth=1, hidden_channels=4, seed=1)
+    x = flow.sample(2, seed=[0, 1])
+    again = flow.bijector.forward(flow.bijector.inverse(tf.identity(x)))
+    gradients = tf.gradients(flow.log_prob(tf.identity(x)), [x, again])
+    gradients += tf.gradients(x, list(flow.trainable_variables)[:1])
+    with tf.compat.v1.Session() as session:
+      session.run(tf.compat.v1.global_variables_initializer())
+      values = session.run([x, again, gradients[0]])
+  np.testing.assert_allclose(values[0], values[1], atol=1e-5)
+  assert np.any(values[2])

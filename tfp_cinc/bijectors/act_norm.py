@@ -113,6 +113,9 @@ def trainable_act_norm(
 
   Returns:
     `ActNorm` with 2 C parameters.
+
+  Raises:
+    ValueError: If `channels` is less than 1.
   """
   with tf.name_scope(name):
     return ActNorm(

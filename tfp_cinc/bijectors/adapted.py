@@ -57,6 +57,14 @@ class Adapted(FlowBijector):
         name=name,
       )
 
+  @classmethod
+  def _parameter_properties(cls, dtype):
+    return {
+      'bijector': tfp_compat.BatchedComponentProperties(
+        event_ndims=lambda self, ndims: ndims
+      )
+    }
+
   @property
   def bijector(self) -> tfb.Bijector:
     """The adapted bijector."""

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfp_cinc.bijectors.causal_conv2d import CausalConv2D, causal_variables
+from tfp_cinc.internal.shapes import check_sizes
 from tfp_cinc.matrices import InvertibleMatrix
 
 __all__ = ['AutoregressiveConv2D', 'trainable_autoregressive_conv2d']
@@ -132,6 +133,7 @@ def trainable_autoregressive_conv2d(
     ValueError: If `channels` or `kernel_size` is less than 1, `kernel_size` is
       even, or `diagonal_block` or `padding` is unknown.
   """
+  check_sizes(channels=channels, kernel_size=kernel_size)
   if kernel_size % 2 == 0:
     raise ValueError(
       f'`kernel_size` is {kernel_size}; it must be odd, so that the kernel has '

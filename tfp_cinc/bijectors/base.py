@@ -6,6 +6,7 @@ TFP that are derived from it.
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -119,13 +120,31 @@ class FlowBijector(
   )
 
   def __init__(self, **kwargs):
-    """Creates the bijector. The arguments are those of `tfb.Bijector`."""
+    """Creates the bijector. The arguments are those of `tfb.Bijector`.
+
+    Raises:
+      ValueError: If `dtype` is neither None nor float32 or float64.
+    """
     super().__init__(**kwargs)
+    if self.dtype not in (None, tf.float32, tf.float64):
+      raise ValueError(
+        f'{self.name} has the dtype {tf.as_dtype(self.dtype).name}; layers have'
+        ' float32 or float64. Networks can compute in bfloat16 or float16, by '
+        'their argument `network_dtype`.'
+      )
     tfp_compat.keep_with_graph(self)
 
   @classmethod
   def _parameter_properties(cls, dtype):
     return {}  # parameters have no batch dimensions
+
+  def _broadcast_parameters_with_batch_shape(self, batch_shape, x_event_ndims):
+    # TFP would give the parameters batch dimensions, which layers do not take.
+    if self.experimental_batch_shape(x_event_ndims).rank == 0:
+      return self
+    return super()._broadcast_parameters_with_batch_shape(
+      batch_shape, x_event_ndims
+    )
 
   def forward_and_log_det(self, x, event_ndims: int | None = None, **kwargs):
     """Returns forward(x) and its log-det.
@@ -304,20 +323,32 @@ class FlowBijector(
 
   def _evaluate(self, x, invert, event_ndims, kwargs):
     """Runs `forward_and_log_det`, or `inverse_and_log_det` if `invert`."""
-    x = self._validated(tf.convert_to_tensor(x, dtype=self.dtype))
+    ndims = (
+      self.inverse_min_event_ndims if invert else self.forward_min_event_ndims
+    )
+    x = self._validated(tf.convert_to_tensor(x, dtype=self.dtype), ndims)
     if invert:
       y, log_det = self._inverse_and_log_det(x, **kwargs)
-      ndims = self.inverse_min_event_ndims
     else:
       y, log_det = self._forward_and_log_det(x, **kwargs)
-      ndims = self.forward_min_event_ndims
     self._check_log_det(log_det, x, ndims)
     if event_ndims is not None and event_ndims != ndims:
       log_det = sum_event_dims(log_det, x, ndims, event_ndims)
     return y, log_det
 
-  def _validated(self, x):
-    """Returns x, after checking it and the parameters if `validate_args`."""
+  def _validated(self, x, event_ndims):
+    """Returns x, after checking its rank, and all else if `validate_args`."""
+    if x.shape.rank is None or x.shape.rank < event_ndims:
+      raise ValueError(
+        f'{self.name}: the input has '
+        f'{"unknown rank" if x.shape.rank is None else f"shape {x.shape}"}; '
+        f'this layer needs a rank of at least {event_ndims}.'
+      )
+    if event_ndims >= 3 and x.shape[-1] is None:
+      raise ValueError(
+        f'{self.name}: the input has an unknown number of channels; set it by '
+        '`tf.ensure_shape`.'
+      )
     if not self.validate_args:
       return x
     checks = self._parameter_control_dependencies(is_init=False)
@@ -328,13 +359,23 @@ class FlowBijector(
     with tf.control_dependencies([c for c in checks if c is not None]):
       return tf.identity(x)
 
-  # The methods below are called by TFP. TFP's own `__hash__` visits all
-  # parameters of all nested bijectors at each cache lookup, which takes longer
-  # than the rest of a trace.
-  __hash__ = object.__hash__
+  # TFP's own `__hash__` visits all parameters of all nested bijectors at each
+  # cache lookup, which takes longer than the rest of a trace.
+  def __hash__(self):
+    return hash((type(self), self.name))
 
   def __eq__(self, other):
-    return self is other
+    """Whether both have the same class, name, arguments and Variables."""
+    if self is other:
+      return True
+    if type(self) is not type(other) or self.name != other.name:
+      return False
+    ours, theirs = tensors_of(self), tensors_of(other)
+    return (
+      len(ours) == len(theirs)
+      and all(map(_is_equal, ours, theirs))
+      and self._type_spec == other._type_spec
+    )
 
   def _check_log_det(self, log_det, x, ndims):
     """Raises `ValueError` unless a log-det is summed over all of an event."""
@@ -342,16 +383,21 @@ class FlowBijector(
       raise ValueError(
         f'{self.name} returned a log-det of shape {log_det.shape} for an input '
         f'of shape {x.shape} with {ndims} event dimensions; it must be summed '
-        'over these dimensions.'
+        'over these dimensions, and the input must have the batch dimensions '
+        "of the bijector's parameters."
       )
 
   def _forward_with_attributes(self, x, **kwargs):
-    y, log_det = self._forward_and_log_det(self._validated(x), **kwargs)
+    y, log_det = self._forward_and_log_det(
+      self._validated(x, self.forward_min_event_ndims), **kwargs
+    )
     self._check_log_det(log_det, x, self.forward_min_event_ndims)
     return y, {'ildj': -log_det}
 
   def _inverse_with_attributes(self, y, **kwargs):
-    x, log_det = self._inverse_and_log_det(self._validated(y), **kwargs)
+    x, log_det = self._inverse_and_log_det(
+      self._validated(y, self.inverse_min_event_ndims), **kwargs
+    )
     self._check_log_det(log_det, y, self.inverse_min_event_ndims)
     return x, {'ildj': log_det}
 
@@ -403,12 +449,34 @@ class FlowBijector(
     return self._inverse_and_log_det(y, **kwargs)[1]
 
 
+def _is_equal(a, b):
+  """Whether two tensors are the same one, or constants of equal values."""
+  if a is b:
+    return True
+  if isinstance(a, tf.Variable) or isinstance(b, tf.Variable):
+    return False
+  a, b = map(tf.get_static_value, (a, b))
+  return a is not None and b is not None and np.array_equal(a, b)
+
+
 class BijectorWrapper(FlowBijector):
   """Base class of containers of one bijector, stored as `_bijector`.
 
   A subclass implements the constructor and `route`. If it also implements
   `pull_back`, the layers of a deep bijector are inverted one by one.
   """
+
+  @classmethod
+  def _parameter_properties(cls, dtype):
+    return {
+      'bijector': tfp_compat.BatchedComponentProperties(
+        event_ndims=lambda self, ndims: self._inner_event_ndims(ndims)
+      )
+    }
+
+  def _inner_event_ndims(self, event_ndims):
+    """Returns the rank of events of the wrapped bijector."""
+    return event_ndims
 
   @property
   def bijector(self) -> FlowBijector:
@@ -442,10 +510,10 @@ class ConstantJacobianBijector(FlowBijector):
 
   # These compute only the value, because the log-det does not depend on it.
   def _forward_with_attributes(self, x):
-    return self._forward(self._validated(x)), {}
+    return self._forward(self._validated(x, self.forward_min_event_ndims)), {}
 
   def _inverse_with_attributes(self, y):
-    return self._inverse(self._validated(y)), {}
+    return self._inverse(self._validated(y, self.inverse_min_event_ndims)), {}
 
   def _forward_and_log_det(self, x):
     return self._forward(x), self._forward_log_det_jacobian(x)
@@ -491,5 +559,6 @@ def sum_event_dims(log_det, x, ndims: int, event_ndims: int | None):
       return log_det * tf.cast(tf.reduce_prod(tf.shape(x)[first:last]), x.dtype)
     return log_det * tf.cast(sizes.num_elements(), x.dtype)
   if log_det.shape != x.shape[:last]:
-    log_det = tf.broadcast_to(log_det, tf.shape(x)[:last])
+    # The parameters of the bijector may have more batch dimensions than x.
+    log_det += tf.zeros(tf.shape(x)[:last], log_det.dtype)
   return tf.reduce_sum(log_det, axis=range(first, last))

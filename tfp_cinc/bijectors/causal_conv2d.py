@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfp_cinc.bijectors.base import ConstantJacobianBijector, num_pixels
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.internal.shapes import check_bias
+from tfp_cinc.internal.shapes import check_bias, check_sizes
 from tfp_cinc.math import causal_conv
 from tfp_cinc.matrices import InvertibleMatrix, PLUMatrix, trainable_plu_matrix
 
@@ -68,8 +68,7 @@ class CausalConv2D(ConstantJacobianBijector):
     """
     with tf.name_scope(name):
       check_choice('padding', padding, causal_conv.PADDINGS)
-      if dilation < 1:
-        raise ValueError(f'`dilation` is {dilation}; it must be at least 1.')
+      check_sizes(dilation=dilation)
       dtype = tfp_compat.common_dtype(
         [taps, diagonal_block.dtype, bias], dtype_hint=tf.float32
       )
@@ -214,11 +213,6 @@ def causal_variables(
       `diagonal_block` is unknown.
   """
   check_choice('diagonal_block', diagonal_block, DIAGONAL_BLOCKS)
-  if channels < 1 or kernel_size < 1:
-    raise ValueError(
-      f'`channels` is {channels} and `kernel_size` {kernel_size}; both must be '
-      'at least 1.'
-    )
   dtype = tf.as_dtype(dtype)
   rng = np.random.default_rng(seed)
   taps = rng.normal(size=[num_taps, channels, channels])

@@ -9,6 +9,7 @@ from tfp_cinc.bijectors import memory as memory_lib
 from tfp_cinc.bijectors.adapted import as_flow_bijector
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.bijectors.shared_trace import alike, call
+from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice, nearest_name
 
 __all__ = ['MEMORY', 'Chain']
@@ -39,8 +40,8 @@ class Chain(FlowBijector):
     input of each part by its inverse, in reverse order, so memory does not grow
     with depth. This also applies to all chains within the parts.
 
-  The gradient of `inverse` always stores all activations. Second derivatives
-  require 'store'.
+  The gradient of `inverse` always stores all activations. Second derivatives of
+  `forward` are refused with 'reversible'.
 
   In a graph, parts that differ only in the values of their tensors, such as the
   steps of a level of a flow, share one trace. Parts that are not composite
@@ -117,6 +118,14 @@ class Chain(FlowBijector):
         parameters=parameters,
         name=name,
       )
+
+  @classmethod
+  def _parameter_properties(cls, dtype):
+    return {
+      'bijectors': tfp_compat.BatchedComponentProperties(
+        event_ndims=lambda self, ndims: [ndims for _ in self._bijectors]
+      )
+    }
 
   @property
   def bijectors(self) -> list[FlowBijector]:

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal import tfp_compat
-from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.shapes import check_channels, check_sizes
 
 __all__ = ['ChannelAffine', 'identity_variables', 'trainable_channel_affine']
 
@@ -127,6 +127,9 @@ def trainable_channel_affine(
 
   Returns:
     `ChannelAffine` with 2 C parameters.
+
+  Raises:
+    ValueError: If `channels` is less than 1.
   """
   with tf.name_scope(name):
     return ChannelAffine(**identity_variables(channels, dtype), name=name)
@@ -134,6 +137,7 @@ def trainable_channel_affine(
 
 def identity_variables(channels: int, dtype) -> dict[str, tf.Variable]:
   """Returns new Variables with which `ChannelAffine` is the identity."""
+  check_sizes(channels=channels)
   return {
     argument: tf.Variable(tf.zeros([channels], dtype), name=argument)
     for argument in ('log_scale', 'shift')

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.bijectors.causal_conv2d import CausalConv2D, causal_variables
+from tfp_cinc.internal.shapes import check_sizes
 from tfp_cinc.math.causal_conv import check_kernel
 from tfp_cinc.matrices import InvertibleMatrix, PLUMatrix
 
@@ -184,6 +185,7 @@ def trainable_cinc_conv2d(
     ValueError: If `channels` or `kernel_size` is less than 1, or
       `diagonal_block` or `padding` is unknown.
   """
+  check_sizes(channels=channels, kernel_size=kernel_size)
   with tf.name_scope(name):
     variables = causal_variables(
       channels,

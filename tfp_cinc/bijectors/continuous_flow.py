@@ -6,7 +6,7 @@ import tensorflow_probability as tfp
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.shapes import check_channels, check_sizes
 from tfp_cinc.math.dense_jacobian import rademacher_probes
 from tfp_cinc.networks.velocity_network import (
   VelocityNetwork,
@@ -93,11 +93,7 @@ class ContinuousFlow(FlowBijector):
     parameters = dict(locals())
     with tf.name_scope(name):
       check_choice('trace', trace, TRACES)
-      if min(num_probes, max_num_steps) < 1:
-        raise ValueError(
-          f'`num_probes` is {num_probes} and `max_num_steps` {max_num_steps}; '
-          'both must be at least 1.'
-        )
+      check_sizes(num_probes=num_probes, max_num_steps=max_num_steps)
       if tolerance <= 0:
         raise ValueError(
           f'`tolerance` is {tolerance}; it must be greater than 0.'
@@ -135,7 +131,11 @@ class ContinuousFlow(FlowBijector):
   def _solve(self, x, invert):
     """Returns the other end of the trajectory from x, and its log-det."""
     check_channels(self.name, x, self._network.size)
-    trace = self._make_trace(x)
+    # The solver takes no empty batch.
+    start = tf.reshape(x, [-1, self._network.size])
+    count = tf.shape(start)[0]
+    start = tf.pad(start, [[0, tf.cast(tf.equal(count, 0), tf.int32)], [0, 0]])
+    trace = self._make_trace(start)
 
     def derivative(time, state, parameters):
       # The solver only goes forward in time; -f reverses the trajectory.
@@ -154,12 +154,20 @@ class ContinuousFlow(FlowBijector):
     results = solver.solve(
       derivative,
       initial_time=0.0,
-      initial_state=(x, tf.zeros_like(x[..., 0])),
+      initial_state=(_differentiable_once(start), tf.zeros_like(start[:, 0])),
       solution_times=[1.0],
-      constants={'parameters': self._network.parameters()},
+      constants={
+        'parameters': tf.nest.map_structure(
+          _differentiable_once, self._network.parameters()
+        )
+      },
     )
-    end, log_det = results.states
-    return tf.ensure_shape(end[0], x.shape), log_det[0]
+    end, log_det = (state[0][:count] for state in results.states)
+    log_det = tf.reshape(log_det, tf.shape(x)[:-1])
+    return (
+      tf.ensure_shape(tf.reshape(end, tf.shape(x)), x.shape),
+      tf.ensure_shape(log_det, x.shape[:-1]),
+    )
 
   def _make_trace(self, x):
     """Returns the function from a `DenseJacobian` to its trace or estimate."""
@@ -167,6 +175,25 @@ class ContinuousFlow(FlowBijector):
       return lambda jacobian: jacobian.trace()
     probes = rademacher_probes(x, self._num_probes, self._probe_seed)
     return lambda jacobian: jacobian.trace_estimate(probes)
+
+
+@tfp_compat.freed_with_graph()
+def _differentiable_once(x):
+  """Returns x; its gradient raises an error if it is differentiated.
+
+  The solver would return wrong second derivatives.
+  """
+
+  @tf.custom_gradient
+  def identity(x):
+    def gradient(dx):
+      return tf.raw_ops.PreventGradient(
+        input=dx, message='`ContinuousFlow` has no second derivatives.'
+      )
+
+    return tf.identity(x), gradient
+
+  return identity(x)
 
 
 class _Solver(tfp.math.ode.DormandPrince):

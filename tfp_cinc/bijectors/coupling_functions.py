@@ -8,12 +8,12 @@ interface and are read side by side.
 from collections.abc import Callable
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.math.roots import increasing_root
 from tfp_cinc.math.softplus import SOFTPLUS_INVERSE_OF_1
+from tfp_cinc.math.spline import rational_quadratic_spline
 
 __all__ = [
   'COUPLING_FUNCTIONS',
@@ -283,8 +283,8 @@ class Spline(CouplingFunction):
   """A monotone rational-quadratic spline of n bins on [-5, 5].
 
   The network computes the widths and heights of the bins and the slopes between
-  them, for `tfb.RationalQuadraticSpline`. Outside [-5, 5] the function is the
-  identity.
+  them; see `tfp_cinc.math.rational_quadratic_spline`. Outside [-5, 5] the
+  function is the identity.
 
   #### References
 
@@ -302,36 +302,34 @@ class Spline(CouplingFunction):
 
   def forward(self, x, parameters):
     """See `CouplingFunction`."""
-    spline = self._spline(x, parameters)
-    with tfp_compat.freed_with_graph():
-      return spline.forward(x), spline.forward_log_det_jacobian(x)
+    return self._evaluate(x, parameters, invert=False)
 
   def inverse(self, y, parameters):
     """See `CouplingFunction`."""
-    spline = self._spline(y, parameters)
-    with tfp_compat.freed_with_graph():
-      return spline.inverse(y), -spline.inverse_log_det_jacobian(y)
+    return self._evaluate(y, parameters, invert=True)
 
-  def _spline(self, x, parameters):
+  def _evaluate(self, x, parameters, invert):
     channels = x.shape[-1]
     count = (parameters.shape[-1] // channels + 1) // 3
-    widths, heights, slopes = (
-      tf.linalg.matrix_transpose(part)
-      for part in tf.split(
-        _by_parameter(parameters, channels), [count, count, count - 1], axis=-2
-      )
+    widths, heights, slopes = tf.split(
+      _by_parameter(parameters, channels), [count, count, count - 1], axis=-2
     )
 
     def sizes(part):
       # tf.nn.softmax supports at most five dimensions on CPU.
-      share = tf.exp(tf.nn.log_softmax(part))
+      share = tf.exp(part - tf.reduce_logsumexp(part, axis=-2, keepdims=True))
       share = share * (1.0 - count * self._LEAST) + self._LEAST
       return 2.0 * self._BOUND * share
 
     slopes = tf.nn.softplus(slopes + SOFTPLUS_INVERSE_OF_1)
     slopes = slopes * (1.0 - self._LEAST) + self._LEAST
-    return tfp.bijectors.RationalQuadraticSpline(
-      sizes(widths), sizes(heights), slopes, range_min=-self._BOUND
+    return rational_quadratic_spline(
+      x,
+      sizes(widths),
+      sizes(heights),
+      slopes,
+      low=-self._BOUND,
+      invert=invert,
     )
 
 

@@ -10,6 +10,7 @@ from tfp_cinc.bijectors.chain import Chain
 from tfp_cinc.bijectors.cinc_conv2d import trainable_cinc_conv2d
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.seeds import split_seed
+from tfp_cinc.internal.shapes import check_sizes
 from tfp_cinc.math.causal_conv import OPPOSITE
 
 __all__ = ['EmergingConv2D', 'trainable_emerging_conv2d']
@@ -132,6 +133,7 @@ def trainable_emerging_conv2d(
   """
   check_choice('mask', mask, MASKS)
   check_choice('padding', padding, OPPOSITE)
+  check_sizes(channels=channels, kernel_size=kernel_size)
   if kernel_size % 2 == 0:
     raise ValueError(f'`kernel_size` is {kernel_size}; it must be odd.')
   if mask == 'square':

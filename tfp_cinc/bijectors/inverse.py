@@ -59,6 +59,9 @@ class Inverse(BijectorWrapper):
     """Whether the bijector only permutes."""
     return self._bijector.only_permutes
 
+  def _inner_event_ndims(self, event_ndims):
+    return self._bijector.inverse_event_ndims(event_ndims)
+
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
     """Passes x through the bijector in the opposite direction."""
     return run(0, x, not invert, kwargs)

@@ -75,7 +75,11 @@ class LeadingChannels(BijectorWrapper):
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
     """Passes the first channels of x through the bijector."""
     first, rest = self._split(x)
-    return tf.concat([run(0, first, invert, kwargs), rest], -1)
+    first = run(0, first, invert, kwargs)
+    if first.shape[:-1] != rest.shape[:-1]:  # the bijector has a batch shape
+      shape = tf.concat([tf.shape(first)[:-1], tf.shape(rest)[-1:]], axis=0)
+      rest = tf.broadcast_to(rest, shape)
+    return tf.concat([first, rest], axis=-1)
 
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
     """See `FlowBijector`. Calls `pull_back` of the wrapped bijector."""

@@ -101,6 +101,16 @@ def _first_only(gradient):
   )
 
 
+def _summed_to_shape(gradient, x):
+  """Sums a gradient over the dimensions in which x was broadcast."""
+  if gradient.shape == x.shape and x.shape.is_fully_defined():
+    return gradient
+  _, axes = tf.raw_ops.BroadcastGradientArgs(
+    s0=tf.shape(gradient), s1=tf.shape(x)
+  )
+  return tf.reshape(tf.reduce_sum(gradient, axes), tf.shape(x))
+
+
 @tfp_compat.freed_with_graph()
 def _with_gradient(run, bijector, x, kwargs):
   """Evaluates a bijector with a custom gradient.
@@ -131,6 +141,7 @@ def _with_gradient(run, bijector, x, kwargs):
 
     def gradient(dy, dlog_det, variables=()):
       dx, found = pull(dy, dlog_det)
+      dx = _summed_to_shape(dx, x)
       by_place = {}
       for place, part in zip(places, found, strict=True):
         total = by_place.get(id(place))

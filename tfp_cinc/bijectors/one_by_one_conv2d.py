@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.shapes import check_channels, check_sizes
 from tfp_cinc.matrices import MATRICES, InvertibleMatrix
 
 __all__ = ['OneByOneConv2D', 'trainable_one_by_one_conv2d']
@@ -120,8 +120,7 @@ def trainable_one_by_one_conv2d(
     ValueError: If `channels` is less than 1, or `parametrization` is unknown.
   """
   check_choice('parametrization', parametrization, MATRICES)
-  if channels < 1:
-    raise ValueError(f'`channels` is {channels}; it must be at least 1.')
+  check_sizes(channels=channels)
   with tf.name_scope(name):
     matrix = MATRICES[parametrization](channels, seed=seed, dtype=dtype)
     return OneByOneConv2D(matrix, name=name)

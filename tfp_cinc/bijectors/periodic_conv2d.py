@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal import tfp_compat
-from tfp_cinc.internal.shapes import check_bias
+from tfp_cinc.internal.shapes import check_bias, check_sizes
 from tfp_cinc.math import periodic_conv
 
 __all__ = ['PeriodicConv2D', 'trainable_periodic_conv2d']
@@ -183,11 +183,7 @@ def trainable_periodic_conv2d(
   Raises:
     ValueError: If `channels` or `kernel_size` is less than 1.
   """
-  if channels < 1 or kernel_size < 1:
-    raise ValueError(
-      f'`channels` is {channels} and `kernel_size` {kernel_size}; both must be '
-      'at least 1.'
-    )
+  check_sizes(channels=channels, kernel_size=kernel_size)
   rng = np.random.default_rng(seed)
   kernel = rng.normal(size=[kernel_size, kernel_size, channels, channels])
   # Small entries keep the matrix of every frequency close to the identity.

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
-from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.shapes import check_channels, check_sizes
 from tfp_cinc.math.roots import increasing_root
 from tfp_cinc.math.softplus import SOFTPLUS_INVERSE_OF_1
 
@@ -191,8 +191,7 @@ def trainable_planar(
   Raises:
     ValueError: If `size` is less than 1.
   """
-  if size < 1:
-    raise ValueError(f'`size` is {size}; it must be at least 1.')
+  check_sizes(size=size)
   rng = np.random.default_rng(seed)
   weight = rng.normal(size=[size]) / math.sqrt(size)
   direction = SOFTPLUS_INVERSE_OF_1 * weight / np.sum(weight**2)

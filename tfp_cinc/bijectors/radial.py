@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
-from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.shapes import check_channels, check_sizes
 from tfp_cinc.math.softplus import SOFTPLUS_INVERSE_OF_1
 
 __all__ = ['Radial', 'trainable_radial']
@@ -189,8 +189,7 @@ def trainable_radial(
   Raises:
     ValueError: If `size` is less than 1.
   """
-  if size < 1:
-    raise ValueError(f'`size` is {size}; it must be at least 1.')
+  check_sizes(size=size)
   reference = np.random.default_rng(seed).normal(size=[size])
   with tf.name_scope(name):
     return Radial(

@@ -102,6 +102,9 @@ class Reshaped(BijectorWrapper):
     """Shape of the events of `bijector`."""
     return self._inner_shape
 
+  def _inner_event_ndims(self, event_ndims):
+    return event_ndims - len(self._event_shape) + len(self._inner_shape)
+
   def route(self, x, run: Callable, invert: bool, kwargs: dict):
     """Passes x through the bijector in the inner shape."""
     inner = self._reshape(x, self._event_shape, self._inner_shape)
@@ -111,7 +114,7 @@ class Reshaped(BijectorWrapper):
   def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
     """See `FlowBijector`. Calls `pull_back` of the wrapped bijector."""
     outer, inner = self._event_shape, self._inner_shape
-    event_ndims = (event_ndims or len(outer)) - len(outer) + len(inner)
+    event_ndims = self._inner_event_ndims(event_ndims or len(outer))
     x, dx, found = self._bijector.pull_back(
       self._reshape(y, outer, inner),
       self._reshape(dy, outer, inner),

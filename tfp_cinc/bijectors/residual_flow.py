@@ -5,7 +5,7 @@ import tensorflow as tf
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
-from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.shapes import check_channels, check_sizes
 from tfp_cinc.math.dense_jacobian import rademacher_probes
 from tfp_cinc.math.fixed_point import fixed_point
 from tfp_cinc.networks.lipschitz_network import (
@@ -102,11 +102,11 @@ class ResidualFlow(FlowBijector):
     parameters = dict(locals())
     with tf.name_scope(name):
       check_choice('log_det', log_det, LOG_DETS)
-      if min(num_terms, num_probes, max_iterations) < 1:
-        raise ValueError(
-          f'`num_terms` is {num_terms}, `num_probes` {num_probes} and '
-          f'`max_iterations` {max_iterations}; each must be at least 1.'
-        )
+      check_sizes(
+        num_terms=num_terms,
+        num_probes=num_probes,
+        max_iterations=max_iterations,
+      )
       self._network = network
       self._log_det_method = log_det
       self._num_terms = num_terms
@@ -145,9 +145,14 @@ class ResidualFlow(FlowBijector):
     limit, _ = self._iterate(
       lambda x: start - self._network.evaluate(x, fixed_weights)[0], start
     )
-    limit = tf.stop_gradient(limit)
-    change, jacobian = self._network.evaluate(limit, weights)
-    x = limit + self._solve_gradient(y - limit - change, jacobian)
+    x = tf.stop_gradient(limit)
+    change, jacobian = self._network.evaluate(x, weights)
+    solve = self._gradient_solver(jacobian)
+    # Each step of Newton's method with a fixed Jacobian gives x one more exact
+    # derivative.
+    x += solve(y - x - change)
+    change, _ = self._network.evaluate(x, weights)
+    x += solve(y - x - change)
     _, jacobian = self._network.evaluate(x, weights)
     return x, -self._log_det(jacobian, x)
 
@@ -159,22 +164,28 @@ class ResidualFlow(FlowBijector):
       max_iterations=self._max_iterations,
     )
 
-  @tfp_compat.freed_with_graph()
-  def _solve_gradient(self, residual, jacobian):
-    """Returns `residual`, with the gradient of (I + J)^-1 residual."""
+  def _gradient_solver(self, jacobian):
+    """Returns r -> r with the gradient of r -> (I + J)^-1 r, to any order."""
     jacobian = jacobian.stop_gradient()
+
+    def linear(product, transposed):
+      @tf.custom_gradient
+      def solve(vector):
+        solution, _ = self._iterate(lambda w: vector - product(w), vector)
+        return solution, linear(transposed, product)
+
+      return solve
 
     @tf.custom_gradient
     def through(residual):
-      def gradient(upstream):
-        solution, _ = self._iterate(
-          lambda w: upstream - jacobian.transposed_product(w), upstream
-        )
-        return solution
+      solve = linear(jacobian.transposed_product, jacobian.product)
+      return tf.identity(residual), solve
 
-      return tf.identity(residual), gradient
+    def call(residual):
+      with tfp_compat.freed_with_graph():
+        return through(residual)
 
-    return through(residual)
+    return call
 
   def _log_det(self, jacobian, x):
     if self._log_det_method == 'exact':

@@ -1,5 +1,6 @@
 """Shape checks, and functions of images with any batch shape."""
 
+import numbers
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -70,8 +71,10 @@ def check_events(flow, values, name: str) -> tf.Tensor:
 
 
 def check_sizes(**sizes: int) -> None:
-  """Raises `ValueError` if one of the named sizes is less than 1."""
+  """Raises `ValueError` unless each named size is an integer of at least 1."""
   for name, size in sizes.items():
+    if not isinstance(size, numbers.Integral):
+      raise ValueError(f'`{name}` is {size!r}; it must be an integer.')
     if size < 1:
       raise ValueError(f'`{name}` is {size}; it must be at least 1.')
 
@@ -92,14 +95,28 @@ def on_image_batch(
     ValueError: If `x` has fewer than three dimensions.
   """
   if x.shape.rank == 4:
-    return function(x)
+    return _on_any_number(function, x)
   if x.shape.rank is None or x.shape.rank < 3:
     raise ValueError(
       f'images have shape {x.shape}; they must be [..., H, W, C].'
     )
   batch_shape = tf.shape(x)[:-3]
   flat = tf.reshape(x, tf.concat([[-1], tf.shape(x)[-3:]], 0))
-  result = function(tf.ensure_shape(flat, [None, *x.shape[-3:]]))
+  flat = tf.ensure_shape(flat, [None, *x.shape[-3:]])
+  result = _on_any_number(function, flat)
   shape = tf.concat([batch_shape, tf.shape(result)[1:]], 0)
   static_shape = x.shape[:-3].concatenate(result.shape[1:])
   return tf.ensure_shape(tf.reshape(result, shape), static_shape)
+
+
+def _on_any_number(function, images):
+  """Calls a function of [N, H, W, C], also for N = 0.
+
+  TensorFlow's convolutions return a wrong shape if there is no image.
+  """
+  if images.shape[0]:
+    return function(images)
+  count = tf.shape(images)[0]
+  missing = tf.cast(tf.equal(count, 0), tf.int32)
+  padded = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
+  return function(padded)[:count]

@@ -21,6 +21,7 @@ __all__ = [
   'CHAIN',
   'INVERT',
   'AutoCompositeTensor',
+  'BatchedComponentProperties',
   'BijectorCache',
   'CompositeBijectorMeta',
   'CompositeModule',
@@ -48,6 +49,7 @@ INVERT = invert._Invert
 AutoCompositeTensor = tfp.experimental.AutoCompositeTensor
 BijectorCache = cache_util.BijectorCache
 ParameterProperties = parameter_properties.ParameterProperties
+BatchedComponentProperties = parameter_properties.BatchedComponentProperties
 common_dtype = dtype_util.common_dtype
 convert_nonref_to_tensor = tensor_util.convert_nonref_to_tensor
 

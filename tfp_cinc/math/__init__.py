@@ -21,6 +21,7 @@ from tfp_cinc.math.periodic_conv import (
   periodic_log_abs_det,
   periodic_reciprocal_condition,
 )
+from tfp_cinc.math.spline import rational_quadratic_spline
 from tfp_cinc.math.theory import (
   Invertibility,
   is_invertible,
@@ -46,4 +47,5 @@ __all__ = [
   'periodic_log_abs_det',
   'periodic_reciprocal_condition',
   'rademacher_probes',
+  'rational_quadratic_spline',
 ]

@@ -134,22 +134,30 @@ def solve_blocks(y, matrices, kernel_shape, padding, lookahead=0):
   from_known, *from_neighbours = tf.unstack(matrices)
   known = tf.split(product(blocks, from_known), counts)
   solved = []
-  for time, ((i, _), term) in enumerate(zip(wavefronts, known, strict=True)):
+  for time, ((rows_now, _), term) in enumerate(
+    zip(wavefronts, known, strict=True)
+  ):
     terms = [term]
     for (up, left), matrix in zip(
       grid.neighbours, from_neighbours, strict=True
     ):
       before = time - slope * up - left
-      seen = before >= 0 and solved[before].rows(i[0] - up, i[-1] + 1 - up)
+      seen = before >= 0 and solved[before].rows(
+        rows_now[0] - up, rows_now[-1] + 1 - up
+      )
       if seen is not False:
         terms.append(product(seen, matrix))
-    solved.append(_Wavefront(tf.add_n(terms), i[0], i[-1] + 1))
+    solved.append(_Wavefront(tf.add_n(terms), rows_now[0], rows_now[-1] + 1))
 
-  blocks = [
-    tf.reshape(wavefront.blocks, [count, -1, side, breadth * channels])
-    for wavefront, count in zip(solved, counts, strict=True)
-  ]
-  images = tf.dynamic_stitch(tf.split(places, counts), blocks)
+  # `tf.dynamic_stitch` would save the concatenation, which takes little time,
+  # but cannot be vectorized by `tf.vectorized_map`.
+  blocks = tf.concat([wavefront.blocks for wavefront in solved], axis=0)
+  position = np.empty([rows, columns], np.int32)
+  position[i, j] = np.arange(rows * columns)
+  image = tf.range(tf.shape(y)[0])[:, tf.newaxis, tf.newaxis, tf.newaxis]
+  strip = position[:, np.newaxis] * tf.shape(y)[0] + image
+  strip = side * strip + np.arange(side)[:, np.newaxis]
+  images = tf.gather(tf.reshape(blocks, [-1, breadth * channels]), strip)
   images = tf.reshape(images, [-1, rows * side, columns * breadth, channels])
   images = images[:, :height, :width]
   return tf.reverse(images, flips) if flips else images

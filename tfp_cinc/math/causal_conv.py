@@ -366,8 +366,6 @@ def _on_undilated(function, images, kernel, dilation):
       f'{kernel.shape[-1]}: shapes {images.shape} and {kernel.shape}.'
     )
   if dilation == 1:
-    if images.shape.rank == 4:
-      return function(images)
     return on_image_batch(function, images)
 
   def on_phases(images):
@@ -387,11 +385,12 @@ def _conv(images, kernel, padding, lookahead):
   # Flipping the image, convolving and flipping back is the same as convolving
   # with the flipped kernel and the padding on the other side.
   axes = _flipped_axes(padding)
+  # `tf.vectorized_map` cannot vectorize a convolution with explicit padding.
   return tf.nn.conv2d(
-    images,
+    tf.pad(images, _margins(kernel.shape, axes, lookahead)),
     tf.reverse(kernel, axes) if axes else kernel,
     strides=1,
-    padding=_explicit_padding(kernel.shape, axes, lookahead),
+    padding='VALID',
   )
 
 
@@ -400,7 +399,7 @@ def _flipped_axes(padding):
   return [0] * (vertical == 'bottom') + [1] * (horizontal == 'right')
 
 
-def _explicit_padding(kernel_shape, flipped_axes, lookahead):
+def _margins(kernel_shape, flipped_axes, lookahead):
   margins = (
     [kernel_shape[0] - 1, 0],
     [kernel_shape[1] - 1 - lookahead, lookahead],
@@ -414,7 +413,7 @@ def _kernel_gradient(images, output_gradient, kernel_shape, padding, lookahead):
   """Returns d sum(_conv(images, kernel) * output_gradient) / d kernel."""
   axes = _flipped_axes(padding)
   gradient = tf.compat.v1.nn.conv2d_backprop_filter(
-    tf.pad(images, _explicit_padding(kernel_shape, axes, lookahead)),
+    tf.pad(images, _margins(kernel_shape, axes, lookahead)),
     kernel_shape,
     output_gradient,
     strides=[1, 1, 1, 1],
@@ -427,14 +426,12 @@ def _kernel_gradient(images, output_gradient, kernel_shape, padding, lookahead):
 def _solve(images, kernel, diagonal_inverse, padding, lookahead):
   """`causal_conv2d_solve` on [N, H, W, C] with dilation 1."""
 
-  def solve_natively(y, kernel):
-    size = y.shape[1:3]
-    matrices = block_matrices(kernel, diagonal_inverse, size, lookahead)
-    return solve_blocks(y, matrices, kernel.shape, padding, lookahead)
-
+  # `diagonal_inverse` is an argument, although its gradient is not needed: TF1
+  # does not allow that a custom gradient captures what depends on Variables.
   @tf.custom_gradient
-  def solve(y, kernel):
-    x = solve_natively(y, kernel)
+  def solve(y, kernel, diagonal_inverse):
+    matrices = block_matrices(kernel, diagonal_inverse, y.shape[1:3], lookahead)
+    x = solve_blocks(y, matrices, kernel.shape, padding, lookahead)
 
     def gradient(dx):
       dy = _solve(
@@ -445,8 +442,8 @@ def _solve(images, kernel, diagonal_inverse, padding, lookahead):
         lookahead,
       )
       dkernel = _kernel_gradient(x, dy, kernel.shape, padding, lookahead)
-      return dy, -dkernel
+      return dy, -dkernel, None
 
     return x, gradient
 
-  return solve(images, kernel)
+  return solve(images, kernel, diagonal_inverse)

@@ -17,13 +17,14 @@ def increasing_root(
 ) -> tf.Tensor:
   """Returns the roots of an increasing function f, elementwise.
 
-  A bracketing search without gradients finds x0. One step of Newton's method,
+  A bracketing search without gradients finds x0. Two steps of Newton's method,
 
-    x = x0 - f(x0; p) / stop_gradient(f'(x0; p)),
+    x1 = x0 - f(x0; p) / f'(x0; p),
+    x2 = x1 - f(x1; p) / f'(x1; p),
 
-  refines it and gives it the derivative of the implicit function,
-  -(df / dp)(x0; p) / f'(x0; p). First derivatives are exact, higher ones are
-  not.
+  refine it and give it derivatives. As a function of p, with x0 fixed, x1
+  differs from the root by O(dp^2) and x2 by O(dp^4), so the first three
+  derivatives are exact.
 
   Args:
     value_and_slope: Elementwise function from (x, *parameters) to
@@ -50,8 +51,10 @@ def increasing_root(
     max_iterations=100,
   ).estimated_root
   root = tf.stop_gradient(root)
-  value, slope = value_and_slope(root, *parameters)
-  # If f is flat up to rounding, the root must still stay within the bracket.
-  root -= value / tf.stop_gradient(tf.maximum(slope, epsilon))
-  inside = tf.clip_by_value(root, low - margin, high + margin)
-  return root + tf.stop_gradient(inside - root)
+  for _ in range(2):
+    value, slope = value_and_slope(root, *parameters)
+    # If f is flat up to rounding, the root must still stay within the bracket.
+    root -= value / tf.maximum(slope, epsilon)
+    inside = tf.clip_by_value(root, low - margin, high + margin)
+    root += tf.stop_gradient(inside - root)
+  return root

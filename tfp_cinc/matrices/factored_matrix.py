@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfp_cinc.internal.shapes import check_sizes
 from tfp_cinc.math.regular_matrix import check_regular
 from tfp_cinc.matrices.invertible_matrix import InvertibleMatrix
 
@@ -69,8 +70,7 @@ class FactoredMatrix(InvertibleMatrix):
     Raises:
       ValueError: If `size` is less than 1.
     """
-    if size < 1:
-      raise ValueError(f'`size` is {size}; it must be at least 1.')
+    check_sizes(size=size)
     normal = np.random.default_rng(seed).normal(size=[size, size])
     rotation, triangle = np.linalg.qr(normal)
     rotation *= np.sign(np.diag(triangle))

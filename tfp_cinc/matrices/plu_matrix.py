@@ -91,7 +91,7 @@ class PLUMatrix(FactoredMatrix):
 
   @classmethod
   def _factorize(cls, matrix):
-    packed, permutation = map(np.asarray, tf.linalg.lu(tf.constant(matrix)))
+    packed, permutation = _lu(matrix)
     diagonal = np.diag(packed)
     unit_upper = np.triu(packed, 1) / diagonal[:, np.newaxis]
     return {
@@ -194,6 +194,18 @@ def signed_scale(log_scale, sign) -> tf.Tensor | None:
     return sign
   scale = tf.exp(log_scale)
   return scale if sign is None else sign * scale
+
+
+def _lu(matrix):
+  """Returns what `tf.linalg.lu` returns, also within a trace."""
+  packed, permutation = np.array(matrix), np.arange(len(matrix))
+  for k in range(len(packed)):
+    pivot = k + np.argmax(np.abs(packed[k:, k]))
+    packed[[k, pivot]] = packed[[pivot, k]]
+    permutation[[k, pivot]] = permutation[[pivot, k]]
+    packed[k + 1 :, k] /= packed[k, k]
+    packed[k + 1 :, k + 1 :] -= np.outer(packed[k + 1 :, k], packed[k, k + 1 :])
+  return packed, permutation.astype(np.int32)
 
 
 def _unit_lower(entries, size):

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.bijectors.inverse import Inverse
 from tfp_cinc.internal.composite import variables_of
 
 __all__ = ['Flow', 'flow_of', 'standard_normal']
@@ -129,7 +130,7 @@ def flow_of(
   """
   return Flow(
     tfd.Sample(base, sample_shape=event_shape),
-    tfb.Invert(encoder, name='decoder'),
+    Inverse(encoder, name='decoder'),
     name=name,
   )
 

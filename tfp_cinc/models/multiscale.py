@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 from tfp_cinc.bijectors.chain import Chain
 from tfp_cinc.bijectors.leading_channels import LeadingChannels
 from tfp_cinc.bijectors.squeezed import Squeezed
-from tfp_cinc.internal.shapes import as_image_shape
+from tfp_cinc.internal.shapes import as_image_shape, check_sizes
 from tfp_cinc.models.base import flow_of, standard_normal
 from tfp_cinc.models.steps import StepFactory
 
@@ -133,10 +133,10 @@ def multiscale_flow(
   """
   image_shape = as_image_shape(image_shape)
   dtype = tf.as_dtype(dtype)
-  if levels < 1 or depth < 1 or checkerboards < 0:
+  check_sizes(levels=levels, depth=depth)
+  if checkerboards < 0:
     raise ValueError(
-      f'`levels` is {levels}, `depth` {depth} and `checkerboards` '
-      f'{checkerboards}; they must be at least 1, 1 and 0, respectively.'
+      f'`checkerboards` is {checkerboards}; it must be at least 0.'
     )
   height, width, channels = image_shape
   if height % 2**levels or width % 2**levels:

@@ -8,6 +8,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc import bijectors, networks
 from tfp_cinc.internal.seeds import split_seed
+from tfp_cinc.internal.shapes import check_sizes
 from tfp_cinc.models.base import flow_of
 
 __all__ = ['nice']
@@ -73,8 +74,7 @@ def nice(
       f'`event_shape` {event_shape} has {size} elements; their number must be '
       'even and at least 2.'
     )
-  if depth < 1:
-    raise ValueError(f'`depth` is {depth}; it must be at least 1.')
+  check_sizes(depth=depth)
   with tf.name_scope(name):
     even_then_odd = np.concatenate(
       [np.arange(0, size, 2), np.arange(1, size, 2)]

@@ -20,6 +20,7 @@ from tfp_cinc.bijectors.coupling_functions import (
 )
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.seeds import seed_stream
+from tfp_cinc.internal.shapes import check_sizes
 from tfp_cinc.math.causal_conv import PADDINGS
 from tfp_cinc.matrices import MATRICES
 
@@ -215,10 +216,7 @@ class StepFactory:
         'own network, so pass a factory, which is called as '
         '`network(in_channels, out_channels, **options)`.'
       )
-    if hidden_channels < 1:
-      raise ValueError(
-        f'`hidden_channels` is {hidden_channels}; it must be at least 1.'
-      )
+    check_sizes(hidden_channels=hidden_channels)
     own = {
       'hidden_channels',
       'condition_channels',

@@ -12,6 +12,7 @@ from tfp_cinc.bijectors.continuous_flow import trainable_continuous_flow
 from tfp_cinc.bijectors.reshaped import Reshaped
 from tfp_cinc.bijectors.residual_flow import trainable_residual_flow
 from tfp_cinc.internal.seeds import split_seed
+from tfp_cinc.internal.shapes import check_sizes
 from tfp_cinc.models.base import flow_of, standard_normal
 
 __all__ = ['ffjord', 'residual', 'vector_flow']
@@ -52,8 +53,7 @@ def vector_flow(
     raise ValueError(
       f'`event_shape` is {event_shape}; it must be [H, W, C] or [D].'
     )
-  if depth < 1:
-    raise ValueError(f'`depth` is {depth}; it must be at least 1.')
+  check_sizes(depth=depth)
   size = math.prod(event_shape)
   with tf.name_scope(name):
     layers = []

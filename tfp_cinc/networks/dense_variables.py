@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,10 +34,11 @@ def dense_variables(
   Raises:
     ValueError: If there is no hidden layer or a size is less than 1.
   """
-  if len(sizes) < 3 or min(sizes) < 1:
+  whole = all(isinstance(size, numbers.Integral) for size in sizes)
+  if len(sizes) < 3 or not whole or min(sizes) < 1:
     raise ValueError(
       f'the sizes of the layers are {list(sizes)}; at least one hidden layer '
-      'is needed, and each size must be at least 1.'
+      'is needed, and each size must be an integer of at least 1.'
     )
   rng = np.random.default_rng(seed)
   weights, biases = [], []

@@ -23,11 +23,11 @@ __all__ = ['train']
 
 
 def train_steps(run: Run, stop_request: StopRequest) -> None:
-  """Trains from the present step of a run to its last.
+  """Trains from the current step of a run to its last step.
 
   Args:
     run: `Run`, restored or initialized.
-    stop_request: Tells whether this process was asked to stop.
+    stop_request: Reports whether this process was asked to stop.
 
   Raises:
     UserError: If too many consecutive steps were not finite.
@@ -57,7 +57,7 @@ def train_steps(run: Run, stop_request: StopRequest) -> None:
       if not workers.is_first:
         continue
       is_last, test_bits = stop or step == config.num_steps, None
-      # Whoever asks to stop, this process or another, does not wait long.
+      # A request to stop skips the evaluation, so that the process ends soon.
       is_asked = stop_request.received or (stop and not clock.is_ending)
       if (step % config.eval_every == 0 or is_last) and not is_asked:
         test_bits = report.evaluate()

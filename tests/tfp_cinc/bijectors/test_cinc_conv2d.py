@@ -40,7 +40,7 @@ def test_from_kernel_refuses_other_shapes(shape):
 @pytest.mark.parametrize(
   ('options', 'message'),
   [
-    ({'kernel_size': 0}, '`kernel_size` 0'),
+    ({'kernel_size': 0}, '`kernel_size` is 0'),
     ({'diagonal_block': 'triangle'}, "did you mean 'triangular'"),
     ({'padding': 'top_lft'}, "did you mean 'top_left'"),
     ({'dilation': 0}, '`dilation` is 0'),

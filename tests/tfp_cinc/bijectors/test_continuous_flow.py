@@ -149,7 +149,7 @@ def test_gradients_where_tensors_take_the_place_of_variables():
   [
     ({'trace': 'hutchinsen'}, "did you mean 'hutchinson'"),
     ({'num_probes': 0}, '`num_probes` is 0'),
-    ({'max_num_steps': 0}, '`max_num_steps` 0'),
+    ({'max_num_steps': 0}, '`max_num_steps` is 0'),
     ({'tolerance': 0.0}, '`tolerance` is 0.0'),
     ({'num_layers': 0}, 'the sizes of the layers are'),
   ],

@@ -64,7 +64,7 @@ def test_seed_decides_the_kernel():
   ('arguments', 'message'),
   [
     ({'channels': 0}, '`channels` is 0'),
-    ({'channels': 2, 'kernel_size': 0}, '`kernel_size` 0'),
+    ({'channels': 2, 'kernel_size': 0}, '`kernel_size` is 0'),
   ],
 )
 def test_factory_refuses(arguments, message):

@@ -162,8 +162,8 @@ def test_alike_layers_in_a_graph_have_the_gradients_of_eager_ones():
   [
     ({'log_det': 'powers'}, "did you mean 'power_series'"),
     ({'num_terms': 0}, '`num_terms` is 0'),
-    ({'num_probes': 0}, '`num_probes` 0'),
-    ({'max_iterations': 0}, '`max_iterations` 0'),
+    ({'num_probes': 0}, '`num_probes` is 0'),
+    ({'max_iterations': 0}, '`max_iterations` is 0'),
     ({'coefficient': 1.5}, '`coefficient` is 1.5'),
   ],
 )

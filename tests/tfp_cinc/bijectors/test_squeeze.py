@@ -27,7 +27,7 @@ def test_bad_input():
     tfp_cinc.bijectors.Squeeze().forward(tf.zeros([5, 4, 1]))
   with pytest.raises(ValueError, match='6 channels of the image are not'):
     tfp_cinc.bijectors.Squeeze().inverse(tf.zeros([2, 2, 6]))
-  with pytest.raises(ValueError, match=r'must be \[..., H, W, C\]'):
+  with pytest.raises(ValueError, match='needs a rank of at least 3'):
     tfp_cinc.bijectors.Squeeze().forward(tf.zeros([4, 4]))
   with pytest.raises(ValueError, match='`factor` is 1'):
     tfp_cinc.bijectors.Squeeze(1)

@@ -101,7 +101,7 @@ def test_networks_in_bfloat16_stay_close():
   [
     ([30, 30, 3], {'levels': 3}, r'is not divisible by 2\*\*levels = 8'),
     ([8, 8], {}, r'must be \[H, W, C\]'),
-    ([8, 8, 3], {'depth': 0}, '`depth` 0'),
+    ([8, 8, 3], {'depth': 0}, '`depth` is 0'),
     ([8, 8, 3], {'coupling': 'quadd'}, "did you mean 'quad'"),
     ([8, 8, 3], {'scale_function': 'expp'}, "did you mean 'exp'"),
   ],
