@@ -125,27 +125,32 @@ class VariationalDequantization(tf.Module):
       ValueError: If `images` are not uint8 or have another number of channels,
         or if another argument is not as described above.
     """
-    dtype = self._dtype
-    middle = tf.cast(dequantize(images, num_bits, noise=0.5), dtype)
+    middle = self._middle(images, num_bits)
+    if noise is not None:
+      noise = _inside(check_noise(noise, middle), self._dtype)
+      return self._learned(middle, num_bits, noise)
+    # As in `tfd.Logistic.sample`, whose numbers are others with XLA.
+    limits = np.finfo(self._dtype.as_numpy_dtype)
+    u = stateless_uniform(tf.shape(middle), as_seed(seed), self._dtype)
+    u = tf.clip_by_value(u, limits.tiny, 1.0 - limits.epsneg)
+    return self._learned(middle, num_bits, u)
+
+  def _middle(self, images, num_bits):
+    """Returns the middles of the bins of pixels."""
+    middle = dequantize(images, num_bits, noise=0.5)
+    middle = tf.cast(middle, self._dtype)
     if middle.shape[-1] != len(self._networks):
       raise ValueError(
         f'{self.name}: `images` have shape {middle.shape}; this noise is for '
         f'{len(self._networks)} channels.'
       )
+    return middle
+
+  def _learned(self, middle, num_bits, noise):
+    """Returns what `dequantize` returns for uniform noise in (0, 1)."""
+    dtype = self._dtype
     base = tfd.Logistic(tf.zeros([], dtype), tf.ones([], dtype))
-    if noise is None:
-      # As in `base.sample`, whose numbers are others with XLA.
-      limits = np.finfo(dtype.as_numpy_dtype)
-      u = stateless_uniform(tf.shape(middle), as_seed(seed), dtype)
-      e = base.quantile(tf.clip_by_value(u, limits.tiny, 1.0 - limits.epsneg))
-    else:
-      noise = check_noise(noise, middle)
-      # The quantiles of 0 and 1 are infinite. The noise of float32 images does
-      # not reach beyond these bounds.
-      e = base.quantile(
-        tf.clip_by_value(tf.cast(noise, dtype), 2.0**-17, LARGEST_NOISE)
-      )
-      e = tf.broadcast_to(e, tf.shape(middle))
+    e = tf.broadcast_to(base.quantile(noise), tf.shape(middle))
     e = tf.ensure_shape(e, middle.shape)
     known = [middle, _details(middle * 2.0**num_bits)]
     logits, log_scales = [], []
@@ -186,9 +191,16 @@ class VariationalDequantization(tf.Module):
     """
     pixels = quantize(values, num_bits)
     places = (values + 0.5) * 2.0**num_bits
-    # The difference rounds to 1 if a value is slightly below -0.5.
-    noise = tf.minimum(places - tf.floor(places), LARGEST_NOISE)
-    return self.dequantize(pixels, num_bits, noise=noise)
+    noise = _inside(places - tf.floor(places), self._dtype)
+    return self._learned(self._middle(pixels, num_bits), num_bits, noise)
+
+
+def _inside(noise, dtype):
+  """Bounds uniform noise: the quantiles of 0 and 1 are infinite.
+
+  The noise of float32 images does not reach beyond these bounds.
+  """
+  return tf.clip_by_value(tf.cast(noise, dtype), 2.0**-17, LARGEST_NOISE)
 
 
 def trainable_variational_dequantization(

@@ -366,6 +366,8 @@ def _on_undilated(function, images, kernel, dilation):
       f'{kernel.shape[-1]}: shapes {images.shape} and {kernel.shape}.'
     )
   if dilation == 1:
+    if images.shape.rank == 4 and images.shape[0]:
+      return function(images)
     return on_image_batch(function, images)
 
   def on_phases(images):

@@ -118,6 +118,8 @@ class ImageNetwork(tf.Module):
       check_channels(self.name, x, self._in_channels)
     if self._condition_channels or condition is not None:
       x = append_condition(self.name, x, condition, self._condition_channels)
+    if x.shape.rank == 4 and x.shape[0]:
+      return self._run(x)
     return on_image_batch(self._run, x)
 
   def with_network_dtype(self, network_dtype) -> 'ImageNetwork':
