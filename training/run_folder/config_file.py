@@ -25,8 +25,9 @@ __all__ = [
 def check_config(config, folder, data: dict | None = None) -> dict[str, str]:
   """Raises `UserError` if a folder holds a run of another configuration.
 
-  A run may be resumed with other values of the options that are `resumable`. A
-  run that has neither a checkpoint nor results starts again, with any values.
+  A run may be resumed with other values of the options that are `resumable`.
+  Values that a run of an earlier version lacks had their defaults. A run that
+  has neither a checkpoint nor results starts again, with any values.
 
   Args:
     config: The configuration of the run to start.
@@ -45,7 +46,7 @@ def check_config(config, folder, data: dict | None = None) -> dict[str, str]:
   if not _has_results(path.parent):
     return {}
   content = _read_json(path)
-  old = flat_dict(content['config'])
+  old = flat_dict(_with_defaults(content['config']))
   new = flat_dict(config.to_dict())
   changed = {
     key: f'{key} {old.get(key, "(none)")!r} -> {new.get(key, "(none)")!r}'
@@ -114,12 +115,8 @@ def read_config(folder) -> ml_collections.ConfigDict:
   path = pathlib.Path(folder, 'config.json')
   if not path.exists():
     raise UserError(f'{folder} holds no run: there is no {path}.')
-  config = ml_collections.ConfigDict(_read_json(path)['config'])
-  for key, option in OPTIONS.items():
-    section, _, name = key.rpartition('.')
-    values = config.get(section) if section else config
-    if isinstance(values, ml_collections.ConfigDict) and name not in values:
-      values[name] = option.default
+  values = _with_defaults(_read_json(path)['config'])
+  config = ml_collections.ConfigDict(values)
   try:
     check_values(config)
   except UserError as error:
@@ -181,6 +178,18 @@ def flat_dict(values: dict, prefix: str = '') -> dict:
       result.update(flat_dict(value, f'{prefix}{key}.'))
     else:
       result[prefix + key] = list(value) if isinstance(value, tuple) else value
+  return result
+
+
+def _with_defaults(values):
+  """Adds the options that the version that wrote the values did not have."""
+  result = dict(values)
+  for key, option in OPTIONS.items():
+    section, _, name = key.rpartition('.')
+    if not section:
+      result.setdefault(name, option.default)
+    elif isinstance(result.get(section), dict):
+      result[section] = {name: option.default, **result[section]}
   return result
 
 

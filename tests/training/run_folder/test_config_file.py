@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.training import tiny
+from training.configs.options import OPTIONS
 from training.errors import UserError
 from training.run_folder.config_file import (
   check_config,
@@ -133,13 +134,42 @@ def test_edited_config_is_refused(tmp_path, section, key, value, message):
   assert str(path) in str(raised.value)
 
 
-def test_value_that_an_earlier_version_did_not_write_has_its_default(tmp_path):
+def test_values_that_an_earlier_version_did_not_write_have_their_defaults(
+  tmp_path,
+):
+  config = tiny.get_config()
+  write_config(config, tmp_path, DATA)
+  (tmp_path / 'saved_model').mkdir()
+  path = tmp_path / 'config.json'
+  whole = path.read_text()
+  values = flat_dict(config.to_dict())
+  for key, option in OPTIONS.items():
+    content = json.loads(whole)
+    section, _, name = key.rpartition('.')
+    del (content['config'][section] if section else content['config'])[name]
+    path.write_text(json.dumps(content))
+    found = flat_dict(read_config(tmp_path).to_dict())
+    assert found == {**values, key: option.default}
+    if values[key] == option.default:
+      assert check_config(config, tmp_path) == {}
+
+
+def test_values_that_an_earlier_version_did_not_write_are_compared(tmp_path):
   write_config(tiny.get_config(), tmp_path, DATA)
+  (tmp_path / 'saved_model').mkdir()
   path = tmp_path / 'config.json'
   content = json.loads(path.read_text())
-  del content['config']['train']['commit_every']
+  for name in ('commit_every', 'noise_channels'):
+    del content['config']['train'][name]
   path.write_text(json.dumps(content))
-  assert read_config(tmp_path).train.commit_every == 10
+  config = tiny.get_config()
+  config.train.commit_every = 5
+  assert check_config(config, tmp_path) == {
+    'train.commit_every': 'train.commit_every 10 -> 5'
+  }
+  config.train.noise_channels = 8
+  with pytest.raises(UserError, match=r'\(train\.noise_channels 16 -> 8\)'):
+    check_config(config, tmp_path)
 
 
 def test_facts_that_an_earlier_version_did_not_write_are_not_compared(tmp_path):
