@@ -8,6 +8,7 @@ import pathlib
 __all__ = ['fault', 'read', 'seal', 'sync']
 
 _NAME = 'manifest.json'
+_BLOCK = 2**20  # bytes that are read at once
 
 
 def seal(folder, **facts) -> None:
@@ -97,8 +98,11 @@ def sync(path) -> None:
 
 
 def _sha256(path):
+  digest = hashlib.sha256()
   with open(path, 'rb') as file:
-    return hashlib.file_digest(file, 'sha256').hexdigest()
+    while block := file.read(_BLOCK):
+      digest.update(block)
+  return digest.hexdigest()
 
 
 def _sum(content):

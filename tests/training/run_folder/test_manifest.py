@@ -7,6 +7,9 @@ import pytest
 
 from training.run_folder import manifest
 
+# echo -n one | sha256sum
+ONE = '7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed'
+
 
 def sealed(folder):
   """Seals a folder of two files; returns the path of the manifest."""
@@ -25,6 +28,21 @@ def test_facts_are_read(tmp_path):
     'a': 3,
     'b': 3,
   }
+
+
+def test_damage_is_found_by_what_python_3_10_has(tmp_path, monkeypatch):
+  monkeypatch.delattr('hashlib.file_digest', raising=False)
+  sealed(tmp_path)
+  assert manifest.read(tmp_path)['files']['a'] == (3, ONE)
+  assert manifest.fault(tmp_path) is None
+  (tmp_path / 'a').write_text('One')
+  assert manifest.fault(tmp_path) == 'the checksum of a does not match'
+
+
+def test_large_files_are_read_in_blocks(tmp_path, monkeypatch):
+  monkeypatch.setattr(manifest, '_BLOCK', 2)
+  sealed(tmp_path)
+  assert manifest.read(tmp_path)['files']['a'] == (3, ONE)
 
 
 def test_unlisted_file_is_not_a_fault(tmp_path):
