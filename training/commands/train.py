@@ -68,7 +68,7 @@ def _describe(option):
     facts.append(' | '.join(option.choices))
   elif option.bounds:
     facts.append(option.bounds)
-  default = 'that of the flow' if option.default is None else option.default
+  default = 'that of the model' if option.default is None else option.default
   facts.append(
     f'default {default!r}' if default == '' else f'default {default}'
   )
@@ -115,13 +115,14 @@ def command(ctx, workdir, name, data):
   """Train a flow, or resume the run in a folder.
 
   Any value of the configuration can be set by --config.KEY=VALUE. The defaults
-  below are those of a configuration that does not set the value. Resumable
-  values may change when a run is resumed.
+  below are those of a configuration that does not set the value;
+  `tfp-cinc configs NAME` prints the values of one. Resumable values may change
+  when a run is resumed.
   """
   values = ctx.command.overrides(ctx)
   config = load_config(name)
   if data is not None:
-    config.data.name, config.data.dir = kind_of_data(data), data
+    config.data.name, config.data.dir = kind_of_data(data, '--data'), data
   if workdir is None:
     raise UserError(
       'the option --workdir is missing; name the folder of the run, such as '

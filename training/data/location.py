@@ -47,26 +47,29 @@ def array_files(folder: pathlib.Path) -> list[pathlib.Path]:
   return [path for path in sorted(folder.glob('*.npy')) if path.is_file()]
 
 
-def kind_of_data(path) -> str:
+def kind_of_data(path, argument: str) -> str:
   """Returns the `config.data.name` of a user's data: 'folder' or 'arrays'.
 
   Args:
-    path: The path that was given by --data.
+    path: The path of the data.
+    argument: Name of the argument that gave it, for the error message.
 
   Returns:
     'arrays' for a file or a folder that holds .npy files, else 'folder'.
 
   Raises:
-    UserError: If it does not exist.
+    UserError: If it is neither a folder nor a .npy or .npz file.
   """
   path = pathlib.Path(path)
-  if not path.exists():
+  if path.is_dir():
+    return 'arrays' if array_files(path) else 'folder'
+  if not _is_array_file(path):
+    fault = 'cannot be read' if path.exists() else 'does not exist'
     raise UserError(
-      f'--data {path} does not exist; name a folder of images, or an .npy or '
-      '.npz file.'
+      f'{argument} {path} {fault}; name a folder of images, or a .npy or .npz '
+      'file.'
     )
-  is_arrays = not path.is_dir() or bool(array_files(path))
-  return 'arrays' if is_arrays else 'folder'
+  return 'arrays'
 
 
 def prepared_tfds_folder(name: str, data_dir: str) -> str:
@@ -108,11 +111,15 @@ def prepared_tfds_folder(name: str, data_dir: str) -> str:
 def _check_arrays(path):
   path = pathlib.Path(path)
   is_there = path.is_dir() and array_files(path)
-  if not is_there and not (path.suffix in ('.npy', '.npz') and path.is_file()):
+  if not is_there and not _is_array_file(path):
     raise UserError(
       f'config.data.dir is {str(path)!r}; give a .npy or .npz file, or a '
       'folder of .npy files such as train.npy and test.npy.'
     )
+
+
+def _is_array_file(path):
+  return path.suffix in ('.npy', '.npz') and path.is_file()
 
 
 def _version_key(version):

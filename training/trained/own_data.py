@@ -36,7 +36,7 @@ def own_data(
       )
     return flow.dataset, split or default
   config = get_base_config().data
-  config.name = kind_of_data(path)
+  config.name = kind_of_data(path, '--data')
   config.dir, config.image_size = str(path), flow.image_shape[0]
   # If there are no splits, all images are used, so that two are enough.
   config.num_bits, config.test_fraction = flow.num_bits, 0.5

@@ -173,6 +173,7 @@ def test_second_process_in_the_same_folder_is_refused(trained):
     (['--workdir', 'run', '--config', 'none.py'], 'none.py is not a config'),
     (['--workdir', 'run', '--config', 'glow'], "no configuration 'glow'"),
     (['--workdir', 'run', '--data', 'none'], '--data none does not exist'),
+    (['--workdir', 'run', '--data', __file__], 'cannot be read; name'),
     (['--config.flow.dept=2'], '(did you mean --config.flow.depth?)'),
     (['--config.flow.depth'], 'write --config.flow.depth=VALUE'),
     (['--config.train.log_every=0'], 'log_every is 0; it must be at least 1'),

@@ -53,14 +53,13 @@ def arrays(config) -> Dataset:
     )
     if train.shape != test.shape:
       raise UserError(
-        f'config.data.dir: the training images of {path} have shape '
-        f'{list(train.shape)} and the test images {list(test.shape)}; they '
-        'must be equal.'
+        f'the training images of {path} have shape {list(train.shape)} and '
+        f'the test images {list(test.shape)}; they must be equal.'
       )
     others = {
       key: _source(path, found, key, f'{key}_labels', size) for key in tests[1:]
     }
-  elif 'images' in found:
+  elif 'images' in found and 'train' not in found and not tests:
     train, test = (
       _source(path, found, 'images', 'labels', size, numbers)
       for numbers in held_out(
@@ -71,8 +70,8 @@ def arrays(config) -> Dataset:
     )
   else:
     raise UserError(
-      f'config.data.dir: {path} contains {sorted(found)}; it must contain '
-      "'images', or 'train' and 'test'."
+      f"{path} contains {sorted(found)}; it must contain either 'images', or "
+      "'train' and 'test'."
     )
   return shuffled_dataset(name, train, test, config, others=others)
 
@@ -105,9 +104,10 @@ def _map_members(path, limit):
           continue
         if member.file_size > limit:
           raise UserError(
-            f'config.data.dir: {key!r} of {path} is compressed and has '
-            f'{member.file_size / 2**20:.0f} MiB, more than config.data.'
-            'cache_mb; save it uncompressed, with numpy.savez or numpy.save.'
+            f'{key!r} of {path} is compressed and has '
+            f'{member.file_size / 2**20:.0f} MiB, more than '
+            'config.data.cache_mb; save it uncompressed, with numpy.savez or '
+            'numpy.save.'
           )
         with archive.open(member) as content:
           result[key] = np.lib.format.read_array(content, allow_pickle=False)
@@ -120,9 +120,7 @@ def _map_members(path, limit):
 
 def _invalid(path, error):
   reason = str(error).partition('\n')[0].rstrip('.') or type(error).__name__
-  return UserError(
-    f'config.data.dir: {path} is not a valid {path.suffix} file: {reason}.'
-  )
+  return UserError(f'{path} is not a valid {path.suffix} file: {reason}.')
 
 
 def _map_stored(path, file, member):
@@ -149,9 +147,8 @@ def _map_stored(path, file, member):
 def _checked(path, key, images):
   if images.dtype != np.uint8 or images.ndim not in (3, 4) or not images.size:
     raise UserError(
-      f'config.data.dir: {key!r} of {path} is {images.dtype} '
-      f'{list(images.shape)}; images must be uint8 [N, H, W] or [N, H, W, C] '
-      'with values from 0 to 255.'
+      f'{key!r} of {path} is {images.dtype} {list(images.shape)}; images must '
+      'be uint8 [N, H, W] or [N, H, W, C] with values from 0 to 255.'
     )
   return images[..., np.newaxis] if images.ndim == 3 else images
 
@@ -161,9 +158,8 @@ def _source(path, found, key, label_key, size, numbers=None):
   if labels is not None:
     if labels.dtype.kind not in 'iub' or labels.shape[:1] != images.shape[:1]:
       raise UserError(
-        f'config.data.dir: {label_key!r} of {path} is {labels.dtype} '
-        f'{list(labels.shape)}; labels must be integers, one per image '
-        f'({len(images)}).'
+        f'{label_key!r} of {path} is {labels.dtype} {list(labels.shape)}; '
+        f'labels must be integers, one per image ({len(images)}).'
       )
     labels = np.asarray(labels, np.int64)
   status = os.stat(path)

@@ -85,12 +85,13 @@ def folder(config) -> Dataset:
   If the folder has a sub-folder 'train' and at least one of 'test',
   'validation', 'valid' and 'val', in upper or lower case, these are the splits.
   The first of them, in this order, has the test images; the others can be used
-  by name. Otherwise a part of the images is held out for testing. It is chosen
-  by a hash of the paths, so no file must be read for it.
+  by name. Without any of the four, a part of the images is held out for
+  testing. It is chosen by a hash of the paths, so no file must be read for it.
 
-  If all images of the splits are in sub-folders, the first level of these are
-  the classes. A label is the index of the class in alphabetical order. When a
-  broken image is replaced in training, its label is kept.
+  If all images are in sub-folders of the splits, or of the folder if it has no
+  splits, the first level of these are the classes. A label is the index of the
+  class in alphabetical order. When a broken image is replaced in training, its
+  label is kept.
 
   Args:
     config: The `data` section of a configuration.
@@ -99,7 +100,8 @@ def folder(config) -> Dataset:
     `Dataset`.
 
   Raises:
-    UserError: If there are no images.
+    UserError: If there are no images, or if there is a folder of test images
+      but no 'train'.
   """
   root = config.dir
   paths, others = _list(root)
@@ -107,9 +109,7 @@ def folder(config) -> Dataset:
     found = f'none of the {len(others)} files in {root} has the suffix'
     if not others:
       found = f'{root} holds no files; name a folder of files with the suffix'
-    raise UserError(
-      f'config.data.dir: {found} of an image ({", ".join(_SUFFIXES)}).'
-    )
+    raise UserError(f'{found} of an image ({", ".join(_SUFFIXES)}).')
   splits = {
     name: [path for path in paths if _split(path) == name]
     for name in ('train', *_TEST_FOLDERS)
@@ -117,8 +117,15 @@ def folder(config) -> Dataset:
   splits = {name: found for name, found in splits.items() if found}
   warnings = []
   depth, more = 0, {}
-  if 'train' in splits and len(splits) > 1:
+  if splits.keys() - {'train'}:
     depth = 1
+    if 'train' not in splits:
+      name = next(iter(splits))
+      raise UserError(
+        f"{root} has a sub-folder {name!r} but none named 'train'; put the "
+        f"training images into a sub-folder 'train', or rename {name!r} if it "
+        'does not hold test images.'
+      )
     train = splits.pop('train')
     test = splits.pop(next(iter(splits)))
     # In the order of a hash, so that the first test images represent

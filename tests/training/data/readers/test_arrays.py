@@ -139,6 +139,14 @@ def test_truncated_file_is_refused(tmp_path, name):
     load(path)
 
 
+@pytest.mark.parametrize('name', ['train', 'test', 'validation'])
+def test_images_and_a_split_are_refused(tmp_path, name):
+  """One of them would be left out."""
+  np.savez(tmp_path / 'x.npz', **{'images': IMAGES, name: IMAGES[:5]})
+  with pytest.raises(UserError, match="either 'images', or 'train' and 'test'"):
+    load(tmp_path / 'x.npz')
+
+
 def test_wrong_names_and_labels_are_refused(tmp_path):
   np.savez(tmp_path / 'x.npz', pictures=IMAGES)
   with pytest.raises(

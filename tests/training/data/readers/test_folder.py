@@ -81,6 +81,23 @@ def test_validation_images_are_tested_if_there_is_no_test_folder(
   assert dataset.test_labels is None
 
 
+@pytest.mark.parametrize('name', ['test', 'Validation', 'val'])
+def test_images_held_out_without_a_train_folder_are_not_trained_on(ten, name):
+  folder, _ = ten
+  save_image(folder / name / '0.png', random_image(10))
+  message = f"has a sub-folder '{name.lower()}' but none named 'train'; put"
+  with pytest.raises(UserError, match=message):
+    load_folder(folder)
+
+
+def test_sub_folders_are_classes_without_splits(tmp_path):
+  for number, name in enumerate(['train/0', 'train/1', 'car/0', 'car/1']):
+    save_image(tmp_path / f'{name}.png', random_image(number))
+  dataset = load_folder(tmp_path, test_fraction=0.25)
+  assert dataset.label_names == ('car', 'train')
+  assert (dataset.num_train, len(dataset.test_images)) == (3, 1)
+
+
 def test_part_of_a_folder_is_held_out(ten):
   folder, images = ten
   dataset = load_folder(folder, test_fraction=0.3)
