@@ -34,6 +34,10 @@ class StopRequest:
     return self
 
   def __exit__(self, *_):
+    self.restore_handlers()
+
+  def restore_handlers(self) -> None:
+    """Lets signals do again what they did before the `with` block."""
     while self._before:
       signal.signal(*self._before.popitem())
 

@@ -68,7 +68,7 @@ def test_further_terminations_change_nothing(before, first):
 def test_handlers_are_restored_once(before):
   with StopRequest() as request:
     assert handlers() != before
-    request.__exit__()
+    request.restore_handlers()
     assert handlers() == before
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
   assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
@@ -84,7 +84,7 @@ def interrupt_a_library():
 
 def interrupt_while_results_are_written():
   with StopRequest() as request:
-    request.__exit__()
+    request.restore_handlers()
     send(signal.SIGINT)
 
 

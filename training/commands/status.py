@@ -57,6 +57,9 @@ def describe(folder) -> str:
 
 def _state(folder, content):
   if is_locked(folder):
+    activity = content.get('activity', 'training')
+    if activity != 'training':
+      return activity
     return f'training on {_count(content.get("workers", 1), "worker")}'
   if content.get('ended'):
     return 'ended'
@@ -75,18 +78,21 @@ def _progress(content, now, is_training):
   left = content['seconds_left']
   if is_training and left is not None and step < num_steps:
     lines[0] += f', {duration(max(0.0, left - age))} left'
-  words = [f'bits/dim: train {_text(content["bits_per_dim"], ".3f")}']
+  words = []
+  if 'bits_per_dim' in content:
+    words.append(f'train {_text(content["bits_per_dim"], ".3f")}')
   for name in ('test', 'best'):
     if name in content:
       value = content[name]
       words.append(
         f'{name} {_text(value["bits_per_dim"], ".4f")} (step {value["step"]})'
       )
-  lines.append(', '.join(words))
-  lines.append(
-    f'{_text(content["images_per_second"], ".0f")} images/s, '
-    f'{_count(content["skipped_steps"], "skipped step")}'
-  )
+  if words:
+    lines.append(f'bits/dim: {", ".join(words)}')
+  speed = ''
+  if 'images_per_second' in content:
+    speed = f'{_text(content["images_per_second"], ".0f")} images/s, '
+  lines.append(speed + _count(content['skipped_steps'], 'skipped step'))
   return lines
 
 

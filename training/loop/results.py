@@ -54,7 +54,6 @@ def write(run: Run) -> None:
     run.folder,
     step=step,
     num_steps=run.config.train.num_steps,
-    images_per_second=metrics['images_per_second'],
     seconds_left=0.0,
     skipped_steps=metrics['skipped_steps'],
     workers=metrics['workers'],
@@ -86,6 +85,8 @@ def _evaluate(run):
     'noise_draws': settings.noise_draws,
     'dequantization': 'uniform' if model.noise is None else 'variational',
     'training_seconds': seconds,
+    # The mean over all training time, with tracing, evaluations and
+    # checkpoints; the logs have the speed of the steps alone.
     'images_per_second': int(state.examples) / max(seconds, 1e-9),
     'workers': run.workers.size,
     'skipped_steps': int(state.skipped),

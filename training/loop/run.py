@@ -136,6 +136,8 @@ class Run:
       self.say('Initialized from data.')
     else:
       self.note(f'Resumed from step {restored}.')
+      # The last process may have been killed while it wrote the results.
+      status.set_activity(self.folder, 'training')
       content = status.read_status(self.folder)
       self.has_ended = (
         bool(content.get('ended'))

@@ -9,6 +9,7 @@ import tensorflow as tf
 from ..data.batches import next_batch
 from ..errors import UserError
 from ..interrupt import StopRequest
+from ..run_folder import status
 from ..run_folder.config_file import facts
 from ..run_folder.lock import FolderLock
 from . import results
@@ -63,9 +64,11 @@ def train_steps(run: Run, stop_request: StopRequest) -> None:
         test_bits = report.evaluate()
       if step % config.log_every == 0 or is_last:
         report.log(metrics, test_bits)
-      if (
-        step % config.checkpoint_every == 0 and not skipped_in_a_row
-      ) or is_last:
+      # After a skipped step the weights may be useless, and their checkpoint
+      # would replace an older one. `save_checkpoint` checks the weights on the
+      # images of this step.
+      is_due = step % config.checkpoint_every == 0 and not skipped_in_a_row
+      if is_due or is_last:
         report.save_checkpoint(images, test_bits)
 
 
@@ -111,9 +114,10 @@ def train(config, folder: str) -> None:
       step = int(run.state.step)
       run.note(f'Stopped at step {step}; the same command resumes.')
       return
-    stop_request.__exit__()  # the results can be interrupted
+    stop_request.restore_handlers()  # the results can be interrupted
     if workers.is_first:
       run.say('Evaluating, sampling and exporting ...')
+      status.set_activity(run.folder, 'evaluating and exporting')
       results.write(run)
 
 

@@ -10,12 +10,12 @@ import time
 
 from .files import write_json
 
-__all__ = ['add_note', 'forget', 'read_status', 'write_status']
+__all__ = ['add_note', 'forget', 'read_status', 'set_activity', 'write_status']
 
 _FILE = 'status.json'
 _NUM_NOTES = 10  # the newest notes are kept
 _COUNTS = ('step', 'num_steps', 'skipped_steps', 'time')
-_NUMBERS = ('bits_per_dim', 'images_per_second', 'seconds_left')
+_LOGGED = ('bits_per_dim', 'images_per_second')  # missing before the first log
 _LARGEST = 1e11  # of a number, such as seconds since 1970
 
 
@@ -25,7 +25,7 @@ def write_status(
   step: int,
   num_steps: int,
   bits_per_dim: float | None = None,
-  images_per_second: float,
+  images_per_second: float | None = None,
   seconds_left: float | None = None,
   skipped_steps: int = 0,
   workers: int = 1,
@@ -34,16 +34,17 @@ def write_status(
 ) -> bool:
   """Replaces status.json.
 
-  The notes stay, as do the last and best test bits/dim of earlier calls. A disk
-  error does not stop the training.
+  The notes stay, as do the last and best test bits/dim of earlier calls. The
+  activity is again 'training'. A disk error does not stop the training.
 
   Args:
     folder: The folder of the run.
     step: Number of completed steps.
     num_steps: Number of steps of the whole run.
     bits_per_dim: Bits/dim of the last training step; None keeps that of the
-      last call.
-    images_per_second: Training speed of all workers.
+      last call, if any.
+    images_per_second: Training speed of all workers since the last log; None
+      keeps that of the last call, if any.
     seconds_left: Seconds to the end of the run, if known.
     skipped_steps: Number of skipped steps so far.
     workers: Present number of workers.
@@ -57,10 +58,6 @@ def write_status(
   content = {
     'step': int(step),
     'num_steps': int(num_steps),
-    'bits_per_dim': old.get('bits_per_dim')
-    if bits_per_dim is None
-    else _json_number(bits_per_dim),
-    'images_per_second': _json_number(images_per_second),
     'seconds_left': _json_number(seconds_left),
     'skipped_steps': int(skipped_steps),
     'workers': int(workers),
@@ -68,13 +65,31 @@ def write_status(
     'time': time.time(),
     'notes': old.get('notes', []),
   }
+  logged = {key: old[key] for key in _LOGGED if key in old}
+  new = dict(zip(_LOGGED, (bits_per_dim, images_per_second), strict=True))
+  logged.update(
+    {key: _json_number(x) for key, x in new.items() if x is not None}
+  )
   test = {key: old[key] for key in ('test', 'best') if key in old}
   value = _json_number(test_bits_per_dim)
   if value is not None:
     test['test'] = {'bits_per_dim': value, 'step': int(step)}
     if 'best' not in test or value < test['best']['bits_per_dim']:
       test['best'] = test['test']
-  return _write(folder, {**content, **test})
+  return _write(folder, {**content, **logged, **test})
+
+
+def set_activity(folder, activity: str) -> bool:
+  """Notes what the process that holds the lock of the folder does.
+
+  Args:
+    folder: The folder of the run.
+    activity: 'training', or for example 'evaluating and exporting'.
+
+  Returns:
+    Whether the file was written.
+  """
+  return _write(folder, {**read_status(folder), 'activity': activity})
 
 
 def forget(folder) -> None:
@@ -125,11 +140,12 @@ def _is_status(content):
     numbers = [test['bits_per_dim'] for test in tests]
     if 'step' in content:
       counts += [content[key] for key in _COUNTS]
-      numbers += [content[key] for key in _NUMBERS]
+      numbers += [content['seconds_left'], *map(content.get, _LOGGED)]
     return (
       all(_is_number(count) and count >= 0 for count in counts)
       and all(number is None or _is_number(number) for number in numbers)
       and all(isinstance(note['text'], str) for note in notes)
+      and isinstance(content.get('activity', ''), str)
       and content.get('num_steps', 1) >= 1
     )
   except (AttributeError, KeyError, TypeError):

@@ -94,6 +94,23 @@ def test_run_with_checkpoints_that_is_training_or_was_killed(folder, trainer):
   assert 'left' not in text
 
 
+def test_run_that_is_evaluated_at_its_end(folder):
+  status.write_status(folder, **{**VALUES, 'step': 6})
+  status.set_activity(folder, 'evaluating and exporting')
+  with lock_folder(folder, 'wait'):
+    text = describe(folder)
+  assert text.startswith(f'{folder}: evaluating and exporting\nstep 6 of 6')
+  assert 'evaluating' not in describe(folder)  # its process was killed
+
+
+def test_run_that_never_logged(folder):
+  status.write_status(folder, step=6, num_steps=6, ended=True)
+  text = describe(folder)
+  assert 'finite' not in text
+  assert 'bits/dim' not in text
+  assert re.search(r'step 6 of 6 .*ago\n0 skipped steps\nno checkpoint', text)
+
+
 def test_finished_run(folder):
   with lock_folder(folder, 'wait'):
     pass

@@ -45,13 +45,13 @@ def test_image_without_a_finite_density_gives_null(run, monkeypatch):
 
 
 @pytest.mark.slow
-def test_status_keeps_the_training_figure_and_commands_are_quoted(run, capsys):
+def test_status_keeps_the_training_figures_and_commands_are_quoted(run, capsys):
   run.folder = run.folder.rename(run.folder.with_name('my run'))
   before = read_status(run.folder)
   results.write(run)
   after = read_status(run.folder)
   assert after['ended']
-  for name in ('bits_per_dim', 'test'):
+  for name in ('bits_per_dim', 'images_per_second', 'test'):
     assert after[name] == before[name]
   assert f"tfp-cinc sample '{run.folder}' --temp" in capsys.readouterr().out
 

@@ -15,7 +15,7 @@ from training.loop.run import Run
 from training.loop.train import train
 from training.loop.workers import Workers
 from training.run_folder.config_file import read_config, read_data_facts
-from training.run_folder.status import read_status
+from training.run_folder.status import read_status, set_activity
 
 
 def test_building_a_run_writes_nothing(tmp_path):
@@ -153,6 +153,21 @@ def test_finished_run_ends_at_once_unless_it_gets_more_steps_or_time(
   assert not run.has_ended
   run.start()
   assert run.has_ended == has_ended
+
+
+def test_status_says_what_is_done_at_the_end(used, tmp_path, monkeypatch):
+  """Also if the process was killed there before."""
+  folder = shutil.copytree(used[0], tmp_path / 'run')
+  set_activity(folder, 'evaluating and exporting')
+  Run(read_config(folder), folder, Workers()).start()
+  assert read_status(folder)['activity'] == 'training'
+  seen = []
+  monkeypatch.setattr(
+    'training.loop.results.write',
+    lambda run: seen.append(read_status(run.folder)['activity']),
+  )
+  train(read_config(folder), str(folder))
+  assert seen == ['evaluating and exporting']
 
 
 @pytest.mark.slow
