@@ -45,6 +45,10 @@ def load_config(name: str) -> ml_collections.ConfigDict:
       return importlib.import_module(modules[name], __package__).get_config()
     if path.resolve().is_relative_to(_FOLDER.resolve()):
       return load_config(path.stem)
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+      raise UserError(
+        f'{name} is not a file; give a Python file that defines get_config().'
+      )
     return runpy.run_path(name)['get_config']()
   except UserError:
     raise

@@ -65,6 +65,12 @@ def read_directions(
     UserError: If the file is missing or damaged, or is for other latents or
       other weights.
   """
+  # A pipe would be waited for.
+  if pathlib.Path(path).exists() and not pathlib.Path(path).is_file():
+    raise UserError(
+      f'{path} is not a file; name an .npz file that `tfp-cinc attributes` '
+      'wrote.'
+    )
   try:
     found = latents.AttributeDirections.load(path)
   except ValueError as error:

@@ -1,5 +1,7 @@
 """Tests of configurations by name or by file, and of overrides."""
 
+import os
+
 import ml_collections
 import pytest
 
@@ -91,6 +93,13 @@ def test_file_that_is_not_a_configuration(tmp_path, content, reason):
     load_config(str(path))
   with pytest.raises(UserError, match=r'none\.py is not a configuration'):
     load_config(str(tmp_path / 'none.py'))
+
+
+def test_pipe_is_refused_at_once(tmp_path):
+  path = tmp_path / 'mine.py'
+  os.mkfifo(path)
+  with pytest.raises(UserError, match=r'mine\.py is not a file; give a Python'):
+    load_config(str(path))
 
 
 def test_config_of_a_user_is_loaded_by_its_path(user_file):
