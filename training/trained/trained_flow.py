@@ -40,8 +40,9 @@ class TrainedFlow:
       the current folder.
     weights: `tfp_cinc.latents.weights_digest` of the flow, or None if not
       known.
-    not_finite: Number of images made so far that have values that are not
-      finite. The pixels of these values mean nothing.
+    num_made: Number of images decoded or sampled so far.
+    not_finite: Number of these that have values that are not finite. The pixels
+      of these values mean nothing.
   """
 
   def __init__(self, path, source: FlowSource):
@@ -55,7 +56,7 @@ class TrainedFlow:
     self.batch_size = 64 if config is None else int(config.eval.batch_size)
     self.folder, self.weights = source.folder, source.weights
     self.noise = 'uniform' if source.move is None else 'variational'
-    self.not_finite = 0
+    self.num_made = self.not_finite = 0
     self._functions = source.functions
 
   @functools.cached_property
@@ -302,6 +303,7 @@ class TrainedFlow:
     """Returns the images of an answer; counts those that are not finite."""
     values = answer['values'].numpy()
     finite = np.isfinite(values).all(axis=(1, 2, 3))
+    self.num_made += len(finite)
     self.not_finite += int(np.sum(~finite))
     return answer['images'].numpy()
 

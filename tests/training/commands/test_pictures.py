@@ -1,15 +1,18 @@
 """Tests of the commands that write pictures made with a trained flow."""
 
 import io
+import os
 import pathlib
 
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 
 import tfp_cinc
 from tests.training.png import read_png, write_png
 from training.trained import open_flow
+from training.trained.trained_flow import TrainedFlow
 
 
 def test_sample(call, path):
@@ -122,6 +125,44 @@ def test_manipulate(call, path, digits):
   )
   np.testing.assert_array_equal(read_png('y/a_3_0.png'), image)
   np.testing.assert_array_equal(read_png('y/a_3_+1.png'), expected[..., 0])
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'remedy'),
+  [
+    (('sample', '--number', 4), 'Use a lower temperature or train longer.'),
+    (
+      ('manipulate', 'test:0', '--attribute', '3', '--strengths', '0,1,2,3'),
+      'Use lower strengths or train longer.',
+    ),
+    (('interpolate', 'test:0', 'test:1', '--steps', 4), 'Train longer.'),
+  ],
+)
+def test_values_that_are_not_finite_are_counted(
+  call, used, monkeypatch, arguments, remedy
+):
+  def one_not_finite(self, answer):
+    values = answer['values'].numpy()
+    values[0] = np.nan
+    return count(self, {**answer, 'values': tf.constant(values)})
+
+  count = TrainedFlow._pixels
+  monkeypatch.setattr(TrainedFlow, '_pixels', one_not_finite)
+  command, *rest = arguments
+  code, _, error = call(command, used[1], *rest, '--output', 'a.png')
+  assert code == 0
+  words = '1 of 4 images contain values that are not finite; ignore them.'
+  assert error == f'{words} {remedy}\n'
+
+
+def test_pipe_of_directions_is_refused_at_once(call, used):
+  os.mkfifo('pipe.npz')
+  code, _, error = call(
+    *('manipulate', used[1], 'test:0', '--attribute', '3'),
+    *('--directions', 'pipe.npz'),
+  )
+  assert (code, error.count('\n')) == (2, 1)
+  assert 'pipe.npz is not a file; name an .npz file' in error
 
 
 def test_bad_images_are_refused(refused, path, digits):

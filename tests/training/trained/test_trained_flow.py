@@ -142,7 +142,8 @@ def test_arrays_that_do_not_fit_are_refused(flows, images):
 def test_values_that_are_not_finite_are_counted(used):
   flow = open_flow(used[1])
   flow.decode(np.full([3, 64], np.nan, np.float32))
-  assert flow.not_finite == 3
+  flow.sample(2)
+  assert (flow.not_finite, flow.num_made) == (3, 5)
 
 
 def test_directions_of_other_weights_are_not_used(used, tmp_path, capsys):

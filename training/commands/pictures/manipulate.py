@@ -101,4 +101,5 @@ def command(
     single,
     f'Strengths along the directions of {", ".join(attribute)}{where}',
     ['image', *texts],
+    remedy='use lower strengths or train longer',
   )

@@ -91,7 +91,12 @@ def command(path, number, temperature, seed, output, files, scale):
     for i, image in enumerate(images):
       single[f'T{text}_{i:04}.png'] = image
   target.write(
-    flow, f'samples_{"_".join(texts)}_{seed}', rows, single, f'Seed {seed}'
+    flow,
+    f'samples_{"_".join(texts)}_{seed}',
+    rows,
+    single,
+    f'Seed {seed}',
+    remedy='use a lower temperature or train longer',
   )
 
 

@@ -57,7 +57,9 @@ class Target:
       rows = columns = 1
     pictures.check_size(image_shape, rows, columns, self._scale)
 
-  def write(self, flow, name, rows, single, title, columns=()) -> None:
+  def write(
+    self, flow, name, rows, single, title, columns=(), remedy='train longer'
+  ) -> None:
     """Writes rows of images, or each image into its own file.
 
     Args:
@@ -67,12 +69,12 @@ class Target:
       single: Images by file name.
       title: Title of the rows.
       columns: Titles of the columns.
+      remedy: What helps if images contain values that are not finite.
     """
     if flow.not_finite:
       print(
-        f'{flow.not_finite} images have values that are not finite, and their '
-        'pixels mean nothing: use a lower temperature or strength, or train '
-        'longer.',
+        f'{flow.not_finite} of {flow.num_made} images contain values that are '
+        f'not finite; ignore them. {remedy.capitalize()}.',
         file=sys.stderr,
       )
     name = file_name(name)
