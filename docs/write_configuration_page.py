@@ -5,20 +5,28 @@ python docs/write_configuration_page.py
 
 import pathlib
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).parents[1]
 if __name__ == '__main__':
   sys.path.insert(0, str(ROOT))
 
+from training.configs.loading import load_config  # noqa: E402
 from training.configs.options import OPTIONS, Option  # noqa: E402
+from training.run_folder.config_file import flat_dict  # noqa: E402
 
 PAGE = ROOT / 'docs' / 'configuration.md'
 
 _START = """# Configuration
 
-All values of a configuration, with their defaults. `tfp-cinc configs` lists the
-configurations, each of which sets some of these values. On the command line,
-every value is an option with the prefix `--config.`, for example
+All values of a configuration, with the defaults of `get_base_config()`.
+`tfp-cinc configs` lists the configurations, each of which sets some of these
+values, and `tfp-cinc configs NAME` prints all values of one.
+
+CINC_PHOTOS
+
+On the command line, every value is an option with the prefix `--config.`, for
+example
 
 ```
 tfp-cinc train --config cinc_photos --workdir runs/deep --config.flow.depth=8
@@ -59,7 +67,7 @@ _TITLES = {
 
 def page() -> str:
   """Returns the content of the page."""
-  parts = [_START]
+  parts = [_START.replace('CINC_PHOTOS', _default_of_train())]
   for section, title in _TITLES.items():
     rows = [
       _row(option)
@@ -71,9 +79,28 @@ def page() -> str:
   return '\n'.join(parts)
 
 
+def _default_of_train():
+  """Returns a paragraph on the values of the default configuration."""
+  values = flat_dict(load_config('cinc_photos').to_dict())
+  changed = ', '.join(
+    f'`{key}={values[key]!r}`'
+    for key, option in OPTIONS.items()
+    if values[key] != option.default
+  )
+  return textwrap.fill(
+    'Without `--config`, `tfp-cinc train` starts from `cinc_photos`, not from '
+    f'the defaults below. It sets {changed}.',
+    80,
+    break_on_hyphens=False,
+    break_long_words=False,
+  )
+
+
 def _row(option: Option) -> str:
   star = ' *' if option.resumable else ''
-  default = 'of the flow' if option.default is None else f'`{option.default!r}`'
+  default = f'`{option.default!r}`'
+  if option.default is None:
+    default = 'default of the model'
   valid = option.bounds
   if option.choices:
     valid = ', '.join(f'`{choice}`' for choice in option.choices)

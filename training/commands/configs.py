@@ -18,7 +18,7 @@ def command(name):
   """
   if name is not None:
     for key, value in flat_dict(load_config(name).to_dict()).items():
-      shown = 'that of the flow' if value is None else repr(value)
+      shown = 'that of the model' if value is None else repr(value)
       print(f'config.{key:28} {shown}')
     return
   for name in config_names():

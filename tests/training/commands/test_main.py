@@ -151,7 +151,7 @@ def test_configs_prints_the_values_of_a_configuration(call, refused):
   assert code == 0
   lines = dict(line.split(maxsplit=1) for line in out.splitlines())
   assert lines['config.data.tfds_name'] == "'mnist'"
-  assert lines['config.flow.levels'] == 'that of the flow'
+  assert lines['config.flow.levels'] == 'that of the model'
   assert lines.keys() == {f'config.{key}' for key in OPTIONS}
   refused('configs', 'nice_mnis', words=['(did you mean nice_mnist?)'])
 
