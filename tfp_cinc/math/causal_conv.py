@@ -131,11 +131,17 @@ def causal_conv2d_solve(
 
   The first product is computed for all blocks of all images at once, the second
   one for all blocks of an anti-diagonal at once. Only the (H + W) / s - 1
-  anti-diagonals are computed sequentially.
+  anti-diagonals are computed sequentially; they are traced one by one, or as a
+  loop if the image is large.
 
-  With a lookahead, a block also sees blocks above right. Blocks then have one
+  With 48 or more channels, blocks are single pixels, which see k^2 - 1
+  neighbors. There are twice as many steps, but fewer multiplications, and
+  nothing besides the inverse of the C x C matrix of a pixel is computed from
+  the kernel.
+
+  With a lookahead l, a block also sees blocks above right. Blocks then have one
   row and w columns, where w divides W, and there are at most 2 H + W / w - 2
-  sequential steps.
+  sequential steps; for single pixels, (l + 1) (H - 1) + W.
 
   The gradient is the solve of the transposed convolution, which is the same
   function with the opposite padding. Derivatives of any order exist.
@@ -163,7 +169,8 @@ def causal_conv2d_solve(
 
   Returns:
     `Tensor` x of the shape of `y`. It costs 4 * H * W * s^2 * C^2
-    multiplications per image and memory for 4 * (s^2 * C)^2 numbers.
+    multiplications per image and memory for 4 * (s^2 * C)^2 numbers; for single
+    pixels, H * W * k^2 * C^2 and k^2 * C^2.
 
   Raises:
     ValueError: If a shape, `padding`, `dilation` or `lookahead` is invalid.

@@ -39,6 +39,15 @@ def dense_matrix(kernel, height, width, padding, dilation=1, lookahead=0):
   return matrix.reshape([height * width * channels] * 2)
 
 
+def solved_by(pixels, loop):
+  """Solves by single pixels or blocks, and in a loop or step by step."""
+  return mock.patch.multiple(
+    block_solve,
+    _PIXEL_CHANNELS=1 if pixels else 100,
+    _LOOP_PRODUCTS=1 if loop else 10**6,
+  )
+
+
 geometries = {
   'kernel_size': st.integers(1, 5),
   'channels': st.integers(1, 3),
@@ -46,6 +55,8 @@ geometries = {
   'width': st.integers(1, 7),
   'padding': st.sampled_from(causal_conv.PADDINGS),
   'dilation': st.integers(1, 3),
+  'pixels': st.booleans(),
+  'loop': st.booleans(),
 }
 examples = hypothesis.settings(
   max_examples=60, deadline=None, derandomize=True, database=None
@@ -55,11 +66,12 @@ examples = hypothesis.settings(
 @hypothesis.given(**geometries)
 @examples
 def test_agrees_with_the_dense_matrix(
-  kernel_size, channels, height, width, padding, dilation
+  kernel_size, channels, height, width, padding, dilation, pixels, loop
 ):
   options = {'padding': padding, 'dilation': dilation}
   kernel = make_kernel(kernel_size, channels)
-  check_against_the_dense_matrix(kernel, height, width, options)
+  with solved_by(pixels, loop):
+    check_against_the_dense_matrix(kernel, height, width, options)
 
 
 @hypothesis.given(
@@ -71,15 +83,29 @@ def test_agrees_with_the_dense_matrix(
   width=st.integers(1, 9),
   padding=st.sampled_from(causal_conv.PADDINGS),
   row_block=st.sampled_from([1, 64]),
+  pixels=st.booleans(),
+  loop=st.booleans(),
 )
 @examples
 def test_lookahead_agrees_with_the_dense_matrix(
-  rows, columns, lookahead, channels, height, width, padding, row_block
+  rows,
+  columns,
+  lookahead,
+  channels,
+  height,
+  width,
+  padding,
+  row_block,
+  pixels,
+  loop,
 ):
   lookahead = min(lookahead, columns - 1)
   options = {'padding': padding, 'lookahead': lookahead}
   kernel = make_kernel(rows, channels, columns=columns, lookahead=lookahead)
-  with mock.patch.object(block_solve, '_ROW_BLOCK', row_block):
+  with (
+    mock.patch.object(block_solve, '_ROW_BLOCK', row_block),
+    solved_by(pixels, loop),
+  ):
     check_against_the_dense_matrix(kernel, height, width, options)
 
 
@@ -129,10 +155,20 @@ def test_matrix_is_block_triangular(padding):
     (2, {'padding': 'bottom_right', 'dilation': 2}),
     (4, {'padding': 'top_right'}),
     (3, {'padding': 'bottom_left', 'lookahead': 1}),
+    (3, {'pixels': True}),
+    (3, {'loop': True}),
+    (3, {'pixels': True, 'loop': True, 'lookahead': 1}),
   ],
 )
 def test_solve_gradients(kernel_size, options):
   """First and second derivatives, along random directions."""
+  options = dict(options)
+  how = {key: options.pop(key, False) for key in ('pixels', 'loop')}
+  with solved_by(**how):
+    check_derivatives(kernel_size, options)
+
+
+def check_derivatives(kernel_size, options):
   rng = np.random.default_rng(2)
   lookahead = options.get('lookahead', 0)
   kernel = tf.Variable(make_kernel(kernel_size, 2, lookahead=lookahead))
@@ -183,7 +219,14 @@ def test_solve_uses_the_diagonal_inverse_that_it_is_given():
   )
 
 
-def test_solve_compiles_by_xla_for_any_batch():
+@pytest.mark.parametrize('loop', [False, True])
+@pytest.mark.parametrize('pixels', [False, True])
+def test_solve_compiles_by_xla_for_any_batch(pixels, loop):
+  with solved_by(pixels, loop):
+    check_xla()
+
+
+def check_xla():
   kernel = tf.cast(make_kernel(3, 2), tf.float32)
   x = tf.random.stateless_normal([3, 6, 5, 2], [0, 1])
 
@@ -243,3 +286,33 @@ def test_refinement_mends_a_block_that_is_close_to_singular():
   assert plain > 1e-6
   assert backward_error(refined) < 0.1 * plain
   assert backward_error(double) < 1e-7
+
+
+@pytest.mark.parametrize('loop', [False, True])
+@pytest.mark.parametrize('pixels', [False, True])
+def test_solve_is_vectorized(pixels, loop):
+  kernel = make_kernel(3, 2)
+  y = tf.constant(np.random.default_rng(1).normal(size=[3, 1, 4, 6, 2]))
+
+  def solve(y):
+    return math.causal_conv2d_solve(y, kernel)
+
+  with solved_by(pixels, loop):
+    together = tf.vectorized_map(solve, y, fallback_to_while_loop=False)
+    np.testing.assert_allclose(together, solve(y), atol=1e-12)
+
+
+def test_large_images_are_traced_as_a_loop():
+  kernel = make_kernel(3, 2)
+  sizes = []
+  for height in (220, 440):
+
+    @tf.function(autograph=False)
+    def solve(y):
+      return math.causal_conv2d_solve(y, kernel)
+
+    traced = solve.get_concrete_function(
+      tf.zeros([1, height, 220, 2], 'double')
+    )
+    sizes.append(len(traced.graph.get_operations()))
+  assert max(sizes) < 200
