@@ -25,6 +25,8 @@ from benchmarks.bits_per_dim.records import Job, Records
 from training.errors import UserError
 from training.run_folder.lock import lock_folder
 
+pytestmark = pytest.mark.slow
+
 TINY = Model(
   'tiny',
   'cinc_digits',
@@ -88,7 +90,6 @@ def story(tmp_path_factory):
   )
 
 
-@pytest.mark.slow
 def test_a_second_call_runs_the_missing_jobs(story):
   run = 'tiny, run of 6 steps, seed {}, learning rate 0.01'
   assert story.first == [
@@ -381,7 +382,6 @@ def test_the_command_line_reports_without_training(tmp_path):
   assert '<!-- peers -->' not in text
 
 
-@pytest.mark.slow
 def test_the_loop_over_pixels_is_the_same_inverse():
   import tfp_cinc
   from benchmarks import per_pixel

@@ -11,6 +11,8 @@ from training import commands
 from training.errors import UserError
 from training.run_folder.config_file import flat_dict, read_config
 
+pytestmark = pytest.mark.slow
+
 
 def test_command_gives_the_configuration_of_the_run(gaussian, monkeypatch):
   calls = []

@@ -3,12 +3,15 @@
 import pathlib
 
 import numpy as np
+import pytest
 
 from tests.training import tiny
 from tests.training.png import read_png, write_png
 from training.data.load import load_dataset
 from training.run_folder.lock import lock_folder
 from training.trained import open_flow
+
+pytestmark = pytest.mark.slow
 
 
 def test_directions_are_the_differences_of_class_means(call, path):

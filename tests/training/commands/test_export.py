@@ -38,6 +38,7 @@ def test_saved_model_of_a_run(call, refused, used):
   assert 'is not a SavedModel' in error
 
 
+@pytest.mark.slow
 def test_saved_model_of_the_best_checkpoint(call, used, tmp_path):
   run = shutil.copytree(used[0], tmp_path / 'run')
   checkpoint = run / 'checkpoints' / 'step_000000004'
@@ -55,6 +56,7 @@ def test_saved_model_of_the_best_checkpoint(call, used, tmp_path):
     assert ('samples.png' in files) == (which == 'newest')
 
 
+@pytest.mark.slow
 def test_run_in_training_is_exported_only_elsewhere(call, refused, used):
   with lock_folder(used[0], 'wait'):
     words = ['another process is training in', '--output']
@@ -63,6 +65,7 @@ def test_run_in_training_is_exported_only_elsewhere(call, refused, used):
     assert code == 0
 
 
+@pytest.mark.slow
 def test_directions_of_other_weights_are_not_exported(call, refused, used):
   other = latents.AttributeDirections(
     ['3'], np.zeros([1, 64]), 'correlation', weights='0' * 64

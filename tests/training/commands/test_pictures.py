@@ -82,6 +82,7 @@ def test_reconstruct_in_few_bits(call, digits):
   assert '1 of 1 are identical; largest difference 0 of 255, in 4 bits' in out
 
 
+@pytest.mark.slow
 def test_interpolate(call, path, digits):
   code, _, _ = call(
     'interpolate',
@@ -101,6 +102,7 @@ def test_interpolate(call, path, digits):
   (flow.folder / 'interpolate_test_0_test_1.png').unlink()
 
 
+@pytest.mark.slow
 def test_manipulate(call, path, digits):
   code, _, _ = call(
     'manipulate',
@@ -165,6 +167,7 @@ def test_pipe_of_directions_is_refused_at_once(call, used):
   assert 'pipe.npz is not a file; name an .npz file' in error
 
 
+@pytest.mark.slow
 def test_bad_images_are_refused(refused, path, digits):
   """In the place of each image that the commands take."""
   file, good = digits / 'bad.png', digits / 'a.png'

@@ -184,6 +184,7 @@ def test_run_that_its_time_limit_ended_is_trained_again_only_with_more_time(
   assert last_step(tmp_path) == 3
 
 
+@pytest.mark.slow
 def test_run_of_other_data_is_not_resumed(tmp_path):
   images, folder = tmp_path / 'images', tmp_path / 'run'
   for number in range(20):

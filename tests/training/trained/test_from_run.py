@@ -108,6 +108,7 @@ def test_flow_whose_data_have_moved_is_used(moved):
     flow.dataset  # noqa: B018
 
 
+@pytest.mark.slow
 def test_commands_that_need_no_data_work_after_a_move(moved, tmp_path, capsys):
   run, images = moved
   first, second = images / 'cats' / '0.png', images / 'dogs' / '1.png'

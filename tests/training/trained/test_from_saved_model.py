@@ -90,6 +90,7 @@ def test_damaged_model_is_refused(model):
   assert 'an older version' in refusal(model)
 
 
+@pytest.mark.slow
 def test_wrong_parts_are_refused_without_checksums(model):
   """The first version of the format had none."""
   latents = model / 'assets.extra' / 'latents.npz'
