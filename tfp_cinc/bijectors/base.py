@@ -78,6 +78,10 @@ class FlowBijector(
   from these two. They share results through TFP's cache, so that `log_prob`
   runs the network only once.
 
+  If its parameters may have batch dimensions, it also implements
+  `_parameter_properties`, as TFP's bijectors do. Without it TFP takes all
+  parameters for those of a single bijector.
+
   A container, such as a chain, implements `parts`, `with_parts` and `route`
   instead. The functions of `tfp_cinc.tree` then work on it too.
 
@@ -323,15 +327,21 @@ class FlowBijector(
 
   def _evaluate(self, x, invert, event_ndims, kwargs):
     """Runs `forward_and_log_det`, or `inverse_and_log_det` if `invert`."""
-    ndims = (
-      self.inverse_min_event_ndims if invert else self.forward_min_event_ndims
-    )
+    ndims, y_ndims = self.forward_min_event_ndims, self.inverse_min_event_ndims
+    if invert:
+      ndims, y_ndims = y_ndims, ndims
     x = self._validated(tf.convert_to_tensor(x, dtype=self.dtype), ndims)
     if invert:
       y, log_det = self._inverse_and_log_det(x, **kwargs)
     else:
       y, log_det = self._forward_and_log_det(x, **kwargs)
     self._check_log_det(log_det, x, ndims)
+    if y.shape.rank != x.shape.rank - ndims + y_ndims:
+      raise ValueError(
+        f'{self.name} has the output shape {y.shape} for an input of shape '
+        f'{x.shape}; the input must have the batch dimensions of the '
+        "bijector's parameters."
+      )
     if event_ndims is not None and event_ndims != ndims:
       log_det = sum_event_dims(log_det, x, ndims, event_ndims)
     return y, log_det

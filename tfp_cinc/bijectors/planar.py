@@ -32,8 +32,8 @@ class Planar(FlowBijector):
   has the slope 1 + w.v * (1 - tanh(a)^2) > 0. Because |tanh| < 1, its root lies
   in [w.y + b - |w.v|, w.y + b + |w.v|]. Chandrupatla's method finds the root
   there. A Newton step then gives the root its derivative, by the implicit
-  function theorem. First derivatives of the inverse are exact, higher ones are
-  not.
+  function theorem. The first three derivatives of the inverse are exact,
+  higher ones are not.
 
   #### Example
 

@@ -32,8 +32,8 @@ class ResidualFlow(FlowBijector):
   rounding error of the dtype or after `max_iterations` steps; see
   `tfp_cinc.math.fixed_point`. The gradient of the inverse is that of the limit,
   by the implicit function theorem: the same iteration solves (I + J^T) w = dx
-  and stores no intermediate values. First derivatives of the inverse are exact,
-  higher ones are not.
+  and stores no intermediate values. The first two derivatives of the inverse
+  are exact, higher ones are not.
 
   `log_det='exact'` factors one m x m matrix per event, where m is the minimum
   of D and the widths of the network.
@@ -174,18 +174,14 @@ class ResidualFlow(FlowBijector):
         solution, _ = self._iterate(lambda w: vector - product(w), vector)
         return solution, linear(transposed, product)
 
-      return solve
+      return tfp_compat.freed_with_graph()(solve)
 
     @tf.custom_gradient
     def through(residual):
       solve = linear(jacobian.transposed_product, jacobian.product)
       return tf.identity(residual), solve
 
-    def call(residual):
-      with tfp_compat.freed_with_graph():
-        return through(residual)
-
-    return call
+    return tfp_compat.freed_with_graph()(through)
 
   def _log_det(self, jacobian, x):
     if self._log_det_method == 'exact':

@@ -36,12 +36,13 @@ def replace_file(path: str | os.PathLike, content: bytes) -> None:
   Raises:
     OSError: If the file cannot be written. No part of it is then at `path`.
   """
+  path = pathlib.Path(os.path.realpath(path))  # not the link to it
   with _temporary(path, _make_file) as temporary:
     temporary.write_bytes(content)
     _sync(temporary)
     os.chmod(temporary, 0o644)
     os.replace(temporary, path)
-    _sync(temporary.parent)
+    _sync_names(path.parent)
 
 
 @contextlib.contextmanager
@@ -62,7 +63,7 @@ def replace_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   Raises:
     OSError: If the folder cannot be written. No part of it is then at `path`.
   """
-  path = pathlib.Path(path)
+  path = pathlib.Path(os.path.realpath(path))  # not the link to it
   with _temporary(path, _make_folder) as temporary:
     yield temporary
     for entry in [*temporary.rglob('*'), temporary]:
@@ -72,7 +73,7 @@ def replace_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
       os.rename(temporary, path)
     elif not _exchange(temporary, path):
       _replace_in_two_steps(temporary, path)
-    _sync(path.parent)
+    _sync_names(path.parent)
 
 
 @contextlib.contextmanager
@@ -145,7 +146,7 @@ def _replace_in_two_steps(temporary, path):
     except BaseException:
       os.rename(old, path)
       raise
-    _sync(path.parent)
+    _sync_names(path.parent)
     _remove(old)
   finally:
     _unlock(lock)
@@ -193,6 +194,12 @@ def _remove(path):
   else:
     with contextlib.suppress(OSError):
       path.unlink()
+
+
+def _sync_names(folder):
+  """Syncs the names in a folder, which the user may not be allowed to open."""
+  with contextlib.suppress(OSError):
+    _sync(folder)
 
 
 def _sync(path):

@@ -22,8 +22,9 @@ class Flow(tfd.TransformedDistribution):
   `tfb.Invert` cannot. All models of this package return this class. It is a
   composite tensor of its Variables.
 
-  Densities of integers, such as pixels before `tfp_cinc.dequantize`, raise
-  `ValueError`. TFP's own class casts them, and they are far from all images.
+  Densities of integers, such as pixels before `tfp_cinc.dequantize`, and of
+  values of another shape raise `ValueError`. TFP's own class casts integers,
+  and they are far from all images.
 
   #### Example
 
@@ -67,13 +68,26 @@ class Flow(tfd.TransformedDistribution):
     return super().experimental_local_measure(value, *arguments, **options)
 
   def _floating(self, value):
-    """Returns `value`, or raises `ValueError` for an array of integers."""
+    """Returns `value`, after checking its dtype and its shape."""
     dtype = getattr(value, 'dtype', None)
     if dtype is not None and not tf.as_dtype(dtype).is_floating:
+      pixels = ': use `tfp_cinc.dequantize` on uint8 pixels'
       raise ValueError(
         f'`value` is {tf.as_dtype(dtype).name}; {self.name} is a density of '
-        'floating values: use `tfp_cinc.dequantize` on uint8 pixels.'
+        f'floating values{pixels if tf.as_dtype(dtype).is_integer else ""}.'
       )
+    shape, expected = getattr(value, 'shape', None), self.event_shape
+    if shape is not None:
+      shape = tf.TensorShape(shape)
+      if shape.rank is not None and not (
+        shape.rank >= expected.rank
+        and shape[shape.rank - expected.rank :].is_compatible_with(expected)
+      ):
+        sizes = ', '.join(map(str, ['...', *expected.as_list()]))
+        raise ValueError(
+          f'`value` has shape {shape}; {self.name} is a density of values '
+          f'[{sizes}].'
+        )
     return value
 
   def __reduce__(self):

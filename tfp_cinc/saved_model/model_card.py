@@ -53,13 +53,19 @@ def read_model_card(folder: str | os.PathLike) -> dict:
   path = folder / _NAME
   try:
     card = json.loads(path.read_text())
-    is_ours = card['format'] == FORMAT
-  except (OSError, ValueError, KeyError, TypeError):
-    is_ours = False
-  if not is_ours:
+  except FileNotFoundError:
+    card = None
+  except OSError as error:
+    raise ValueError(f'{path} cannot be read: {error.strerror}.') from None
+  except ValueError as error:
     raise ValueError(
-      f'{folder} is a SavedModel without a {_NAME} of tfp_cinc: it belongs to '
-      'another project or an older version.'
+      f'{path} is not valid JSON: {error}; it was damaged or changed after the '
+      'export.'
+    ) from None
+  if not isinstance(card, dict) or card.get('format') != FORMAT:
+    raise ValueError(
+      f'{folder} has no {_NAME} of tfp_cinc: it belongs to another project or '
+      'an older version.'
     )
   version = card.get('format_version')
   if not _is_integer(version, _FIRST_VERSION, FORMAT_VERSION):
@@ -69,7 +75,7 @@ def read_model_card(folder: str | os.PathLike) -> dict:
       f'{FORMAT_VERSION}.'
     )
   _check_values(card, path)
-  if version > _FIRST_VERSION:
+  if version > _FIRST_VERSION or card.keys() & {'sha256', 'files'}:
     _check_sums(card, folder)
   return card
 

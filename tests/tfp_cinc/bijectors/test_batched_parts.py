@@ -57,6 +57,17 @@ def test_the_batch_is_that_of_the_parts(name):
 
 
 @pytest.mark.parametrize('memory', ['store', 'checkpoint', 'reversible'])
+def test_a_part_without_a_log_det_does_not_add_batch_dimensions(memory):
+  parts = [bijectors.trainable_planar(3, seed=0), tfb.Shift(tf.zeros([2, 3]))]
+  chain = bijectors.Chain(parts, memory)
+  with pytest.raises(ValueError, match="batch dimensions of the bijector's"):
+    chain.forward_log_det_jacobian(tf.ones([3]), 1)
+  expected = tfb.Chain(parts).forward_log_det_jacobian(tf.ones([2, 3]), 1)
+  log_det = chain.forward_log_det_jacobian(tf.ones([2, 3]), 1)
+  np.testing.assert_allclose(log_det, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize('memory', ['store', 'checkpoint', 'reversible'])
 def test_gradients_have_the_shape_of_an_input_that_is_broadcast(memory):
   chain = bijectors.Chain(
     [bijectors.trainable_cinc_conv2d(2, seed=1), tfb.Scale(SCALES)], memory

@@ -1,6 +1,8 @@
 """Invertible residual blocks."""
 
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -175,3 +177,21 @@ def test_bad_options(options, message):
 def test_bad_input():
   with pytest.raises(ValueError, match='this layer is for 6 channels'):
     make().inverse(tf.zeros([2, 5], tf.float64))
+
+
+def test_a_trace_of_the_gradient_of_the_inverse_is_freed():
+  layer, x = make(), inputs()
+
+  def trace():
+    @tf.function(autograph=False)
+    def gradient(y):
+      with tf.GradientTape() as tape:
+        tape.watch(y)
+        x = layer.inverse(y)
+      return tape.gradient(x, y)
+
+    return weakref.ref(gradient.get_concrete_function(x).graph)
+
+  reference = trace()
+  gc.collect()
+  assert reference() is None

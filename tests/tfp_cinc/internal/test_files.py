@@ -46,6 +46,20 @@ def test_new_content_takes_the_place_of_the_old(tmp_path, monkeypatch, name):
     assert (tmp_path / 'target').stat().st_mode & 0o777 == mode
 
 
+@pytest.mark.parametrize('exists', [True, False])
+def test_link_stays_a_link(tmp_path, exists):
+  (tmp_path / 'disk').mkdir()
+  if exists:
+    (tmp_path / 'disk' / 'model').mkdir()
+  link = tmp_path / 'link'
+  link.symlink_to(tmp_path / 'disk' / 'model')
+  with files.replace_folder(link) as folder:
+    (folder / 'a').write_text('new')
+  assert link.is_symlink()
+  assert (tmp_path / 'disk' / 'model' / 'a').read_text() == 'new'
+  assert names(tmp_path / 'disk') == ['model']
+
+
 def test_linux_exchanges_two_folders_in_one_step(tmp_path):
   for name in 'ab':
     (tmp_path / name).mkdir()

@@ -83,6 +83,17 @@ def test_densities_of_integers_are_refused(method):
     )
 
 
+def test_densities_of_other_shapes_are_refused():
+  flow, x, _ = make('maf')
+  for values in (x[..., :1], tf.tile(x, [1, 2, 1, 1]), tf.reshape(x, [-1])):
+    with pytest.raises(
+      ValueError, match=r'maf is a density of values \[\.\.\., '
+    ):
+      flow.log_prob(values)
+  with pytest.raises(ValueError, match='string; maf is a density of floating'):
+    flow.log_prob(np.array('abc'))
+
+
 def test_a_shared_variable_is_shared_in_a_copy():
   layer = bijectors.trainable_act_norm(2)
   flow = base.flow_of(

@@ -84,13 +84,24 @@ def test_values_of_another_type_or_range_are_found(folder, entries, sentence):
   assert sentence in refusal(folder)
 
 
-@pytest.mark.parametrize('text', ['', '[]', '3', '{"format": 1}', '{'])
+@pytest.mark.parametrize('text', ['[]', '3', '{"format": 1}'])
 def test_cards_of_other_projects_are_found(folder, text):
   (folder / 'model_card.json').write_text(text)
   assert 'belongs to another project or an older version' in refusal(folder)
+
+
+@pytest.mark.parametrize('text', ['', '{'])
+def test_a_card_that_is_not_json_was_changed(folder, text):
+  (folder / 'model_card.json').write_text(text)
+  assert 'it was damaged or changed after the export' in refusal(folder)
 
 
 def test_first_version_has_no_checksums(folder):
   path = folder / 'model_card.json'
   path.write_text(json.dumps({**CARD, 'format_version': 1}))
   assert read_model_card(folder)['num_bits'] == 8
+
+
+def test_another_version_does_not_turn_the_checks_off(folder):
+  change(folder, format_version=1, num_bits=5)
+  assert 'was changed after the export' in refusal(folder)
