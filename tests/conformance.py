@@ -282,8 +282,6 @@ def check_slicing(case):
 
 def check_vectorized_map(case):
   """`tf.vectorized_map` gives what a batch gives, without a loop."""
-  if not case.vectorizes:
-    return
   bijector, x = case.build(), case.events((3,))
 
   def values(x):
@@ -306,7 +304,7 @@ def check_per_example_gradients(case):
   """`GradientTape.jacobian` of densities with respect to the weights."""
   bijector, x = case.build(), case.events()
   places = list(bijector.trainable_variables)
-  if not places or not case.vectorizes:
+  if not places:
     return
 
   def density(x):
@@ -330,8 +328,6 @@ def check_per_example_gradients(case):
 
 def check_xla(case):
   """XLA compiles values and log-dets."""
-  if not case.compiles:
-    return
   bijector, x = case.build(), case.events()
 
   def values(x):

@@ -44,7 +44,7 @@ class Case:
 
   @property
   def vectorizes(self) -> bool:
-    """Whether TensorFlow vectorizes it, which it cannot with TFP's solver."""
+    """Whether TensorFlow vectorizes it well; TFP's solver takes a minute."""
     return self.name not in ('ContinuousFlow', 'ffjord')
 
   def build(self, dtype=tf.float64, seed=1) -> tfb.Bijector:

@@ -1,6 +1,8 @@
 """Solution of causal convolutions by blocks of pixels.
 
 This is the core of `causal_conv2d_solve`, whose docstring explains the method.
+More than 300 lines: the order of the blocks, their matrices and the two ways of
+the solve describe one division of an image.
 """
 
 import itertools

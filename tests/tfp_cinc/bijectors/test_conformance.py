@@ -1,6 +1,7 @@
 """Every layer and flow of the zoo passes every check of the conformance set."""
 
 import pytest
+import tensorflow as tf
 
 from tests import broken, conformance, zoo
 
@@ -45,20 +46,38 @@ FAST = {
   'MaskedAutoregressive',
   'glow',
 }
-CASES = [
-  pytest.param(
-    case, id=case.name, marks=() if case.name in FAST else pytest.mark.slow
-  )
-  for case in zoo.ZOO
-]
+# What TensorFlow cannot do, by the attribute of a case; see docs/limits.md.
+LIMITS = {
+  conformance.check_xla: 'compiles',
+  conformance.check_vectorized_map: 'vectorizes',
+  conformance.check_per_example_gradients: 'vectorizes',
+}
 
 
 @pytest.mark.parametrize(
-  'check', conformance.CHECKS, ids=lambda check: check.__name__[6:]
+  ('case', 'check'),
+  [
+    pytest.param(
+      case,
+      check,
+      id=f'{case.name}-{check.__name__[6:]}',
+      marks=() if case.name in FAST else pytest.mark.slow,
+    )
+    for check in conformance.CHECKS
+    for case in zoo.ZOO
+    if check not in LIMITS or getattr(case, LIMITS[check])
+  ],
 )
-@pytest.mark.parametrize('case', CASES)
 def test_conforms(case, check):
   check(case)
+
+
+@pytest.mark.parametrize('name', ['PeriodicConv2D', 'ResidualFlow'])
+def test_the_limits_of_xla_are_still_there(name):
+  [case] = [case for case in zoo.ZOO if case.name == name]
+  assert not case.compiles
+  with pytest.raises(tf.errors.InvalidArgumentError, match=r'XLA|compile'):
+    conformance.check_xla(case)
 
 
 @pytest.mark.parametrize(
