@@ -100,6 +100,18 @@ class VariationalDequantization(tf.Module):
       raise ValueError('`networks` is empty; each channel needs a network.')
     self._networks, self._dtype = list(networks), tf.as_dtype(dtype)
 
+  # Name of the keyword argument that passes a condition to the networks.
+  condition_keyword = 'condition'
+
+  @property
+  def dtype(self) -> tf.DType:
+    """Floating dtype of the noise."""
+    return self._dtype
+
+  def own_networks(self) -> tuple:
+    """Returns the networks."""
+    return tuple(self._networks)
+
   def map_networks(self, function: Callable) -> 'VariationalDequantization':
     """Returns this noise with `function(network)` in place of each network."""
     networks = [*map(function, self._networks)]

@@ -139,8 +139,70 @@ def test_bad_input():
     flow.log_prob(IMAGES)
   with pytest.raises(ValueError, match='already has a condition'):
     tfp_cinc.given(tfp_cinc.given(flow, LABELS), LABELS)
+  with pytest.raises(ValueError, match=r'has shape \(3, 2\); cinc takes'):
+    tfp_cinc.given(flow, LABELS[:, :2])
+  with pytest.raises(ValueError, match='`condition` is complex64; it must be'):
+    tfp_cinc.given(flow, tf.cast(LABELS, tf.complex64))
   with pytest.raises(ValueError, match='is conditional'):
     tfp_cinc.export_saved_model(flow, 'model', SHAPE)
+
+
+def test_labels_are_one_hot_vectors():
+  flow = build(coupling='affine')
+  expected = tfp_cinc.given(flow, LABELS).log_prob(IMAGES)
+  for labels in ([0, 2, 1], np.array([0, 2, 1], np.uint8)):
+    found = tfp_cinc.given(flow, labels).log_prob(tf.identity(IMAGES))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+  one = tfp_cinc.given(flow, 2).log_prob(tf.identity(IMAGES))
+  np.testing.assert_allclose(one[1], expected[1], rtol=1e-5)
+  attributes = tfp_cinc.given(flow, LABELS == 1).log_prob(tf.identity(IMAGES))
+  np.testing.assert_allclose(attributes, expected, rtol=1e-6)
+
+
+def test_no_condition_is_zeros():
+  flow = build(coupling='affine')
+  np.testing.assert_array_equal(
+    tfp_cinc.given(flow, None).log_prob(tf.identity(IMAGES)),
+    tfp_cinc.given(flow, tf.zeros([3])).log_prob(tf.identity(IMAGES)),
+  )
+
+
+def test_conditions_broadcast_over_samples():
+  flow = build(coupling='affine')
+  images = tf.stack([IMAGES, IMAGES[::-1]])
+  labels = [0, 2, 1]
+  rows = [tfp_cinc.given(flow, labels).log_prob(row) for row in images]
+  # Labels for each image of each row, and the same labels for all rows.
+  for batch in (labels, [labels, labels]):
+    of_labels = tfp_cinc.given(flow, batch)
+    found = of_labels.log_prob(tf.identity(images))
+    np.testing.assert_allclose(found, rows, rtol=1e-5)
+    assert of_labels.sample([2, 3]).shape == [2, 3, *SHAPE]
+  vectors = models.maf(
+    [4], depth=1, hidden_channels=4, condition_channels=3, seed=0
+  )
+  assert tfp_cinc.given(vectors, [labels, labels]).sample([2, 3]).shape == [
+    2,
+    3,
+    4,
+  ]
+
+
+def test_labels_inside_a_function():
+  flow = build(coupling='affine')
+
+  @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+  def log_prob(labels):
+    return tfp_cinc.given(flow, labels).log_prob(IMAGES)
+
+  expected = tfp_cinc.given(flow, LABELS).log_prob(tf.identity(IMAGES))
+  np.testing.assert_allclose(log_prob([0, 2, 1]), expected, rtol=1e-5)
+  message = 'means class labels; the labels of cinc are 0 to 2'
+  for labels in ([0, 3, 1], [0, -1, 1]):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+      log_prob(labels)
+    with pytest.raises(ValueError, match=f'{message}.* the label {labels[1]}'):
+      tfp_cinc.given(flow, labels)
 
 
 def test_a_variable_stays_the_condition():

@@ -23,14 +23,16 @@ class ImageNetwork(tf.Module):
   any batch shape, the conversion of dtypes, and an optional condition. The
   condition is appended to x as K channels. It is either
 
-  - a vector [..., K], such as a one-hot label, which is the same at every
+  - a vector [K] or [N, K], such as a one-hot label, which is the same at every
     pixel; or
-  - a map [..., H', W', K] with H' = H * f and W' = W * f for an integer f >= 1,
-    which is averaged over blocks of f x f pixels.
+  - a map [..., H', W', K], which is resized by an integer factor f. With H' = H
+    * f and W' = W * f it is averaged over blocks of f x f pixels. With H = H' *
+    f and W = W' * f each of its pixels is repeated f x f times.
 
-  A vector has two dimensions fewer than x; a map has as many dimensions as x. A
-  condition without batch dimensions, [K] or [H', W', K], applies to all images.
-  Batch shapes broadcast.
+  A condition of rank 1 or 2 is a vector, one of a higher rank a map. Batch
+  shapes broadcast; a condition without batch dimensions, [K] or [H', W', K],
+  applies to all images. A batch of vectors of more dimensions is written as
+  maps of one pixel, [..., 1, 1, K].
 
   #### Example
 

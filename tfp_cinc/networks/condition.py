@@ -2,18 +2,17 @@
 
 import tensorflow as tf
 
-__all__ = ['append_condition', 'condition_channels']
+__all__ = ['append_condition', 'condition_channels', 'missing_condition']
 
 
 def append_condition(network: str, x: tf.Tensor, condition, channels: int):
   """Returns images with the channels of a condition appended.
 
-  A vector [..., K] is the same at every pixel. A map [..., H', W', K] with H' =
-  H * f and W' = W * f is averaged over blocks of f x f pixels. The rank
-  distinguishes the two: a vector has two dimensions fewer than `x`; a map has
-  as many dimensions as `x`. A condition of rank 1 (a vector) or 3 (a map) has
-  no batch dimensions and applies to all images. However, if the images have
-  rank 5, a condition of rank 3 is a batch of vectors.
+  A condition of rank 1 or 2 is a vector [..., K], which is the same at every
+  pixel. A condition of a higher rank is a map [..., H', W', K]. It is resized
+  to the images by an integer factor f: with H' = H * f and W' = W * f it is
+  averaged over blocks of f x f pixels; with H = H' * f and W = W' * f each of
+  its pixels is repeated f x f times. A map of one pixel is a vector.
 
   Args:
     network: Name of the network, for error messages.
@@ -36,10 +35,7 @@ def append_condition(network: str, x: tf.Tensor, condition, channels: int):
       )
     return x
   if condition is None:
-    raise ValueError(
-      f'{network}: `condition` is missing; this network needs a condition of '
-      f'{channels} channels. For a flow, use `tfp_cinc.given(flow, condition)`.'
-    )
+    raise ValueError(missing_condition(network, channels))
   if x.shape.rank is None or x.shape.rank < 3:
     raise ValueError(
       f'{network}: images have shape {x.shape}; they must be [..., H, W, C].'
@@ -47,28 +43,35 @@ def append_condition(network: str, x: tf.Tensor, condition, channels: int):
   condition = tf.convert_to_tensor(condition, dtype_hint=x.dtype)
   condition = tf.cast(condition, x.dtype)
   rank = condition.shape.rank
-  vector_ranks = {1, x.shape.rank - 2}
-  if rank not in vector_ranks | {3, x.shape.rank}:
+  if not rank or rank > max(x.shape.rank, 3):
     raise ValueError(
       f'{network}: `condition` has shape {condition.shape} and the images have '
-      f'shape {x.shape}; the condition must be a vector [..., {channels}] or a '
-      f'map [..., H, W, {channels}], with as many batch dimensions as the '
-      'images, or none.'
+      f'shape {x.shape}; the condition must be a vector [{channels}] or '
+      f"[N, {channels}], or a map [..., H', W', {channels}] with at most as "
+      'many batch dimensions as the images.'
     )
   if condition.shape[-1] != channels:
     raise ValueError(
       f'{network}: `condition` has shape {condition.shape}; this network needs '
       f'{channels} channels.'
     )
-  if rank in vector_ranks:
+  if rank < 3:
     condition = condition[..., tf.newaxis, tf.newaxis, :]
-  else:
-    condition = _block_means(network, x, condition)
+  elif condition.shape[-3:-1] != [1, 1]:
+    condition = _resized(network, x, condition)
   return _concat(network, x, condition)
 
 
-def _block_means(network, x, condition):
-  """Averages a map down to the height and width of `x`."""
+def missing_condition(network: str, channels: int) -> str:
+  """Returns the message of the error that a condition is missing."""
+  return (
+    f'{network}: `condition` is missing; this network needs a condition of '
+    f'{channels} channels. For a flow, use `tfp_cinc.given(flow, condition)`.'
+  )
+
+
+def _resized(network, x, condition):
+  """Resizes a map to the height and width of `x` by an integer factor."""
   height, width, _ = x.shape[-3:]
   high, wide, channels = condition.shape[-3:]
   if None in (height, width, high, wide):
@@ -76,19 +79,28 @@ def _block_means(network, x, condition):
       f'{network}: `condition` has shape {condition.shape} and the images have '
       f'shape {x.shape}; heights and widths must be known.'
     )
-  factor = max(high // height, 1)
-  if (high, wide) != (factor * height, factor * width):
+  factor = max(high // height, height // high)
+  is_larger = (high, wide) == (factor * height, factor * width)
+  if not is_larger and (height, width) != (factor * high, factor * wide):
     raise ValueError(
       f'{network}: `condition` has shape {condition.shape} and the images have '
-      f'shape {x.shape}; its height and width must be the same multiple of '
-      'those of the images.'
+      f'shape {x.shape}; its height and width must be the same multiple, or '
+      'the same fraction, of those of the images.'
     )
   if factor == 1:
     return condition
-  batch_shape = tf.shape(condition)[:-3]
-  blocks = [height, factor, width, factor, channels]
-  blocks = tf.reshape(condition, tf.concat([batch_shape, blocks], 0))
-  return tf.reduce_mean(blocks, axis=[-4, -2])
+  batch_shape, static = tf.shape(condition)[:-3], condition.shape[:-3]
+  # The pixels of a block are the second and the fourth dimension.
+  block = factor if is_larger else 1
+  sizes = [high // block, block, wide // block, block, channels]
+  blocks = tf.reshape(condition, tf.concat([batch_shape, sizes], 0))
+  if is_larger:
+    return tf.reduce_mean(blocks, axis=[-4, -2])
+  sizes = [high, factor, wide, factor, channels]
+  blocks = tf.broadcast_to(blocks, tf.concat([batch_shape, sizes], 0))
+  sizes = [height, width, channels]
+  repeated = tf.reshape(blocks, tf.concat([batch_shape, sizes], 0))
+  return tf.ensure_shape(repeated, [*static, *sizes])
 
 
 def _concat(network, x, condition):
@@ -112,8 +124,8 @@ def _concat(network, x, condition):
 def condition_channels(network) -> int:
   """Returns the number of channels of a network's condition, 0 for none.
 
-  For an `AutoregressiveNetwork` of TFP the result is 1 if it is conditional.
+  The network can also be an `AutoregressiveNetwork` of TFP.
   """
   if getattr(network, '_conditional', False):
-    return 1
+    return int(network._conditional_size)
   return int(getattr(network, 'condition_channels', 0))

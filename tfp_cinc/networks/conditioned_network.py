@@ -8,6 +8,7 @@ from tfp_cinc.networks.opaque_network import as_composite
 __all__ = [
   'ConditionedBlockNetwork',
   'ConditionedNetwork',
+  'has_condition',
   'with_condition',
 ]
 
@@ -114,3 +115,8 @@ def with_condition(network, condition, keyword: str) -> ConditionedNetwork:
   is_of_blocks = hasattr(network, 'read_blocks')
   kind = ConditionedBlockNetwork if is_of_blocks else ConditionedNetwork
   return kind(network, condition, keyword)
+
+
+def has_condition(network) -> bool:
+  """Returns whether a network is bound to a condition."""
+  return getattr(network, 'condition', None) is not None

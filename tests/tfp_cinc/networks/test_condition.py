@@ -27,12 +27,15 @@ def appended(x, condition):
 @examples
 def test_vectors_stand_at_every_pixel(batch_shape, is_one_for_all, channels):
   x = numbers(*batch_shape, 2, 3, 2)
-  condition = numbers(*(() if is_one_for_all else batch_shape), channels)
+  one_pixel = (1, 1) if len(batch_shape) > 1 and not is_one_for_all else ()
+  own_shape = () if is_one_for_all else batch_shape
+  condition = numbers(*own_shape, *one_pixel, channels)
   result = appended(x, condition)
   assert result.shape == (*batch_shape, 2, 3, 2 + channels)
   np.testing.assert_array_equal(result[..., :2], x)
   for index in np.ndindex(*batch_shape, 2, 3):
     own = condition if is_one_for_all else condition[index[:-2]]
+    own = own[0, 0] if one_pixel else own
     np.testing.assert_array_equal(result[index][2:], own)
 
 
@@ -49,9 +52,7 @@ def test_maps_are_averaged_over_blocks(
 ):
   x = numbers(*batch_shape, height, width, 2)
   shape = [height * factor, width * factor, 3]
-  own = batch_shape
-  if is_one_for_all:  # rank 3 beside rank 5 would be a vector
-    own = (1, 1) if len(batch_shape) == 2 else ()
+  own = () if is_one_for_all else batch_shape
   condition = numbers(*own, *shape)
   result = appended(x, condition)
   assert result.shape == (*batch_shape, height, width, 5)
@@ -65,12 +66,25 @@ def test_maps_are_averaged_over_blocks(
   )
 
 
+@pytest.mark.parametrize('batch_shape', [(), (3,), (2, 3)])
+def test_pixels_of_small_maps_are_repeated(batch_shape):
+  x = numbers(*batch_shape, 4, 6, 2)
+  condition = numbers(*batch_shape, 2, 3, 1)
+  expected = condition.repeat(2, axis=-3).repeat(2, axis=-2)
+  result = appended(x, condition)
+  np.testing.assert_array_equal(result[..., :2], x)
+  np.testing.assert_array_equal(result[..., 2:], expected)
+
+
 @pytest.mark.parametrize(
   ('images', 'condition', 'expected'),
   [
     ([1, 2, 2, 1], [5, 3], [5, 2, 2, 4]),
     ([5, 2, 2, 1], [1, 3], [5, 2, 2, 4]),
-    ([4, 1, 2, 2, 1], [1, 5, 3], [4, 5, 2, 2, 4]),
+    ([4, 1, 2, 2, 1], [1, 5, 1, 1, 3], [4, 5, 2, 2, 4]),
+    ([4, 5, 2, 3, 1], [5, 3], [4, 5, 2, 3, 4]),
+    ([4, 5, 2, 2, 1], [4, 4, 3], [4, 5, 2, 2, 4]),
+    ([4, 5, 4, 4, 1], [5, 2, 2, 3], [4, 5, 4, 4, 4]),
     ([4, 5, 2, 2, 1], [4, 5, 2, 2, 3], [4, 5, 2, 2, 4]),
     ([4, 5, 2, 2, 1], [4, 1, 6, 6, 3], [4, 5, 2, 2, 4]),
     ([2, 2, 1], [3], [2, 2, 4]),
@@ -129,11 +143,12 @@ def test_without_a_condition_nothing_changes():
     (
       [1, 2, 4, 4, 3],
       3,
-      r'must be a vector \[..., 3\] or a map \[..., H, W, 3',
+      r"must be a vector \[3\] or \[N, 3\], or a map \[..., H', W', 3",
     ),
     ([2, 6, 4, 3], 3, 'its height and width must be the same multiple'),
     ([2, 8, 4, 3], 3, 'its height and width must be the same multiple'),
-    ([2, 2, 2, 3], 3, 'its height and width must be the same multiple'),
+    ([2, 2, 4, 3], 3, 'or the same fraction, of those of the images'),
+    ([2, 3, 3, 3], 3, 'or the same fraction, of those of the images'),
     ([3, 3], 3, r'the batch shape \(3,\) of `condition` does not broadcast'),
     ([3, 4, 4, 3], 3, r'does not broadcast with \(2,\), that of the images'),
   ],
