@@ -17,10 +17,11 @@ from tfp_cinc.freezing import freeze
 from tfp_cinc.initialization import initialize_from_data
 from tfp_cinc.memory import with_memory
 from tfp_cinc.precision import with_network_dtype
-from tfp_cinc.saved_model import export_saved_model
+from tfp_cinc.saved_model import ConditionInput, export_saved_model
 from tfp_cinc.version import __version__
 
 __all__ = [
+  'ConditionInput',
   'FlowModel',
   '__version__',
   'bijectors',

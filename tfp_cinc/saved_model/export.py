@@ -1,9 +1,6 @@
 """Export of a flow to a SavedModel."""
 
-import json
-import math
 import os
-import pathlib
 import re
 import shutil
 from collections.abc import Mapping
@@ -12,10 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.conditioning import is_conditional
 from tfp_cinc.freezing import freeze
-from tfp_cinc.initialization import is_initialized
-from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.files import replace_folder
 from tfp_cinc.latents import (
   AttributeDirections,
@@ -23,24 +17,24 @@ from tfp_cinc.latents import (
   weights_digest,
 )
 from tfp_cinc.precision import with_network_dtype
+from tfp_cinc.saved_model.condition_input import ConditionInput
+from tfp_cinc.saved_model.export_checks import (
+  check_condition,
+  check_extras,
+  check_flow,
+)
 from tfp_cinc.saved_model.model_card import (
   FORMAT,
   FORMAT_VERSION,
   write_model_card,
 )
 from tfp_cinc.saved_model.served_flow import describe, serve
-from tfp_cinc.tree import subtree
 from tfp_cinc.variational_dequantization import VariationalDequantization
 from tfp_cinc.version import __version__
 
 __all__ = ['export_saved_model']
 
 tfd = tfp.distributions
-
-PRECISIONS = ('full', 'bfloat16')
-_OWN_FILES = ('latents.npz', 'directions.npz')
-# Entries of the card that are only known when everything else is written.
-_LAST_ENTRIES = ('signatures', 'files', 'sha256')
 
 
 def export_saved_model(
@@ -50,6 +44,7 @@ def export_saved_model(
   num_bits: int = 8,
   *,
   noise: VariationalDequantization | None = None,
+  condition: ConditionInput | None = None,
   directions: AttributeDirections | None = None,
   card: Mapping | None = None,
   extra_files: Mapping | None = None,
@@ -91,6 +86,10 @@ def export_saved_model(
     `attribute` string [], `strengths` [S], finite -> `images` uint8
     [N, S, H, W, C] and `clipped` [N, S].
 
+  A conditional flow needs a description of its `condition`. Its inputs are then
+  further inputs of each signature, such as `labels` int32 [N], and `sample` has
+  no `number`, because it draws an image for each of the N conditions.
+
   Each signature with images also has a variant for image files, such as
   `log_prob_bytes`. Its name and the names of its image inputs and outputs end
   with `_bytes`. Each uint8 array is replaced by a string array without the
@@ -116,6 +115,8 @@ def export_saved_model(
     num_bits: Bits per channel, 1 to 8, with which the flow was trained.
     noise: Learned dequantization noise with which the flow was trained. None
       dequantizes images with uniform noise, which gives lower densities.
+    condition: Condition that a conditional flow takes. None for other flows,
+      such as `tfp_cinc.given(flow, condition)` for a single condition.
     directions: Directions of attributes in the latents of this flow.
     card: Additional entries of the model card, such as the name and the license
       of the data. Values must be valid in JSON.
@@ -127,16 +128,18 @@ def export_saved_model(
       multiplies it natively, but round trips are off by about one pixel value.
 
   Raises:
-    ValueError: If the flow is not initialized, has another shape or is
-      conditional, if `directions` belong to other weights, if `path` exists and
-      is not a SavedModel, or if another argument is not as described above.
+    ValueError: If the flow is not initialized, has another shape or does not
+      take the `condition`, if `directions` belong to other weights, if `path`
+      exists and is not a SavedModel, or if another argument is not as described
+      above.
     OSError: If the disk is full or writing fails. An existing SavedModel is
       then unchanged.
   """
   path = os.path.abspath(os.fspath(path))
   image_shape = [int(size) for size in image_shape]
   card, extra_files = dict(card or {}), dict(extra_files or {})
-  _check_flow(flow, image_shape, directions, precision)
+  check_flow(flow, image_shape, directions, precision)
+  check_condition(flow, condition)
   own = {
     'format': FORMAT,
     'format_version': FORMAT_VERSION,
@@ -145,10 +148,11 @@ def export_saved_model(
     'num_bits': int(num_bits),
     'precision': precision,
     'noise': 'uniform' if noise is None else 'learned',
+    'condition': None if condition is None else condition.to_json(),
     'attributes': [] if directions is None else list(directions.names),
     'weights': weights_digest(flow),
   }
-  _check_extras(own, card, extra_files)
+  check_extras(own, card, extra_files)
   if os.path.exists(path) and not _is_replaceable(path):
     raise ValueError(
       f'{path} exists and is not a SavedModel; it will not be overwritten.'
@@ -159,95 +163,11 @@ def export_saved_model(
     frozen = freeze(with_network_dtype(flow, network_dtype))
     if noise is not None:
       noise = with_network_dtype(noise, network_dtype)
-    module, signatures = serve(frozen, num_bits, directions, noise)
+    module, signatures = serve(frozen, num_bits, directions, noise, condition)
     _save(module, folder, {name: s.function for name, s in signatures.items()})
     own['signatures'] = {name: describe(s) for name, s in signatures.items()}
     _write_extras(folder, flow, directions, extra_files)
     write_model_card(folder, {**own, **card})
-
-
-def _check_flow(flow, image_shape, directions, precision):
-  """Raises `ValueError` if a flow cannot be exported with these arguments."""
-  check_choice('precision', precision, PRECISIONS)
-  event_shape = flow.event_shape.as_list()
-  if event_shape != image_shape:
-    raise ValueError(
-      f'`image_shape` is {image_shape}; the flow is over {event_shape}.'
-    )
-  if len(image_shape) != 3:
-    raise ValueError(
-      f'`image_shape` is {image_shape}; only a flow over images [H, W, C] can '
-      'be exported.'
-    )
-  if not is_initialized(flow):
-    raise ValueError(
-      'the flow is not initialized: train it, or call '
-      '`tfp_cinc.initialize_from_data(flow, images)` first.'
-    )
-  for bijector in subtree(flow):
-    for network in bijector.own_networks():
-      condition = getattr(network, 'condition', None)
-      if condition is not None and condition.shape.rank in (2, 4):
-        raise ValueError(
-          f'{flow.name} has a condition of shape {condition.shape}, which has '
-          'a batch dimension; export the flow for a single condition: '
-          '`tfp_cinc.given(flow, condition[0])`.'
-        )
-  if is_conditional(flow):
-    raise ValueError(
-      f'{flow.name} is conditional; export it for a single condition: '
-      '`tfp_cinc.given(flow, condition)`.'
-    )
-  if directions is not None:
-    if directions.layer is not None:
-      raise ValueError(
-        f'`directions` belong to the activations of {directions.layer}; only '
-        'directions of latents can be exported.'
-      )
-    found, size = directions.directions.shape[1], math.prod(image_shape)
-    if found != size:
-      raise ValueError(
-        f'`directions` have {found} elements each; the latents of this flow '
-        f'have {size}.'
-      )
-    if directions.weights not in (None, weights_digest(flow)):
-      raise ValueError(
-        '`directions` belong to other weights than those of this flow; learn '
-        'them again.'
-      )
-  if precision == 'bfloat16' and (
-    flow.dtype != tf.float32
-    or not any(_has_network_dtype(bijector) for bijector in subtree(flow))
-  ):
-    raise ValueError(
-      "`precision` is 'bfloat16', which requires a float32 flow with coupling "
-      f'networks; {flow.name} is in {flow.dtype.name} or has no networks.'
-    )
-
-
-def _has_network_dtype(bijector):
-  networks = bijector.own_networks()
-  return any(hasattr(network, 'with_network_dtype') for network in networks)
-
-
-def _check_extras(own, card, extra_files):
-  """Raises `ValueError` if the card or the extra files are invalid."""
-  for key in card:
-    if key in (*own, *_LAST_ENTRIES):
-      raise ValueError(
-        f'`card` contains {key!r}, an entry that the export itself writes.'
-      )
-  json.dumps(card, allow_nan=False)
-  for name, content in extra_files.items():
-    if name in _OWN_FILES or pathlib.PurePath(name).name != name:
-      raise ValueError(
-        f'`extra_files` contains the name {name!r}; it must be a file name '
-        f'without a folder, other than {" and ".join(_OWN_FILES)}.'
-      )
-    if not isinstance(content, bytes) and not os.path.isfile(content):
-      raise ValueError(
-        f'`extra_files` contains {os.fspath(content)}, which is not a file.'
-      )
 
 
 def _save(module, folder, functions):

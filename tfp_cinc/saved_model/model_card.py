@@ -6,10 +6,12 @@ import math
 import os
 import pathlib
 
+from tfp_cinc.saved_model.condition_input import ConditionInput
+
 __all__ = ['FORMAT', 'FORMAT_VERSION', 'read_model_card', 'write_model_card']
 
-FORMAT, FORMAT_VERSION = 'tfp_cinc', 2
-_FIRST_VERSION = 1  # without checksums
+FORMAT, FORMAT_VERSION = 'tfp_cinc', 3
+_FIRST_VERSION = 1  # without checksums; 3 added `condition`
 _NAME = 'model_card.json'
 
 
@@ -97,6 +99,14 @@ def _check_values(card, path):
       f'{path} has the `num_bits` {num_bits!r}; it must be an integer from 1 '
       'to 8.'
     )
+  condition = card.get('condition')
+  try:
+    if condition is not None:
+      ConditionInput.from_json(condition)
+  except (AttributeError, KeyError, TypeError, ValueError):
+    raise ValueError(
+      f'{path} has the `condition` {condition!r}, which describes no condition.'
+    ) from None
 
 
 def _check_sums(card, folder):

@@ -1,8 +1,10 @@
 """Input checks of exported functions."""
 
+from collections.abc import Mapping
+
 import tensorflow as tf
 
-__all__ = ['require', 'require_shape']
+__all__ = ['require', 'require_equal_numbers', 'require_shape']
 
 
 def require(condition, *sentence) -> tf.Operation:
@@ -55,6 +57,31 @@ def require_shape(tensor: tf.Tensor, name: str, shape) -> tf.Tensor:
     # Not `ensure_shape`: from its shape, TensorFlow's graph optimizer would
     # infer that of the input and replace the condition above by True.
     return tf.reshape(tensor, [-1] * free + known)
+
+
+def require_equal_numbers(
+  tensors: Mapping[str, tf.Tensor],
+) -> list[tf.Operation]:
+  """Returns operations that fail if tensors differ in their first size.
+
+  Args:
+    tensors: Tensors of rank 1 or more by name.
+
+  Returns:
+    Operations, for use as control dependencies.
+  """
+  numbers = [(name, tf.shape(tensor)[0]) for name, tensor in tensors.items()]
+  return [
+    require(
+      tf.equal(numbers[0][1], number),
+      f'`{numbers[0][0]}` has ',
+      numbers[0][1],
+      f' elements and `{name}` ',
+      number,
+      '; their numbers must be equal.',
+    )
+    for name, number in numbers[1:]
+  ]
 
 
 def _text(sizes):

@@ -10,7 +10,11 @@ from tfp_cinc.internal.composite import (
 )
 from tfp_cinc.latents import AttributeDirections
 from tfp_cinc.saved_model import image_files
-from tfp_cinc.saved_model.requirements import require_shape
+from tfp_cinc.saved_model.condition_input import ConditionInput
+from tfp_cinc.saved_model.requirements import (
+  require_equal_numbers,
+  require_shape,
+)
 from tfp_cinc.saved_model.signatures import Signature, flow_signatures
 from tfp_cinc.tree import root, with_bijector
 from tfp_cinc.variational_dequantization import VariationalDequantization
@@ -25,6 +29,7 @@ def serve(
   num_bits: int,
   directions: AttributeDirections | None,
   noise: VariationalDequantization | None = None,
+  condition: ConditionInput | None = None,
 ) -> tuple[tf.Module, dict[str, Signature]]:
   """Returns a module with the variables of a flow, and its traced signatures.
 
@@ -33,6 +38,7 @@ def serve(
     num_bits: Bits per channel, 1 to 8.
     directions: Directions of attributes. None omits `manipulate`.
     noise: Learned dequantization noise. None omits `learned_noise`.
+    condition: The condition of a conditional flow, or None.
 
   Returns:
     (module, signatures), with concrete functions in the signatures.
@@ -57,7 +63,12 @@ def serve(
       tf.cast(directions.directions, flow.dtype), trainable=False
     )
   table = flow_signatures(
-    flow, num_bits, names, module.directions if names else None, noise
+    flow,
+    num_bits,
+    names,
+    module.directions if names else None,
+    noise,
+    condition,
   )
   image_shape = flow.event_shape.as_list()
   signatures = {}
@@ -65,7 +76,7 @@ def serve(
     signatures[name] = arrays = _traced(signature)
     # A PNG file has at most 4 channels.
     if image_shape[-1] <= 4 and _has_images(arrays):
-      signatures[f'{name}_bytes'] = _traced(_of_files(arrays, image_shape))
+      signatures[f'{name}_bytes'] = _traced(_of_files(arrays))
   for name, signature in signatures.items():
     setattr(module, name, signature.function)
   return module, signatures
@@ -87,12 +98,15 @@ def _traced(signature):
   """Returns the signature with a concrete function that checks its inputs."""
 
   def call(**inputs):
-    return signature.function(
-      **{
-        name: require_shape(inputs[name], name, shape)
-        for name, (_, shape) in signature.inputs.items()
-      }
-    )
+    checked = {
+      name: require_shape(inputs[name], name, shape)
+      for name, (_, shape) in signature.inputs.items()
+    }
+    batches = [n for n, (_, shape) in signature.inputs.items() if 'N' in shape]
+    with tf.control_dependencies(
+      require_equal_numbers({name: checked[name] for name in batches})
+    ):
+      return signature.function(**checked)
 
   # The specs allow any shape. Otherwise TensorFlow would reject wrong shapes
   # itself, with a message that does not name the argument.
@@ -110,7 +124,7 @@ def _has_images(signature):
   return tf.uint8 in dtypes
 
 
-def _of_files(signature, image_shape):
+def _of_files(signature):
   """Returns the variant of a signature for image files.
 
   Each array of images becomes an array of the same number of files, and
@@ -118,14 +132,14 @@ def _of_files(signature, image_shape):
   names from base64.
   """
   specs = signature.inputs.items()
-  images = [name for name, (dtype, _) in specs if dtype == tf.uint8]
+  images = {
+    name: shape[1:] for name, (dtype, shape) in specs if dtype == tf.uint8
+  }
 
   def call(**inputs):
-    for name in images:
+    for name, shape in images.items():
       files = inputs.pop(f'{name}_bytes')
-      inputs[name] = image_files.decode_images(
-        files, image_shape, f'{name}_bytes'
-      )
+      inputs[name] = image_files.decode_images(files, shape, f'{name}_bytes')
     outputs = signature.function(**inputs)
     outputs.pop('values', None)  # the same images, not quantized
     for name in [k for k, v in outputs.items() if v.dtype == tf.uint8]:

@@ -9,9 +9,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc import latents as latents_lib
+from tfp_cinc.conditioning import given as given_condition
+from tfp_cinc.conditioning import is_conditional
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.internal.seeds import stateless_uniform
 from tfp_cinc.latents.interpolation import METHODS
+from tfp_cinc.saved_model.condition_input import ConditionInput
 from tfp_cinc.saved_model.requirements import require
 from tfp_cinc.variational_dequantization import VariationalDequantization
 
@@ -56,6 +59,7 @@ def flow_signatures(
   attributes: list[str],
   directions: tf.Variable | None,
   noise: VariationalDequantization | None = None,
+  condition: ConditionInput | None = None,
 ) -> dict[str, Signature]:
   """Returns the signatures of a flow, as described in `export_saved_model`.
 
@@ -68,6 +72,8 @@ def flow_signatures(
     attributes: Names of the A attributes.
     directions: Directions of the attributes [A, D]. None omits `manipulate`.
     noise: Learned dequantization noise. None omits `learned_noise`.
+    condition: The condition of a conditional flow, which becomes an input of
+      each signature; None for other flows.
 
   Returns:
     Mapping from names to `Signature`.
@@ -77,17 +83,37 @@ def flow_signatures(
   images, values = (tf.uint8, ['N', *shape]), (dtype, ['N', *shape])
 
   def traced(function, *event_shape):
-    def call(x):
+    """Traces a function of examples and, if there is one, their condition."""
+    shapes = (
+      [event_shape]
+      if condition is None
+      else [
+        event_shape,
+        condition.shape,
+      ]
+    )
+    specs = [tf.TensorSpec([None, *shape], dtype) for shape in shapes]
+
+    def call(*tensors):
       # An empty batch is padded to one example, because TensorFlow's kernels
       # for convolutions fail on it.
-      number = tf.shape(x)[0]
+      number = tf.shape(tensors[0])[0]
       empty = tf.cast(tf.equal(number, 0), tf.int32)
-      x = tf.pad(x, [[0, empty], *[[0, 0]] * len(event_shape)])
-      x = tf.ensure_shape(x, [None, *event_shape])
-      return tf.nest.map_structure(lambda y: y[:number], function(x))
+      padded = [
+        tf.ensure_shape(
+          tf.pad(x, [[0, empty], *[[0, 0]] * (x.shape.rank - 1)]), spec.shape
+        )
+        for x, spec in zip(tensors, specs, strict=True)
+      ]
+      return tf.nest.map_structure(lambda y: y[:number], function(*padded))
 
-    spec = tf.TensorSpec([None, *event_shape], dtype)
-    return tf.function(call, input_signature=[spec], autograph=False)
+    return tf.function(call, input_signature=specs, autograph=False)
+
+  def condition_of(inputs):
+    """Returns a list of the condition, or an empty one if there is none."""
+    if condition is None:
+      return []
+    return [tf.cast(condition.tensor(inputs, num_bits), dtype)]
 
   def of_flow(function):
     return functools.partial(function, flow)
@@ -96,33 +122,40 @@ def flow_signatures(
   to_latents = traced(of_flow(latents_lib.encode), *shape)
   to_values = traced(of_flow(latents_lib.decode), size)
   if noise is not None:
-    moved = traced(lambda x: noise.replace_uniform(x, num_bits), *shape)
+    moved = traced(
+      lambda x, *c: _noise_given(noise, *c).replace_uniform(x, num_bits), *shape
+    )
 
   def continuous(images, noise):
     return tf.cast(dequantize(images, num_bits, noise=noise), dtype)
 
-  def decode_rows(latents):
-    found = decode(tf.reshape(latents, [-1, size]))
-    rows = tf.shape(latents)[:2]
+  def decode_rows(latents, *given):
+    rows, number = tf.shape(latents)[:2], tf.shape(latents)[1]
+    found = decode_given(
+      tf.reshape(latents, [-1, size]), *[tf.repeat(c, number, 0) for c in given]
+    )
     return {
       'images': tf.reshape(found['images'], tf.concat([rows, shape], 0)),
       'clipped': tf.reshape(found['clipped'], rows),
     }
 
-  def log_prob(images):
-    values = continuous(images, fixed_noise(shape))
-    return densities(values) if noise is None else densities(*moved(values))
+  def log_prob(images, **inputs):
+    values, log_q = continuous(images, fixed_noise(shape)), None
+    given = condition_of(inputs)
+    if noise is not None:
+      values, log_q = moved(values, *given)
+    return densities(values, log_q, *given)
 
-  def log_prob_values(values):
-    return densities(values)
+  def log_prob_values(values, **inputs):
+    return densities(values, None, *condition_of(inputs))
 
-  def learned_noise(values):
+  def learned_noise(values, **inputs):
     is_image = tf.reduce_all(tf.abs(values) <= 0.5, [1, 2, 3])
-    values, log_q = moved(values)
+    values, log_q = moved(values, *condition_of(inputs))
     return {'values': values, 'log_q': tf.where(is_image, log_q, math.nan)}
 
-  def densities(values, log_q=None):
-    log_prob, by_level = log_prob_by_level(values)
+  def densities(values, log_q, *given):
+    log_prob, by_level = log_prob_by_level(values, *given)
     if log_q is not None:
       # The noise counts toward level 0, the level of single pixels.
       log_prob -= log_q
@@ -136,11 +169,14 @@ def flow_signatures(
       ),
     }
 
-  def encode(images):
-    return {'latents': to_latents(continuous(images, 0.5))}
+  def encode_given(images, *given):
+    return to_latents(continuous(images, 0.5), *given)
 
-  def decode(latents):
-    values = to_values(latents)
+  def encode(images, **inputs):
+    return {'latents': encode_given(images, *condition_of(inputs))}
+
+  def decode_given(latents, *given):
+    values = to_values(latents, *given)
     # NaN is not inside. The test is not inverted, because TensorFlow's graph
     # optimizer would turn not(x <= 0.5) into x > 0.5, which is false for NaN.
     is_inside = tf.cast(tf.abs(values) <= 0.5, tf.float32)
@@ -150,7 +186,13 @@ def flow_signatures(
       'clipped': 1.0 - tf.reduce_mean(is_inside, [1, 2, 3]),
     }
 
-  def sample(number, temperature, seed):
+  def decode(latents, **inputs):
+    return decode_given(latents, *condition_of(inputs))
+
+  def sample(temperature, seed, number=None, **inputs):
+    given = condition_of(inputs)
+    if given:
+      number = tf.shape(given[0])[0]
     checks = [
       require(number >= 0, '`number` is ', number, '; it must be at least 0.'),
       require(
@@ -163,20 +205,11 @@ def flow_signatures(
     with tf.control_dependencies(checks):
       latents = flow.distribution.sample([number], seed=seed)
     latents *= tf.cast(temperature, dtype)
-    return decode(tf.reshape(latents, [-1, size]))
+    return decode_given(tf.reshape(latents, [-1, size]), *given)
 
-  def interpolate(first, second, steps, method):
-    of_first, of_second = tf.shape(first)[0], tf.shape(second)[0]
+  def interpolate(first, second, steps, method, **inputs):
     is_method = tf.equal(method, list(METHODS))
     checks = [
-      require(
-        tf.equal(of_first, of_second),
-        '`first` has ',
-        of_first,
-        ' images and `second` ',
-        of_second,
-        '; their numbers must be equal.',
-      ),
       require(steps >= 2, '`steps` is ', steps, '; it must be at least 2.'),
       require(
         tf.reduce_any(is_method),
@@ -187,15 +220,17 @@ def flow_signatures(
     ]
     with tf.control_dependencies(checks):
       both = tf.concat([first, second], 0)
-    ends = tf.split(encode(both)['latents'], 2)
+    given = condition_of(inputs)
+    latents = encode_given(both, *[tf.concat([c, c], 0) for c in given])
+    ends = tf.split(latents, 2)
     ways = [
       lambda name=name: latents_lib.interpolate_latents(*ends, steps, name)
       for name in METHODS
     ]
     chosen = tf.argmax(is_method, output_type=tf.int32)
-    return decode_rows(tf.switch_case(chosen, ways))
+    return decode_rows(tf.switch_case(chosen, ways), *given)
 
-  def manipulate(images, attribute, strengths):
+  def manipulate(images, attribute, strengths, **inputs):
     is_attribute = tf.equal(attribute, attributes)
     exists = require(
       tf.reduce_any(is_attribute),
@@ -212,8 +247,9 @@ def flow_signatures(
     with tf.control_dependencies([exists, are_finite]):
       direction = tf.gather(directions, tf.argmax(is_attribute))
     strengths = tf.cast(strengths, dtype)[:, tf.newaxis]
-    latents = encode(images)['latents'][:, tf.newaxis]
-    return decode_rows(latents + strengths * direction)
+    given = condition_of(inputs)
+    latents = encode_given(images, *given)[:, tf.newaxis]
+    return decode_rows(latents + strengths * direction, *given)
 
   number, word = (tf.int32, []), (tf.string, [])
   table = {
@@ -243,8 +279,19 @@ def flow_signatures(
       manipulate,
     ),
   }
+  if condition is not None:
+    del table['sample'].inputs['number']  # that of the conditions
+    for signature in table.values():
+      signature.inputs.update(condition.inputs)
   if directions is None:
     del table['manipulate']
   if noise is None:
     del table['learned_noise']
   return table
+
+
+def _noise_given(noise, *condition):
+  """Returns learned noise bound to the condition, if it takes one."""
+  if condition and is_conditional(noise):
+    return given_condition(noise, *condition)
+  return noise

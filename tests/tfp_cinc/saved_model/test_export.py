@@ -27,7 +27,7 @@ def small():
 def test_what_lies_beside_the_model(served):
   card = json.loads((served.path / 'model_card.json').read_text())
   assert card['format'] == 'tfp_cinc'
-  assert card['format_version'] == 2
+  assert card['format_version'] == 3
   assert card['tfp_cinc_version'] == tfp_cinc.__version__
   assert card['image_shape'] == SHAPE
   assert card['num_bits'] == 8

@@ -8,7 +8,7 @@ from tfp_cinc.saved_model.model_card import read_model_card, write_model_card
 
 CARD = {
   'format': 'tfp_cinc',
-  'format_version': 2,
+  'format_version': 3,
   'tfp_cinc_version': '0.1.0',
   'image_shape': [8, 8, 3],
   'num_bits': 8,
@@ -66,7 +66,7 @@ def test_changed_cards_are_found(folder, entries):
   ('entries', 'sentence'),
   [
     ({'format': 'other'}, 'belongs to another project'),
-    ({'format_version': 3}, 'has the `format_version` 3'),
+    ({'format_version': 4}, 'has the `format_version` 4'),
     ({'format_version': '1'}, "has the `format_version` '1'"),
     ({'format_version': True}, 'has the `format_version` True'),
     ({'image_shape': 'large'}, "has the `image_shape` 'large'; it must be"),
@@ -77,6 +77,8 @@ def test_changed_cards_are_found(folder, entries):
     ({'num_bits': '8'}, "has the `num_bits` '8'"),
     ({'num_bits': True}, 'has the `num_bits` True'),
     ({'num_bits': None}, 'has the `num_bits` None'),
+    ({'condition': []}, 'has the `condition` [], which describes no condition'),
+    ({'condition': {'kind': 'sound', 'shape': [2]}}, 'describes no condition'),
   ],
 )
 def test_values_of_another_type_or_range_are_found(folder, entries, sentence):

@@ -250,7 +250,7 @@ CHANGE = {'images': PIXELS, 'attribute': 'Old', 'strengths': [1.0]}
     (
       'interpolate',
       {**ENDS, 'second': PIXELS[:1]},
-      '`first` has 2 images and `second` 1; their numbers must be equal.',
+      '`first` has 2 elements and `second` 1; their numbers must be equal.',
     ),
     (
       'manipulate',

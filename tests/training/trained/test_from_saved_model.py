@@ -62,7 +62,7 @@ def test_model_of_another_project_is_refused(tmp_path):
   ('change', 'message'),
   [
     ({'format': 'other'}, 'belongs to another project'),
-    ({'format_version': 3}, 'has the `format_version` 3'),
+    ({'format_version': 4}, 'has the `format_version` 4'),
     ({'format_version': '1'}, "has the `format_version` '1'"),
     ({'image_shape': 'large'}, "has the `image_shape` 'large'"),
     ({'num_bits': 5}, 'was changed after the export'),
