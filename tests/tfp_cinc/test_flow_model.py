@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -364,27 +365,70 @@ def test_evaluates_in_full_precision():
   assert np.max(np.abs(difference)) > 1e-3
 
 
+@pytest.mark.slow
 def test_a_conditional_flow_takes_labels():
   """Dark images have one label, light ones the other; it learns which."""
   labels = np.repeat([0, 1], 20)
   images = np.where(labels[:, None, None, None], IMAGES + 60, IMAGES - 60)
   images = images.astype(np.uint8)
-  one_hot = np.eye(2)[labels]
   flow = make_flow(condition_channels=2)
   model = make_model(flow, tf_keras.optimizers.Adam(2e-2))
   order = np.random.default_rng(0).permutation(40)
-  pairs = (images[order], one_hot[order])
+  pairs = (images[order], labels[order])
   data = tf.data.Dataset.from_tensor_slices(pairs).batch(20).repeat(20)
-  model.fit(data, epochs=2, verbose=0, validation_data=(images, one_hot))
-  right = model.predict((images, one_hot), verbose=0)
-  assert np.mean(right < model.predict((images, 1 - one_hot), verbose=0)) > 0.9
-  np.testing.assert_allclose(
-    model.evaluate(images, one_hot, verbose=0)[0], np.mean(right), rtol=1e-5
-  )
-  with pytest.raises(ValueError, match='cinc is conditional; pass'):
-    model.predict(images)
-  with pytest.raises(ValueError, match=r'shape \(40,\); it must be \[N, K\]'):
-    model.fit(images, labels)
+  stop = tf_keras.callbacks.EarlyStopping('val_loss', patience=1)
+  logs = model.fit(
+    data,
+    epochs=2,
+    verbose=0,
+    validation_data=(images, labels),
+    callbacks=[stop],
+  ).history
+  right = model.predict((images, labels), verbose=0)
+  assert np.mean(right < model.predict((images, 1 - labels), verbose=0)) > 0.9
+  one_hot = np.eye(2)[labels]
+  for condition in (labels, labels[:, np.newaxis], one_hot):
+    np.testing.assert_allclose(
+      model.predict((images, condition), verbose=0), right, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+      model.evaluate(images, condition, verbose=0)[0], np.mean(right), rtol=1e-5
+    )
+  np.testing.assert_allclose(logs['val_loss'][-1], np.mean(right), rtol=1e-5)
+  drawn = tfp_cinc.given(model.flow, labels).sample(40, seed=0)
+  dark, light = tf.split(tf.reduce_mean(drawn, [1, 2, 3]), 2)
+  assert np.mean(dark) < np.mean(light) - 0.2
+
+
+def test_fit_initializes_a_flow_from_labelled_arrays():
+  labels = np.arange(40) % 2
+  model = make_model(make_flow(condition_channels=2))
+  logs = model.fit(
+    IMAGES, labels, batch_size=16, validation_split=0.25, verbose=0
+  ).history
+  assert np.isfinite(logs['val_loss'][0])
+  assert tfp_cinc.initialization.is_initialized(model.flow)
+
+
+@pytest.mark.parametrize(
+  ('y', 'sentence'),
+  [
+    (None, 'cinc is conditional; pass (images, condition).'),
+    (np.arange(40) % 3, 'the labels are from 0 to 2; those of cinc are from 0'),
+    (np.arange(40) % 2 - 1, 'the labels are from -1 to 0; those of cinc are'),
+    (np.eye(40, 2, dtype=int), 'the labels have shape (40, 2); they must be'),
+    (np.ones([40]), 'the condition has shape (40,); it must be integer labels'),
+  ],
+)
+def test_wrong_conditions_are_refused(y, sentence):
+  model = make_model(make_flow(condition_channels=2))
+  for use in (
+    lambda: model.fit(IMAGES, y),
+    lambda: model.evaluate(IMAGES, y),
+    lambda: model.predict((IMAGES, y)),
+  ):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+      use()
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_cinc.conditioning import is_conditional
+from tfp_cinc.conditioning import is_conditional, num_condition_channels
 
 __all__ = [
+  'as_condition',
   'check_data',
   'first_batch',
   'is_array',
@@ -61,13 +62,36 @@ def split_batch(flow, x, y=None):
     raise ValueError(
       f'the flow {flow.name} is conditional; pass (images, condition).'
     )
+  shape = tf.TensorShape(condition.shape)
+  if tf.as_dtype(condition.dtype).is_integer:
+    if shape.rank not in (None, 1) and shape[1:] != [1]:
+      raise ValueError(
+        f'the labels have shape {shape}; they must be [N], and conditions of '
+        'another kind must be floating.'
+      )
   # [N] would be taken for one vector for all images if N happens to equal K.
-  if tf.TensorShape(condition.shape).rank not in (None, 2, 4):
+  elif shape.rank not in (None, 2, 4):
     raise ValueError(
-      f'the condition has shape {tf.TensorShape(condition.shape)}; it must be '
-      '[N, K], such as `tf.one_hot(labels, K)`, or a map [N, H, W, K].'
+      f'the condition has shape {shape}; it must be integer labels [N], '
+      'floating [N, K], or a floating map [N, H, W, K].'
     )
   return images, condition
+
+
+def as_condition(condition, dtype) -> tf.Tensor:
+  """Returns a condition as `tfp_cinc.given` takes it.
+
+  Args:
+    condition: Labels [N] or Keras's [N, 1], or a floating condition.
+    dtype: Dtype of the flow, for a floating condition.
+
+  Returns:
+    `Tensor`.
+  """
+  condition = tf.convert_to_tensor(condition)
+  if condition.dtype.is_integer:
+    return tf.reshape(condition, [-1])
+  return tf.cast(condition, dtype)
 
 
 def check_data(flow, x, y=None, class_weight=None) -> None:
@@ -84,12 +108,28 @@ def check_data(flow, x, y=None, class_weight=None) -> None:
     x, y, _ = tf_keras.utils.unpack_x_y_sample_weight(x.element_spec)
     y = y if hasattr(y, 'shape') else None  # the specification of None
   if is_array(x) or isinstance(x, tuple | list | dict | tf.TensorSpec):
-    split_batch(flow, x, y)
+    _, condition = split_batch(flow, x, y)
+    _check_labels(flow, condition)
     if class_weight and y is None:
       raise ValueError(
         '`class_weight` is given without the labels `y`; pass `sample_weight`, '
         'one weight for each image.'
       )
+
+
+def _check_labels(flow, condition):
+  """Raises `ValueError` if known labels are out of range."""
+  if not is_array(condition):
+    return
+  labels = np.asarray(condition)
+  classes = num_condition_channels(flow)
+  if labels.dtype.kind not in 'iu' or not labels.size:
+    return
+  if labels.min() < 0 or labels.max() >= classes:
+    raise ValueError(
+      f'the labels are from {labels.min()} to {labels.max()}; those of '
+      f'{flow.name} are from 0 to {classes - 1}.'
+    )
 
 
 def first_batch(x, y, number: int):

@@ -14,6 +14,7 @@ import tf_keras
 from tfp_cinc.conditioning import given
 from tfp_cinc.dequantization import bits_per_dim, dequantize
 from tfp_cinc.flow_model.data import (
+  as_condition,
   check_data,
   first_batch,
   is_array,
@@ -37,7 +38,11 @@ from tfp_cinc.flow_model.keras_parts import (
 from tfp_cinc.flow_model.metrics import MeanOfSteps
 from tfp_cinc.initialization import initialize_from_data, is_initialized
 from tfp_cinc.precision import with_network_dtype
-from tfp_cinc.saved_model import export_saved_model, fixed_noise
+from tfp_cinc.saved_model import (
+  ConditionInput,
+  export_saved_model,
+  fixed_noise,
+)
 
 __all__ = ['FlowModel']
 
@@ -67,8 +72,11 @@ class FlowModel(tf_keras.Model):
     example, `model.flow.sample(8)` draws samples.
 
   A conditional flow needs labelled data: `fit(x, condition)` or batches
-  `(x, condition)`, for example one-hot [N, K], and `predict((x, condition))`.
-  Other flows ignore labels. The condition reaches the flow in the flow's dtype,
+  `(x, condition)`, and `predict((x, condition))`. The condition consists of
+  integer labels [N], or is floating, [N, K] or a map [N, H, W, K]. To draw an
+  image for each of N labels, use
+  `tfp_cinc.given(model.flow, labels).sample(N)`. Other flows ignore labels. The
+  condition reaches the flow in the flow's dtype,
   whatever Keras's precision policy is. A `sample_weight` [N] multiplies the
   loss of each image; batches of a generator can be (images, None, weights).
 
@@ -155,7 +163,7 @@ class FlowModel(tf_keras.Model):
 
     Args:
       inputs: Images, uint8 [N, H, W, C], or (images, condition) for a
-        conditional flow.
+        conditional flow, with integer labels or a floating condition.
       training: Whether to draw new noise and to use the `network_dtype` of the
         networks.
 
@@ -171,7 +179,7 @@ class FlowModel(tf_keras.Model):
       flow = with_network_dtype(flow, None)
       noise = fixed_noise(flow.event_shape)
     if condition is not None:
-      flow = given(flow, tf.cast(condition, flow.dtype))
+      flow = given(flow, as_condition(condition, flow.dtype))
     values = dequantize(images, self.num_bits, noise=noise)
     log_prob = flow.log_prob(tf.cast(values, flow.dtype))
     return bits_per_dim(log_prob, flow.event_shape, self.num_bits)
@@ -228,7 +236,7 @@ class FlowModel(tf_keras.Model):
       x: Images, uint8 [N, H, W, C]; or a `tf.data.Dataset` of such batches or
         of (images, condition). If the flow is initialized, anything that
         `tf_keras.Model.fit` accepts.
-      y: Condition [N, K] for a conditional flow, if `x` is an array.
+      y: Condition for a conditional flow, if `x` is an array.
       batch_size: Number of images per step. None means 32 if `x` is an array.
       epochs: Number of epochs, as in `tf_keras.Model.fit`.
       verbose: Verbosity, as in `tf_keras.Model.fit`.
@@ -442,6 +450,8 @@ class FlowModel(tf_keras.Model):
       batch = first_batch(x, y, _INITIALIZATION_IMAGES)
       images, condition = split_batch(self.flow, *batch)
       values = dequantize(images, self.num_bits)
+      if condition is not None:
+        condition = as_condition(condition, self.flow.dtype)
       initialize_from_data(self.flow, values, condition)
     if horovod is not None:
       horovod.broadcast_variables(self.flow.variables, root_rank=0)
@@ -497,17 +507,26 @@ class FlowModel(tf_keras.Model):
     for variable, value in zip(variables, values, strict=True):
       variable.assign(value)
 
-  def export(self, filepath: str | os.PathLike) -> None:
+  def export(
+    self,
+    filepath: str | os.PathLike,
+    condition: ConditionInput | None = None,
+  ) -> None:
     """Writes the flow as a SavedModel, see `tfp_cinc.export_saved_model`.
 
     Args:
       filepath: Folder to write.
+      condition: Condition that a conditional flow takes.
 
     Raises:
       ValueError: If the flow cannot be exported.
     """
     export_saved_model(
-      self.flow, filepath, self.flow.event_shape.as_list(), self.num_bits
+      self.flow,
+      filepath,
+      self.flow.event_shape.as_list(),
+      self.num_bits,
+      condition=condition,
     )
 
   def __reduce__(self):
