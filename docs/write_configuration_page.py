@@ -103,7 +103,9 @@ def _row(option: Option) -> str:
     default = 'default of the model'
   valid = option.bounds
   if option.choices:
-    valid = ', '.join(f'`{choice}`' for choice in option.choices)
+    valid = ', '.join(
+      f'`{choice or repr(choice)}`' for choice in option.choices
+    )
   elif not valid:
     valid = option.type.__name__
   return f'| `{option.key}`{star} | {default} | {valid} | {option.help} |'

@@ -2,7 +2,7 @@
 
 - docs/first_flow.md: the words that `multiscale_flow` accepts and the objects
   that they stand for.
-- README.md: the small configurations in training/configs. The script builds
+- README.md: the configurations directly in training/configs. The script builds
   their flows to count the parameters.
 - docs/configs.md: the configurations of the papers' experiments, with the
   results in training/configs/papers/published.json. Building their flows would
@@ -74,14 +74,9 @@ images, without its data set.
 """
 
 
-def is_small(name: str) -> bool:
-  """Returns whether a configuration trains in minutes, unlike the papers'."""
-  return name.endswith(('_photos', '_digits'))
-
-
 def rows():
   """Yields (model, paper, config, parameter count) of the small configs."""
-  for config_name in filter(is_small, config_names()):
+  for config_name in config_names(''):
     config = load_config(config_name)
     shape = load_dataset(config.data).image_shape
     flow = build_flow(config, shape)
@@ -96,9 +91,7 @@ def paper_table() -> str:
     '| config | flow | data | L | K | bits/dim | source |',
     '|---|---|---|---:|---:|---:|---|',
   ]
-  for name in config_names():
-    if is_small(name):
-      continue
+  for name in config_names('papers'):
     config, result = load_config(name), results[name]
     flow, data = config.flow, config.data
     quad = ', quad-coupling' if flow.coupling == 'quad' else ''

@@ -23,7 +23,8 @@ def check_config_values(config) -> None:
 
   Raises:
     UserError: If a value is out of range, a batch is too large for any machine,
-      the data are not where the configuration says, or Horovod is missing.
+      the image size is not divisible by the factor of a low resolution, the
+      data are not where the configuration says, or Horovod is missing.
   """
   check_values(config)
   size = int(os.environ.get('HOROVOD_SIZE', '1'))
@@ -34,6 +35,15 @@ def check_config_values(config) -> None:
     ('eval.batch_size', config.eval.batch_size),
   ):
     _check_batch(config.data, key, number)
+  factor = config.data.low_resolution_factor
+  if (
+    config.flow.condition == 'low_resolution'
+    and config.data.image_size % factor
+  ):
+    raise UserError(
+      f'config.data.image_size is {config.data.image_size}; it must be '
+      f'divisible by config.data.low_resolution_factor, {factor}.'
+    )
   check_location(config.data)
   if size > 1 and importlib.util.find_spec('horovod') is None:
     raise UserError(

@@ -13,11 +13,17 @@ from .options import OPTIONS, Option
 __all__ = ['config_names', 'load_config', 'override']
 
 _FOLDER = pathlib.Path(__file__).parent
+_FOLDERS = ('', 'conditional', 'papers')
 
 
-def config_names() -> list[str]:
-  """Returns the names of the configurations of this package, sorted."""
-  return sorted(_modules())
+def config_names(folder: str | None = None) -> list[str]:
+  """Returns the names of the configurations of this package, sorted.
+
+  Args:
+    folder: The only folder whose configurations are listed, one of '', 'papers'
+      and 'conditional'. None lists all of them.
+  """
+  return sorted(_modules(_FOLDERS if folder is None else [folder]))
 
 
 def load_config(name: str) -> ml_collections.ConfigDict:
@@ -96,11 +102,10 @@ def override(
     part[name] = option.parse(text)
 
 
-def _modules():
-  """Returns the relative module names of all configurations, by name."""
+def _modules(folders=_FOLDERS):
+  """Returns the relative module names of configurations, by name."""
   found = {}
-  for package in ('', '.papers'):
-    folder = _FOLDER / package.removeprefix('.')
-    for path in folder.glob('[a-z]*_*.py'):
-      found[path.stem] = f'{package}.{path.stem}'
+  for folder in folders:
+    for path in (_FOLDER / folder).glob('[a-z]*_*.py'):
+      found[path.stem] = f'.{folder}.{path.stem}'.replace('..', '.')
   return found

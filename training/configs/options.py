@@ -225,6 +225,15 @@ _ALL = (
     'Download and prepare the TensorFlow data set if it is missing',
   ),
   Option(
+    'data.low_resolution_factor',
+    int,
+    2,
+    'Height and width in pixels of the blocks that are averaged if '
+    'flow.condition is low_resolution',
+    at_least=2,
+    at_most=256,
+  ),
+  Option(
     'data.test_fraction',
     float,
     0.1,
@@ -251,6 +260,14 @@ _ALL = (
   ),
   # The flow.
   Option('flow.name', str, 'cinc', 'Function of tfp_cinc.models'),
+  Option(
+    'flow.condition',
+    str,
+    '',
+    'Condition of a conditional flow: the label of an image, the image at low '
+    'resolution, or the image outside a random rectangle. Empty: no condition',
+    choices=('', 'label', 'low_resolution', 'mask'),
+  ),
   _flow('layers', str, "Linear layers of a step, such as 'one_by_one+cinc'"),
   _flow('levels', int, 'Number of levels', at_least=1, at_most=10),
   _flow(
@@ -409,6 +426,15 @@ _ALL = (
     at_most=16384,
   ),
   Option(
+    'train.label_dropout',
+    float,
+    0.1,
+    'Probability of training an image without its label if flow.condition is '
+    'label, which guided sampling needs',
+    at_least=0,
+    less_than=1,
+  ),
+  Option(
     'train.compress_gradients',
     bool,
     False,
@@ -448,6 +474,13 @@ _ALL = (
     'eval.num_images',
     512,
     'Test images for evaluations during training; the final one uses all',
+    False,
+  ),
+  _count(
+    'eval.num_classified',
+    512,
+    'Test images that are classified if flow.condition is label, at the cost '
+    'of one density per class',
     False,
   ),
   _count(

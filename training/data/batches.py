@@ -8,8 +8,9 @@ import tensorflow as tf
 import tfp_cinc
 
 from ..errors import UserError
+from .condition import Condition, find_condition
 from .dataset import Dataset, telling_user_errors
-from .randomness import CROP, FLIP, NOISE, uniform
+from .randomness import CROP, DROPOUT, FLIP, MASK, NOISE, uniform
 
 __all__ = ['configured_batches', 'next_batch', 'training_batches']
 
@@ -25,6 +26,8 @@ def training_batches(
   first_position: int = 0,
   rank: int = 0,
   size: int = 1,
+  condition: Condition | None = None,
+  label_dropout: float = 0.0,
 ) -> tf.data.Dataset:
   """Returns the endless stream of the training batches of one worker.
 
@@ -45,13 +48,18 @@ def training_batches(
     first_position: Position to start from.
     rank: Rank of this worker.
     size: Number of workers.
+    condition: `Condition` of a conditional flow. It follows from the images
+      after they were moved and mirrored.
+    label_dropout: Probability of replacing the condition of an image by zeros,
+      if it follows from the label.
 
   Returns:
-    `tf.data.Dataset` of float32 [share, H, W, C], dequantized.
+    `tf.data.Dataset` of float32 [share, H, W, C], dequantized; with a
+    condition, of pairs (images, conditions), see `Condition.of`.
 
   Raises:
-    UserError: If there are fewer images per step than workers, or the first
-      images of the data set cannot be read.
+    UserError: If there are fewer images per step than workers, the first images
+      of the data set cannot be read, or the condition needs other labels.
   """
   if batch_size < size:
     raise UserError(
@@ -61,6 +69,21 @@ def training_batches(
   dataset.open_train()
   first, end = (batch_size * r // size for r in (rank, rank + 1))
   shape = [end - first, *dataset.image_shape]
+  labels = None
+  if condition is not None and condition.takes_labels:
+    labels = tf.constant(condition.check_labels(dataset.train_labels))
+
+  def conditions(images, start):
+    found = None
+    if labels is not None:
+      numbers = dataset.train_numbers(seed, start, shape[0])
+      found = tf.gather(labels, numbers)
+    chance = uniform(seed, MASK, start, [shape[0], condition.num_chances])
+    found = condition.of(images, found, chance)
+    if condition.takes_labels and label_dropout:
+      chance = uniform(seed, DROPOUT, start, [shape[0], 1])
+      found = tf.where(chance < label_dropout, tf.zeros_like(found), found)
+    return tf.ensure_shape(found, [shape[0], *condition.shape])
 
   def batch(step):
     start = first_position + step * batch_size + first
@@ -71,7 +94,8 @@ def training_batches(
       chance = uniform(seed, FLIP, start, [shape[0], 1, 1, 1])
       images = tf.where(chance < 0.5, tf.reverse(images, [2]), images)
     noise = uniform(seed, NOISE, start, shape)
-    return tfp_cinc.dequantize(images, num_bits, noise=noise)
+    values = tfp_cinc.dequantize(images, num_bits, noise=noise)
+    return values if condition is None else (values, conditions(images, start))
 
   return (
     tf.data.Dataset.range(np.iinfo(np.int64).max)
@@ -104,18 +128,20 @@ def configured_batches(
     num_bits=config.data.num_bits,
     flip=config.data.flip,
     crop=config.data.crop,
+    condition=find_condition(config, dataset),
+    label_dropout=config.train.label_dropout,
     **position,
   )
 
 
-def next_batch(batches: Iterator[tf.Tensor]) -> tf.Tensor:
+def next_batch(batches: Iterator):
   """Returns the next batch of `training_batches`.
 
   Args:
     batches: Iterator over the batches.
 
   Returns:
-    float32 [share, H, W, C].
+    float32 [share, H, W, C], or a pair with the conditions.
 
   Raises:
     UserError: If too many images in a row cannot be decoded.

@@ -45,6 +45,9 @@ class Dataset:
     num_test: Number of test images, including broken ones; None if not known.
     read_digest: Function that returns a text that differs if the images do,
       wherever they are; None if that is not known.
+    num_classes: Number of classes, if each label is one of them.
+    num_attributes: Number of attributes, if each label says which of them an
+      image has.
   """
 
   name: str
@@ -62,6 +65,8 @@ class Dataset:
   warnings: tuple[str, ...] = ()
   num_test: int | None = None
   read_digest: Callable[[], str | None] = lambda: None
+  num_classes: int | None = None
+  num_attributes: int | None = None
 
   @functools.cached_property
   def facts(self) -> DataFacts:
@@ -73,6 +78,8 @@ class Dataset:
       self.license,
       self.num_train,
       self.read_digest(),
+      self.num_classes,
+      self.num_attributes,
     )
 
   def describe(self) -> str:
@@ -141,6 +148,8 @@ def shuffled_dataset(
   label_names: Iterable[str] | None = None,
   others: Mapping[str, Source] | None = None,
   license: str = '',
+  num_classes: int | None = None,
+  num_attributes: int | None = None,
 ) -> Dataset:
   """Returns a data set that is shuffled in each epoch.
 
@@ -153,6 +162,8 @@ def shuffled_dataset(
     label_names: See `Dataset`.
     others: Further splits, by name.
     license: License of the images.
+    num_classes: See `Dataset`.
+    num_attributes: See `Dataset`.
 
   Returns:
     `Dataset`.
@@ -192,6 +203,8 @@ def shuffled_dataset(
     tuple(warnings),
     len(test),
     read_digest,
+    num_classes,
+    num_attributes,
   )
 
 

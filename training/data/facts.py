@@ -17,6 +17,10 @@ class DataFacts:
     license: License of the images, '' if not known.
     num_train: Number of training images; None if they are drawn without end.
     digest: Text that differs if the images do; None if not known.
+    num_classes: Number of classes, of which each image has one; None if there
+      are no classes.
+    num_attributes: Number of attributes, each of which an image has or not;
+      None if there are no attributes.
   """
 
   name: str
@@ -25,6 +29,8 @@ class DataFacts:
   license: str = ''
   num_train: int | None = None
   digest: str | None = None
+  num_classes: int | None = None
+  num_attributes: int | None = None
 
   def to_json(self) -> dict:
     """Returns a dict of JSON values."""
@@ -54,4 +60,6 @@ class DataFacts:
       str(values.get('license') or ''),
       values.get('num_train'),
       values.get('digest'),
+      values.get('num_classes'),
+      values.get('num_attributes'),
     )

@@ -4,10 +4,19 @@ import math
 
 import tensorflow as tf
 
-__all__ = ['CROP', 'FLIP', 'NOISE', 'PHOTO', 'shuffled', 'uniform']
+__all__ = [
+  'CROP',
+  'DROPOUT',
+  'FLIP',
+  'MASK',
+  'NOISE',
+  'PHOTO',
+  'shuffled',
+  'uniform',
+]
 
 # Uses of random numbers; each has its own stream.
-_ORDER, PHOTO, CROP, FLIP, NOISE = range(5)
+_ORDER, PHOTO, CROP, FLIP, NOISE, MASK, DROPOUT = range(7)
 _PHILOX = 1
 _BLOCK = 4  # numbers that Philox generates per counter value
 

@@ -1,29 +1,43 @@
 """Bits/dim of images, reconstructions and samples."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 import tfp_cinc
 
+from ..data.condition import Condition
 from ..data.noise import noisy_batches
+from .conditional.density import batch_spec, given, log_prob
 from .flow_with_noise import full_precision
-from .train_step import part_bounds
+from .train_step import part, part_bounds
 
 __all__ = ['bits_per_dim', 'make_log_prob', 'reconstruct', 'sample']
 
 
 def bits_per_dim(
-  log_prob, images, *, num_bits: int, draws: int, batch_size: int, seed: int = 0
+  log_prob,
+  images,
+  *,
+  num_bits: int,
+  draws: int,
+  batch_size: int,
+  seed: int = 0,
+  conditions: Callable[[slice], tf.Tensor] | None = None,
 ) -> np.ndarray:
   """Returns the bits/dim of each image, averaged over noise draws.
 
   Args:
-    log_prob: Function of dequantized images [N, H, W, C] that returns [N].
+    log_prob: Function of dequantized images [N, H, W, C] that returns [N]; with
+      `conditions`, of a pair (images, conditions).
     images: uint8 array [N, H, W, C].
     num_bits: Bits per channel.
     draws: Number of noise draws per image.
     batch_size: Number of images per batch.
     seed: Seed of the noise.
+    conditions: Function from a slice of the images to their conditions, see
+      `held_out_conditions`; None for a flow without a condition.
 
   Returns:
     float64 array [N].
@@ -32,8 +46,9 @@ def bits_per_dim(
   for here, values in noisy_batches(
     images, num_bits=num_bits, draws=draws, batch_size=batch_size, seed=seed
   ):
+    batch = values if conditions is None else (values, conditions(here))
     results[here] += tfp_cinc.bits_per_dim(
-      log_prob(values).numpy().astype(np.float64), images.shape[1:], num_bits
+      log_prob(batch).numpy().astype(np.float64), images.shape[1:], num_bits
     )
   return results / draws
 
@@ -61,7 +76,13 @@ def reconstruct(flow, images, num_bits: int):
 
 
 def sample(
-  flow, number: int, *, temperature: float, num_bits: int, seed: int = 0
+  flow,
+  number: int,
+  *,
+  temperature: float,
+  num_bits: int,
+  seed: int = 0,
+  condition: tf.Tensor | None = None,
 ) -> np.ndarray:
   """Draws images at a temperature.
 
@@ -72,44 +93,48 @@ def sample(
     num_bits: Bits per channel.
     seed: Seed of the latents. Another temperature with the same seed scales the
       same latents.
+    condition: Conditions [number, ...] of the images for a conditional flow.
 
   Returns:
     uint8 array [number, H, W, C].
   """
+  flow = given(flow, condition)
   latents = temperature * flow.distribution.sample([number], seed=[seed, 0])
   return tfp_cinc.quantize(flow.bijector.forward(latents), num_bits).numpy()
 
 
-def make_log_prob(flow, parallel: int = 1):
+def make_log_prob(flow, parallel: int = 1, condition: Condition | None = None):
   """Compiles the log-density of images in full precision, for evaluation.
 
   Args:
     flow: The distribution, or a `FlowWithNoise`.
     parallel: Number of parts of a batch that are computed at the same time; see
       `Workers`.
+    condition: `Condition` of a conditional flow.
 
   Returns:
-    A function of float [N, H, W, C] that returns [N], in nats.
+    A function of float [N, H, W, C] that returns [N], in nats. With a
+    condition, it is a function of a pair (images, conditions).
   """
   exact = full_precision(flow)
-  spec = tf.TensorSpec([None, *flow.event_shape], flow.dtype)
+  spec = batch_spec(flow, condition)
 
   @tf.function(input_signature=[spec], autograph=False)
-  def of_part(images):
-    return exact.log_prob(images)
+  def of_part(batch):
+    return log_prob(exact, batch)
 
   if parallel == 1:
     return of_part
 
   @tf.function(input_signature=[spec], autograph=False)
-  def log_prob(images):
-    number = tf.shape(images)[0]
+  def of_parts(batch):
+    number = tf.shape(tf.nest.flatten(batch)[0])[0]
 
     def in_parts():
       bounds = part_bounds(number, parallel)
-      return tf.concat([of_part(images[start:end]) for start, end in bounds], 0)
+      return tf.concat([of_part(part(batch, *ends)) for ends in bounds], 0)
 
     # No part may be empty, because convolutions of no images fail.
-    return tf.cond(number < parallel, lambda: of_part(images), in_parts)
+    return tf.cond(number < parallel, lambda: of_part(batch), in_parts)
 
-  return log_prob
+  return of_parts

@@ -73,6 +73,18 @@ class FlowWithNoise(tf.Module):
     """
     return self.noise.replace_uniform(values, self._num_bits)
 
+  def given(self, condition) -> 'FlowWithNoise':
+    """Returns the same density given a condition.
+
+    Args:
+      condition: See `tfp_cinc.given`.
+
+    Returns:
+      A `FlowWithNoise` on the same Variables.
+    """
+    flow = tfp_cinc.given(self.flow, condition)
+    return FlowWithNoise(flow, self.noise, self._num_bits)
+
   def with_network_dtype(self, network_dtype) -> 'FlowWithNoise':
     """Returns the same density with networks that compute in another dtype.
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tfp_cinc
 from tfp_cinc import variational_dequantization
 
+from ..data.condition import Condition
 from ..errors import UserError, did_you_mean
 from .flow_with_noise import FlowWithNoise
 from .optimization.averaging import WeightAverage
@@ -23,11 +24,13 @@ class Model:
     flow: The distribution over images.
     density: What is trained and evaluated: the flow, or a `FlowWithNoise`.
     average: `WeightAverage` of the trainable weights of the density.
+    condition: `Condition` of the flow; None if it takes none.
   """
 
   flow: tf.Module
   density: tf.Module
   average: WeightAverage
+  condition: Condition | None = None
 
   @property
   def noise(self):
@@ -41,12 +44,15 @@ class Model:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def build_model(config, image_shape) -> Model:
+def build_model(
+  config, image_shape, condition: Condition | None = None
+) -> Model:
   """Builds the model of a configuration, with initial weights.
 
   Args:
     config: The whole configuration.
     image_shape: [H, W, C].
+    condition: Condition of the flow, see `find_condition`.
 
   Returns:
     `Model`. The flow has not been initialized from data.
@@ -55,20 +61,21 @@ def build_model(config, image_shape) -> Model:
     UserError: If an argument of the flow is unknown or invalid.
   """
   tf.random.set_seed(config.seed)
-  flow = build_flow(config, image_shape)
+  flow = build_flow(config, image_shape, condition)
   density = _build_density(config, flow)
   average = WeightAverage(
     list(density.trainable_variables), config.train.ema_decay
   )
-  return Model(flow, density, average)
+  return Model(flow, density, average, condition)
 
 
-def build_flow(config, image_shape):
+def build_flow(config, image_shape, condition: Condition | None = None):
   """Builds the flow of a configuration.
 
   Args:
     config: The whole configuration.
     image_shape: [H, W, C].
+    condition: Condition of the flow, see `find_condition`.
 
   Returns:
     `tfd.TransformedDistribution` over images, not initialized from data.
@@ -82,6 +89,9 @@ def build_flow(config, image_shape):
     if value is not None
   }
   name = arguments.pop('name')
+  arguments.pop('condition', None)
+  if condition is not None:
+    arguments['condition_channels'] = condition.channels
   models = tfp_cinc.models.__all__
   if name not in models:
     raise UserError(
@@ -89,7 +99,13 @@ def build_flow(config, image_shape):
       f'{did_you_mean(name, models)}.'
     )
   build = getattr(tfp_cinc.models, name)
-  unknown = set(arguments) - set(inspect.signature(build).parameters)
+  parameters = inspect.signature(build).parameters
+  if condition is not None and 'condition_channels' not in parameters:
+    raise UserError(
+      f'config.flow.condition is {config.flow.condition!r}, but the flow '
+      f'{name!r} takes no condition.'
+    )
+  unknown = set(arguments) - set(parameters)
   if unknown:
     raise UserError(
       f'config.flow has {sorted(unknown)}, which the flow {name!r} does not '

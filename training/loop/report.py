@@ -7,10 +7,14 @@ from ..progress import Progress
 from ..run_folder import status
 from . import tensorboard
 from .clock import Clock
+from .conditional.classification import classify
+from .conditional.density import given
 from .evaluation import make_log_prob
 from .run import Run
 
 __all__ = ['Report']
+
+_FEW = 8  # test images whose layers are described
 
 
 class Report:
@@ -27,7 +31,9 @@ class Report:
       clock: Its clock.
     """
     self._run, self._clock = run, clock
-    self._log_prob = make_log_prob(run.model.density, run.workers.parallel)
+    self._log_prob = make_log_prob(
+      run.model.density, run.workers.parallel, run.model.condition
+    )
     is_first = run.workers.is_first
     self._progress = Progress(
       run.config.train.num_steps,
@@ -95,6 +101,7 @@ class Report:
     run, model = self._run, self._run.model
     num_bits, settings = run.config.data.num_bits, run.config.eval
     images = run.dataset.test_images[: settings.num_images]
+    conditions = run.held_out_conditions()
     step = int(run.state.step)
 
     def log_prob_of_average(values):
@@ -108,22 +115,33 @@ class Report:
         images,
         num_bits=num_bits,
         batch_size=settings.batch_size,
+        conditions=conditions,
       )
+      density, few = model.density, images[:_FEW]
       with model.average.applied():
-        tensorboard.write_samples(step, model.flow, num_bits)
-        tensorboard.write_layers(step, model.density, images[:8], num_bits)
+        if conditions is None:
+          tensorboard.write_samples(step, model.flow, num_bits)
+        else:
+          tensorboard.write_sample_rows(
+            step, model.flow, model.condition, images, conditions, num_bits
+          )
+          density = given(density, conditions(slice(_FEW)))
+        found = classify(run, self._log_prob)
+        if found is not None:
+          tf.summary.scalar('test/accuracy', found.accuracy, step)
+        tensorboard.write_layers(step, density, few, num_bits)
     return bits['average']
 
-  def save_checkpoint(self, images: tf.Tensor, test_bits: float | None) -> None:
+  def save_checkpoint(self, batch, test_bits: float | None) -> None:
     """Saves a checkpoint, unless the weights have become useless.
 
     Args:
-      images: The images of the last step. Their densities with the new weights
-        may not be finite although the loss was.
+      batch: The batch of the last step. The densities of its images with the
+        new weights may not be finite although the loss was.
       test_bits: Test bits/dim, if known.
     """
     run, step = self._run, int(self._run.state.step)
-    if np.all(np.isfinite(self._log_prob(images))):
+    if np.all(np.isfinite(self._log_prob(batch))):
       run.checkpoints.save(step, test_bits)
     else:
       run.note(f'No checkpoint at step {step}: the loss is not finite.')

@@ -3,6 +3,7 @@
 import shlex
 
 import numpy as np
+import tensorflow as tf
 
 import tfp_cinc
 
@@ -11,6 +12,9 @@ from ..run_folder import pictures, status
 from ..run_folder.directions import run_directions
 from ..run_folder.files import write_json
 from . import evaluation
+from .conditional.classification import bits_by_class, classify
+from .conditional.density import given
+from .conditional.samples import sample_rows
 from .export import write_saved_model
 from .run import Run
 from .tensorboard import TEMPERATURES
@@ -18,6 +22,7 @@ from .tensorboard import TEMPERATURES
 __all__ = ['write']
 
 _FEW_STEPS = 300  # samples of so few steps are noise
+_TEMPERATURE = 0.7  # of samples given conditions
 
 
 def write(run: Run) -> None:
@@ -66,12 +71,16 @@ def _evaluate(run):
   """Returns the metrics without the reconstruction error."""
   model, state, settings = run.model, run.state, run.config.eval
   images = run.dataset.test_images
+  log_prob = evaluation.make_log_prob(
+    model.density, run.workers.parallel, model.condition
+  )
   bits = evaluation.bits_per_dim(
-    evaluation.make_log_prob(model.density, run.workers.parallel),
+    log_prob,
     images,
     num_bits=run.config.data.num_bits,
     draws=settings.noise_draws,
     batch_size=settings.batch_size,
+    conditions=run.held_out_conditions(),
   )
   seconds = float(state.seconds)
   error = np.std(bits) / np.sqrt(len(bits))
@@ -91,7 +100,28 @@ def _evaluate(run):
     'workers': run.workers.size,
     'skipped_steps': int(state.skipped),
     'parameters': tfp_cinc.math.parameter_count(model.flow),
+    **_metrics_of_condition(run, log_prob, bits),
   }
+
+
+def _metrics_of_condition(run, log_prob, bits):
+  """Returns the metrics that only conditional flows have."""
+  condition = run.model.condition
+  if condition is None:
+    return {}
+  metrics = {'condition': run.config.flow.condition}
+  found = classify(run, log_prob)
+  if found is not None:
+    by_class = bits_by_class(
+      bits, run.dataset.test_labels, condition.class_names
+    )
+    metrics['test_bits_per_dim_by_class'] = {
+      name: _json_value(value) for name, value in by_class.items()
+    }
+    metrics['test_accuracy'] = found.accuracy
+    metrics['test_accuracy_standard_error'] = found.standard_error
+    metrics['classified_test_images'] = found.number
+  return metrics
 
 
 def _json_value(value):
@@ -103,14 +133,36 @@ def _json_value(value):
 def _write_pictures(run, metrics):
   """Writes reconstructions, whose error goes to the metrics, and samples."""
   num_bits, images = run.config.data.num_bits, run.dataset.test_images
-  chosen = images[:: max(1, len(images) // 10)][:10]
-  decoded, largest = evaluation.reconstruct(run.model.flow, chosen, num_bits)
+  conditions, flow = run.held_out_conditions(), run.model.flow
+  places = range(0, len(images), max(1, len(images) // 10))[:10]
+  chosen = images[list(places)]
+  if conditions is not None:
+    some = [conditions(slice(i, i + 1)) for i in places]
+    flow = given(flow, tf.concat(some, 0))
+  decoded, largest = evaluation.reconstruct(flow, chosen, num_bits)
   metrics['largest_reconstruction_error'] = largest
   pictures.write_rows(
     run.folder / 'reconstructions.png',
     {'x': chosen, 'decode(encode(x))': decoded},
     f'Largest error {largest:.1e}; the width of a bin is {2.0**-num_bits:.1e}',
   )
+  step = int(run.state.step)
+  if conditions is not None:
+    samples = sample_rows(
+      run.model.flow,
+      run.model.condition,
+      images,
+      conditions,
+      temperature=_TEMPERATURE,
+      num_bits=num_bits,
+    )
+    pictures.write_rows(
+      run.folder / 'samples.png',
+      samples.rows,
+      f'Samples at temperature {_TEMPERATURE:g} after {step} steps',
+      samples.columns,
+    )
+    return
   pictures.write_rows(
     run.folder / 'samples.png',
     {
@@ -123,7 +175,7 @@ def _write_pictures(run, metrics):
       )
       for temperature in TEMPERATURES
     },
-    f'Samples at temperature T after {int(run.state.step)} steps',
+    f'Samples at temperature T after {step} steps',
   )
 
 
@@ -140,11 +192,20 @@ def _summary(run, metrics):
     hint = f"""
 After only {step} steps samples show nothing yet; resume with \
 --config.train.{limit} larger than {train[limit]}."""
+  condition = ''
+  if 'condition' in metrics:
+    condition = f' given the {metrics["condition"].replace("_", " ")}'
+  accuracy = ''
+  if 'test_accuracy' in metrics:
+    accuracy = f"""
+Most probable under their own label: {metrics['test_accuracy']:.1%} +- \
+{metrics['test_accuracy_standard_error']:.1%} of \
+{metrics['classified_test_images']} test images"""
   return f"""
-Test bits/dim {metrics['test_bits_per_dim']:.4f} +- \
+Test bits/dim{condition} {metrics['test_bits_per_dim']:.4f} +- \
 {metrics['test_bits_per_dim_standard_error']:.4f} (standard error over \
 {metrics['test_images']} images of {run.dataset.name}{noise}) after \
-{step} steps in {metrics['training_seconds'] / 60:.1f} minutes
+{step} steps in {metrics['training_seconds'] / 60:.1f} minutes{accuracy}
 Largest reconstruction error: {metrics['largest_reconstruction_error']:.1e}
 In {folder}: samples.png, reconstructions.png, metrics.json, config.json,
   saved_model/ (needs only TensorFlow), checkpoints/, tensorboard/{hint}

@@ -6,13 +6,13 @@ import sys
 import tensorflow as tf
 import tqdm
 
-import tfp_cinc
-
 from ..data.batches import configured_batches, next_batch
+from ..data.condition import find_condition, held_out_conditions
 from ..data.load import load_dataset
 from ..run_folder import status
 from ..run_folder.checkpoints import Checkpoints
 from ..run_folder.config_file import check_config, write_config
+from .conditional.density import initialize
 from .model import build_model
 from .optimization.learning_rate import (
   CurrentSchedule,
@@ -58,7 +58,11 @@ class Run:
     self.folder = pathlib.Path(folder)
     self.workers = workers
     self.dataset = load_dataset(config.data)
-    self.model = build_model(config, self.dataset.image_shape)
+    self.model = build_model(
+      config,
+      self.dataset.image_shape,
+      find_condition(config, self.dataset),
+    )
     self.state = TrainState(
       config, self.model, CurrentSchedule(self.learning_rates), workers.size
     )
@@ -116,6 +120,13 @@ class Run:
       size=self.workers.size if share else 1,
     )
 
+  def held_out_conditions(self):
+    """Returns the conditions of the test images, see `held_out_conditions`."""
+    data = self.dataset
+    return held_out_conditions(
+      self.model.condition, data.test_images, data.test_labels
+    )
+
   def start(self) -> None:
     """Restores the newest checkpoint or initializes the flow, on worker 0.
 
@@ -131,8 +142,8 @@ class Run:
     restored = self.checkpoints.restore()
     if restored is None:
       status.forget(self.folder)
-      images = next_batch(iter(self.batches(self.config.train.init_images)))
-      tfp_cinc.initialize_from_data(self.model.flow, images)
+      batch = next_batch(iter(self.batches(self.config.train.init_images)))
+      initialize(self.model.flow, batch)
       self.say('Initialized from data.')
     else:
       self.note(f'Resumed from step {restored}.')

@@ -6,7 +6,10 @@ They are written to the default `tf.summary` writer. Tags:
   skipped_steps, workers;
 - test/: bits_per_dim with the trained weights, bits_per_dim_average with their
   moving average;
-- samples/temperature_T: images of the same latents times T;
+- test/accuracy: fraction of the test images that are most probable under their
+  own class, for a flow given classes, with averaged weights;
+- samples/temperature_T: images of the same latents times T; given a condition,
+  one image of rows, see `sample_rows`;
 - levels/bits_per_dim_L: contribution of level L to the bits/dim; level 0
   includes the log-density of learned noise;
 - log_det/LAYER and reconstruction_error/LAYER, for each layer.
@@ -22,8 +25,10 @@ import tfp_cinc
 from tfp_cinc import latents
 from tfp_cinc.tree import root, unique_name, walk
 
-from ..run_folder.pictures import viewable
+from ..data.condition import Condition
+from ..run_folder.pictures import tile, viewable
 from . import evaluation
+from .conditional.samples import sample_rows
 from .flow_with_noise import FlowWithNoise, full_precision
 
 __all__ = [
@@ -32,6 +37,7 @@ __all__ = [
   'Layer',
   'describe',
   'write_layers',
+  'write_sample_rows',
   'write_samples',
   'write_test',
   'write_train',
@@ -112,6 +118,7 @@ def write_test(
   *,
   num_bits: int,
   batch_size: int,
+  conditions: Callable[[slice], tf.Tensor] | None = None,
 ) -> dict[str, float]:
   """Writes the test bits/dim for several weights, with one noise draw.
 
@@ -123,6 +130,7 @@ def write_test(
     images: uint8 [N, H, W, C].
     num_bits: Bits per channel.
     batch_size: Number of images per batch.
+    conditions: See `evaluation.bits_per_dim`.
 
   Returns:
     A dict from the names of `log_probs` to the mean bits/dim.
@@ -130,7 +138,12 @@ def write_test(
   results = {}
   for name, log_prob in log_probs.items():
     bits = evaluation.bits_per_dim(
-      log_prob, images, num_bits=num_bits, draws=1, batch_size=batch_size
+      log_prob,
+      images,
+      num_bits=num_bits,
+      draws=1,
+      batch_size=batch_size,
+      conditions=conditions,
     )
     results[name] = float(np.mean(bits))
     suffix = '' if name == 'raw' else f'_{name}'
@@ -161,6 +174,38 @@ def write_samples(
     )
     tag = f'samples/temperature_{temperature:g}'
     tf.summary.image(tag, viewable(images), step, max_outputs=number)
+
+
+def write_sample_rows(
+  step: int,
+  flow,
+  condition: Condition,
+  images: np.ndarray,
+  conditions: Callable[[slice], tf.Tensor],
+  num_bits: int,
+) -> None:
+  """Writes samples given conditions at all `TEMPERATURES` except 0.
+
+  Args:
+    step: The step.
+    flow: The conditional flow.
+    condition: See `sample_rows`.
+    images: See `sample_rows`.
+    conditions: See `sample_rows`.
+    num_bits: Bits per channel.
+  """
+  for temperature in TEMPERATURES[1:]:
+    rows = sample_rows(
+      flow,
+      condition,
+      images,
+      conditions,
+      temperature=temperature,
+      num_bits=num_bits,
+    )
+    picture = tile(rows.images, len(rows.rows[0][1]), gap=1)
+    tag = f'samples/temperature_{temperature:g}'
+    tf.summary.image(tag, viewable(picture)[np.newaxis], step)
 
 
 def write_layers(

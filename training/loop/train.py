@@ -43,9 +43,9 @@ def train_steps(run: Run, stop_request: StopRequest) -> None:
   with Report(run, clock) as report:
     while step < config.num_steps and not stop:
       clock.start_step()
-      images = next_batch(batches)
+      batch = next_batch(batches)
       wants_stop = stop_request.received or clock.is_ending
-      metrics = train_step(images, tf.constant(wants_stop))
+      metrics = train_step(batch, tf.constant(wants_stop))
       step = state.complete_step(global_batch, bool(metrics['skipped']))
       clock.end_step(global_batch)
       stop = bool(metrics['stop'])
@@ -69,7 +69,7 @@ def train_steps(run: Run, stop_request: StopRequest) -> None:
       # images of this step.
       is_due = step % config.checkpoint_every == 0 and not skipped_in_a_row
       if is_due or is_last:
-        report.save_checkpoint(images, test_bits)
+        report.save_checkpoint(batch, test_bits)
 
 
 def train(config, folder: str) -> None:

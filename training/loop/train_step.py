@@ -7,10 +7,11 @@ import tensorflow as tf
 
 import tfp_cinc
 
+from .conditional.density import log_prob
 from .optimization import flat_vector
 from .optimization.averaging import WeightAverage
 
-__all__ = ['make_train_step', 'part_bounds']
+__all__ = ['make_train_step', 'part', 'part_bounds']
 
 
 def make_train_step(
@@ -24,7 +25,7 @@ def make_train_step(
   global_batch: int | None = None,
   accumulate: int = 1,
   average: WeightAverage | None = None,
-) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+) -> Callable[..., dict[str, tf.Tensor]]:
   """Returns the function that takes one step on all workers.
 
   The loss is the mean over the images of all workers, each image with the same
@@ -48,48 +49,51 @@ def make_train_step(
     average: Moving average of the weights to update.
 
   Returns:
-    A function of the images of this worker, [N, H, W, C] with static N, and of
-    a bool, whether this worker asks to stop. It returns a dict of scalars:
-    'bits_per_dim' and 'gradient_norm' (before clipping) of the images of all
-    workers, 'skipped', and 'stop', whether any worker asks to stop.
+    A function of the batch of this worker and of a bool, whether this worker
+    asks to stop. The batch is images [N, H, W, C] with static N, or a pair with
+    their conditions. The function returns a dict of scalars: 'bits_per_dim' and
+    'gradient_norm' (before clipping) of the images of all workers, 'skipped',
+    and 'stop', whether any worker asks to stop.
   """
   variables = list(density.trainable_variables)
 
-  def loss_and_gradient(images, count):
+  def loss_and_gradient(batch, count):
     """Returns the gradient of part of a step and its loss, as one vector."""
     with tf.GradientTape() as tape:
       bits_per_dim = tfp_cinc.bits_per_dim(
-        density.log_prob(images), density.event_shape, num_bits
+        log_prob(density, batch), density.event_shape, num_bits
       )
       loss = tf.reduce_sum(bits_per_dim) / count
     gradients = tape.gradient(loss, variables, unconnected_gradients='zero')
     return flat_vector.join([*gradients, loss])
 
-  def side_by_side(images, count):
+  def side_by_side(batch, count):
     """As `loss_and_gradient`, in parts that run at the same time."""
-    number = min(workers.parallel, images.shape[0] or 1)
+    length = _length(batch)
+    number = min(workers.parallel, length or 1)
     if number == 1:
-      return loss_and_gradient(images, count)
+      return loss_and_gradient(batch, count)
     # One trace for all parts of the same size.
     traced = tf.function(loss_and_gradient, autograph=False)
     return tf.add_n(
       [
-        traced(images[start:end], count)
-        for start, end in part_bounds(images.shape[0], number)
+        traced(part(batch, start, end), count)
+        for start, end in part_bounds(length, number)
       ]
     )
 
-  def accumulated(images, count):
+  def accumulated(batch, count):
     """As `side_by_side`, in parts that run one after the other."""
-    part = -(-images.shape[0] // accumulate)
-    number = -(-images.shape[0] // part)
+    size = -(-_length(batch) // accumulate)
+    number = -(-_length(batch) // size)
     if number == 1:
-      return side_by_side(images, count)
+      return side_by_side(batch, count)
 
     def add(i, total):
-      some = images[i * part : (i + 1) * part]
-      if images.shape[0] % part == 0:
-        some.set_shape([part, *images.shape[1:]])
+      some = part(batch, i * size, (i + 1) * size)
+      if _length(batch) % size == 0:
+        for tensor in tf.nest.flatten(some):
+          tensor.set_shape([size, *tensor.shape[1:]])
       return i + 1, total + side_by_side(some, count)
 
     length = sum(variable.shape.num_elements() for variable in variables) + 1
@@ -111,9 +115,9 @@ def make_train_step(
 
   # Without autograph, which would convert the code of the whole flow.
   @tf.function(autograph=False)
-  def train_step(images, stop):
-    count = global_batch / workers.size if global_batch else images.shape[0]
-    vector = accumulated(images, count)
+  def train_step(batch, stop):
+    count = global_batch / workers.size if global_batch else _length(batch)
+    vector = accumulated(batch, count)
     if workers.size > 1:
       vector = mean_of_workers(vector)
       # Horovod reduces it while the flow is evaluated.
@@ -142,6 +146,16 @@ def make_train_step(
     }
 
   return train_step
+
+
+def part(batch, start, end):
+  """Returns the images from `start` to `end` of a batch; see `log_prob`."""
+  return tf.nest.map_structure(lambda tensor: tensor[start:end], batch)
+
+
+def _length(batch):
+  """Returns the static number of images of a batch."""
+  return tf.nest.flatten(batch)[0].shape[0]
 
 
 def part_bounds(length, number: int) -> list[tuple]:

@@ -66,7 +66,8 @@ def check_config(config, folder, data: dict | None = None) -> dict[str, str]:
   before = content.get('data')
   if data is not None and before is not None:
     data = json.loads(json.dumps(data))  # lists for tuples, as in the file
-    for key in ('image_shape', 'num_train', 'label_names', 'digest'):
+    keys = ('image_shape', 'num_train', 'num_classes', 'num_attributes')
+    for key in (*keys, 'label_names', 'digest'):
       ours, theirs = data.get(key), before.get(key)
       if key not in before or ours == theirs:
         continue

@@ -115,7 +115,8 @@ def test_each_kind_of_bound_is_tested():
 
 @pytest.mark.parametrize('option', CHOICES, ids=lambda x: x.key)
 def test_unknown_choice_is_refused_with_the_nearest_one(option):
-  for choice in option.choices:
+  option.check(option.choices[0])
+  for choice in filter(None, option.choices):
     option.check(choice)
     wrong = choice[:-1] + 'e' if choice[-1] != 'e' else choice[:-1]
     with pytest.raises(UserError) as raised:
@@ -137,6 +138,7 @@ def test_unknown_choice_is_refused_with_the_nearest_one(option):
     ('train.scale_rule', 'per_workers', 'per_worker'),
     ('train.dequantization', 'variationel', 'variational'),
     ('flow.memory', 'reversable', 'reversible'),
+    ('flow.condition', 'labels', 'label'),
   ],
 )
 def test_misspelled_choice(key, wrong, right):
@@ -168,7 +170,8 @@ def test_crop_must_be_less_than_the_image():
 
 def test_flow_values_are_left_to_the_flow_by_default():
   for key, option in OPTIONS.items():
-    if key.startswith('flow.') and key != 'flow.name':
+    own = ('flow.name', 'flow.condition')
+    if key.startswith('flow.') and key not in own:
       assert option.default is None
   config = default_config()
   config.flow.levels = 0

@@ -17,7 +17,7 @@ from training.loop.model import build_flow
 from training.run_folder.config_file import flat_dict
 
 FOLDER = pathlib.Path(papers.__file__).parent
-NAMES = [x for x in config_names() if not x.endswith(('_photos', '_digits'))]
+NAMES = config_names('papers')
 
 # Image size, L and K by data set, from the text of the papers.
 SIZES = {

@@ -24,7 +24,8 @@ def arrays(config) -> Dataset:
   compressed .npz files are loaded entirely. `config.dir` is one of
   - NAME.npy, images of which a part is held out for testing;
   - NAME.npz with 'images', or with 'train' and 'test' (or 'validation').
-    Labels, if any, are 'labels', or 'train_labels' and so on;
+    Labels, if any, are 'labels', or 'train_labels' and so on: classes from 0,
+    [N], or attributes 0 or 1, [N, A]. 'label_names', strings, names them;
   - a folder of files such as 'train.npy' and 'test.npy'.
   Images are uint8, [N, H, W] or [N, H, W, C]. If their size is not
   `config.image_size`, their central squares are resized.
@@ -73,7 +74,43 @@ def arrays(config) -> Dataset:
       f"{path} contains {sorted(found)}; it must contain either 'images', or "
       "'train' and 'test'."
     )
-  return shuffled_dataset(name, train, test, config, others=others)
+  classes, attributes = _numbers_of_labels([train, test, *others.values()])
+  return shuffled_dataset(
+    name,
+    train,
+    test,
+    config,
+    label_names=_names(path, found, classes or attributes),
+    others=others,
+    num_classes=classes,
+    num_attributes=attributes,
+  )
+
+
+def _numbers_of_labels(sources):
+  """Returns (number of classes, number of attributes), or None for each."""
+  labels = [source.labels() for source in sources]
+  labels = [array for array in labels if array is not None]
+  shapes = {array.shape[1:] for array in labels}
+  if shapes == {()}:
+    return max(0, *(int(np.max(array)) for array in labels)) + 1, None
+  if len(shapes) == 1 and len(*shapes) == 1:
+    return None, shapes.pop()[0]
+  return None, None
+
+
+def _names(path, found, number):
+  """Returns the names of the classes or attributes, or None."""
+  if 'label_names' not in found:
+    return None
+  names = found['label_names']
+  if names.dtype.kind != 'U' or names.shape != (number,):
+    raise UserError(
+      f"'label_names' of {path} is {names.dtype} {list(names.shape)}; it must "
+      f'be an array of strings, one for each of the {number or 0} classes or '
+      'attributes of the labels.'
+    )
+  return names.tolist()
 
 
 def _find(path, limit):

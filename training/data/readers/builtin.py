@@ -18,6 +18,7 @@ _DIGITS_LICENSE = (
   'CC BY 4.0: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, '
   'UCI Machine Learning Repository'
 )
+_MADE_UP_CLASSES = 4
 _LARGEST_DIGIT = 128  # pixels per side; the rest of the image is black
 
 
@@ -122,11 +123,14 @@ def digits(config) -> Dataset:
     config,
     label_names=map(str, content.target_names),
     license=_DIGITS_LICENSE,
+    num_classes=len(content.target_names),
   )
 
 
 def made_up(config) -> Dataset:
   """Returns 16 training and 8 test images of independent uniform pixels.
+
+  Image number n is of class n % 4.
 
   Args:
     config: The `data` section of a configuration: `image_size`, `channels`.
@@ -138,6 +142,11 @@ def made_up(config) -> Dataset:
   images = np.random.default_rng(0).integers(
     0, 256, [24, size, size, config.channels], np.uint8
   )
+  labels = np.arange(len(images)) % _MADE_UP_CLASSES
+  train, test = (
+    ArraySource(images[part], labels=labels[part])
+    for part in (slice(16), slice(16, None))
+  )
   return shuffled_dataset(
-    'made-up images', ArraySource(images[:16]), ArraySource(images[16:]), config
+    'made-up images', train, test, config, num_classes=_MADE_UP_CLASSES
   )

@@ -175,6 +175,7 @@ def folder(config) -> Dataset:
     warnings,
     classes or None,
     dict(zip(more, more_files, strict=True)),
+    num_classes=len(classes) or None,
   )
 
 

@@ -262,7 +262,17 @@ def prepared(config) -> Dataset:
     label_names=_label_names(features.get(entry.label)),
     others=others,
     license=builder.info.redistribution_info.license,
+    num_classes=getattr(features.get(entry.label), 'num_classes', None),
+    num_attributes=_num_attributes(features.get(entry.label)),
   )
+
+
+def _num_attributes(feature):
+  """Returns the number of attributes; None if there are no attributes."""
+  import tensorflow_datasets as tfds
+
+  is_dict = isinstance(feature, tfds.features.FeaturesDict)
+  return len(feature) if is_dict else None
 
 
 def _label_names(feature):

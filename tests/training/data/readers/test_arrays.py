@@ -156,3 +156,19 @@ def test_wrong_names_and_labels_are_refused(tmp_path):
   np.savez(tmp_path / 'y.npz', images=IMAGES, labels=LABELS[:3])
   with pytest.raises(UserError, match=r'one per image \(20\)'):
     load(tmp_path / 'y.npz')
+
+
+def test_classes_and_attributes_and_their_names(tmp_path):
+  path = tmp_path / 'x.npz'
+  names = np.array(['cat', 'dog', 'owl'])
+  np.savez(path, images=IMAGES, labels=LABELS % 3, label_names=names)
+  facts = load(path).facts
+  assert (facts.num_classes, facts.num_attributes) == (3, None)
+  assert facts.label_names == ('cat', 'dog', 'owl')
+  attributes = np.stack([LABELS % 2, LABELS % 3 == 0, LABELS > 5], axis=1)
+  np.savez(path, images=IMAGES, labels=attributes, label_names=names)
+  facts = load(path).facts
+  assert (facts.num_classes, facts.num_attributes) == (None, 3)
+  np.savez(path, images=IMAGES, labels=LABELS % 4, label_names=names)
+  with pytest.raises(UserError, match='one for each of the 4 classes'):
+    load(path)

@@ -47,6 +47,7 @@ def test_splits_and_labels_by_sub_folders(tmp_path):
     kind = ('merger', 'noninteracting')[label]
     assert any(np.array_equal(image, images['test', kind, i]) for i in range(3))
   assert dataset.label_names == ('merger', 'noninteracting')
+  assert (dataset.num_classes, dataset.num_attributes) == (2, None)
   assert list(dataset.read_others) == ['validation']
   found, labels = dataset.read_others['validation']()
   assert labels.tolist() == [0, 0, 0, 1, 1, 1]
@@ -78,6 +79,7 @@ def test_validation_images_are_tested_if_there_is_no_test_folder(
   dataset = load_folder(tmp_path)
   np.testing.assert_array_equal(dataset.test_images, [image])
   assert dataset.train_labels is None
+  assert dataset.num_classes is None
   assert dataset.test_labels is None
 
 

@@ -218,12 +218,14 @@ def check_labels(dataset, features, trained, held_out, train_places, tested):
     ]
   elif 'attributes' in features:
     assert dataset.label_names == tuple(names)
+    assert dataset.num_attributes == len(names)
     labels = [
       [[example['attributes'][name] for name in names] for example in split]
       for split in (trained, held_out)
     ]
   else:
     assert dataset.train_labels is None
+    assert dataset.num_classes is dataset.num_attributes is None
     assert dataset.test_labels is None
     return
   np.testing.assert_array_equal(

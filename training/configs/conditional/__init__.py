@@ -1,0 +1,1 @@
+"""Configurations of conditional flows, one per file."""

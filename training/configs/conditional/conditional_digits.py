@@ -1,0 +1,13 @@
+"""CInC Flow on scikit-learn's digits, given their label.
+
+make train CONFIG=conditional_digits
+"""
+
+from ..cinc_digits import get_config as get_unconditional_config
+
+
+def get_config():
+  """Returns the configuration."""
+  config = get_unconditional_config()
+  config.flow.condition = 'label'
+  return config

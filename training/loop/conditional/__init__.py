@@ -1,0 +1,1 @@
+"""Conditional flows: densities, classification and samples."""
