@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfp_cinc.latents import latent_levels, weights_digest
 from tfp_cinc.saved_model.signatures import flow_signatures
 
+from ..data.condition import find_condition
 from ..data.facts import DataFacts
 from ..data.load import load_dataset
 from ..errors import UserError
@@ -60,7 +61,8 @@ def restore_run(folder, checkpoint: str = 'newest') -> RestoredRun:
   folder = pathlib.Path(folder)
   config = read_config(folder)
   data = _data_facts(folder, config)
-  model = build_model(config, data.image_shape)
+  condition = find_condition(config, data)
+  model = build_model(config, data.image_shape, condition)
   step = tf.Variable(0, trainable=False, dtype=tf.int64)
   checkpoints = Checkpoints(
     folder / 'checkpoints', keep=1, say=_say, **model.objects, step=step
