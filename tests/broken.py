@@ -5,6 +5,7 @@ import itertools
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+import tfp_cinc
 from tests.zoo import Case
 from tfp_cinc.bijectors import FlowBijector
 
@@ -154,11 +155,77 @@ class IsItsOwnCopy(Scaled):
     return self
 
 
+class Conditional(FlowBijector):
+  """x * exp(log_scale . condition), rightly; the subclasses break one thing."""
+
+  def __init__(self, network, validate_args=False, name='conditional'):
+    parameters = dict(locals())
+    with tf.name_scope(name) as name:
+      self._network = network
+      super().__init__(
+        forward_min_event_ndims=3,
+        validate_args=validate_args,
+        parameters=parameters,
+        name=name,
+      )
+
+  def own_networks(self):
+    return (self._network,)
+
+  def map_networks(self, function):
+    return self.copy(network=function(self._network))
+
+  def _forward_and_log_det(self, x):
+    log_scale = self._log_scale(x)
+    size = tf.cast(tf.reduce_prod(tf.shape(x)[-3:]), x.dtype)
+    shape = [*log_scale.shape, 1, 1, 1]
+    return x * tf.exp(tf.reshape(log_scale, shape)), size * log_scale
+
+  def _inverse_and_log_det(self, y):
+    log_scale = self._log_scale(y)
+    size = tf.cast(tf.reduce_prod(tf.shape(y)[-3:]), y.dtype)
+    shape = [*log_scale.shape, 1, 1, 1]
+    return y * tf.exp(-tf.reshape(log_scale, shape)), -size * log_scale
+
+  def _log_scale(self, x):
+    return self._network(x)
+
+
+class IgnoresTheGradientOfItsCondition(Conditional):
+  def _log_scale(self, x):
+    return tf.stop_gradient(self._network(x))
+
+
+class MixesConditions(Conditional):
+  def _log_scale(self, x):
+    log_scale = self._network(x)
+    return log_scale + 0.1 * tf.reduce_mean(log_scale)
+
+
+class _Weighted(tfp_cinc.networks.CompositeModule):
+  condition_channels = 2
+
+  def __init__(self, log_scale, name='weighted'):
+    super().__init__(name=name)
+    self.log_scale = log_scale
+
+  def __call__(self, x, condition):
+    return self.log_scale * tf.reduce_sum(condition, axis=-1)
+
+
 _values = itertools.count(0.5, 0.1)  # another one for each bijector built
 
 
 def case(kind):
   """The case of a broken bijector."""
+  if issubclass(kind, Conditional):
+    return Case(
+      kind.__name__,
+      lambda dtype, seed: kind(_Weighted(tf.Variable(tf.cast(0.5, dtype)))),
+      (2, 3, 4),
+      parameters=1,
+      condition_shape=(2,),
+    )
   return Case(
     kind.__name__,
     lambda dtype, seed: kind(tf.Variable(tf.cast(next(_values), dtype))),

@@ -172,8 +172,21 @@ def _everything(bijector, event_ndims, x):
 def check_gradients(case):
   """The derivative along a random direction of x and all variables together."""
   bijector, x = case.build(), tf.Variable(case.events())
-  rng = np.random.default_rng(3)
-  places = [x, *bijector.trainable_variables]
+  _check_slope(case, bijector, x, [x, *bijector.trainable_variables])
+
+
+def check_condition_gradient(case):
+  """The derivative along a random direction of the condition, which matters."""
+  condition = tf.Variable(case.conditions([2]))
+  bijector = case.build(condition=condition)
+  slopes = _check_slope(case, bijector, tf.Variable(case.events()), [condition])
+  assert all(np.abs(slopes) > 1e-5)
+
+
+def _check_slope(case, bijector, x, places):
+  """Checks and returns the slopes of forward and inverse."""
+  rng, slopes = np.random.default_rng(3), []
+  tolerance = max(1e-6, 10 * case.tolerance)
   directions = [tf.constant(rng.normal(size=place.shape)) for place in places]
   weights = tf.constant(rng.normal(size=x.shape))
 
@@ -198,7 +211,34 @@ def check_gradients(case):
       for gradient, direction in zip(gradients, directions, strict=True)
     )
     expected = _central_difference(value, places, directions, 1e-6)
-    np.testing.assert_allclose(slope, expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(slope, expected, rtol=tolerance, atol=tolerance)
+    slopes.append(slope)
+  return slopes
+
+
+def check_conditions_of_a_batch(case):
+  """Events of differing conditions are what each is given its own."""
+  x, conditions = case.events((3,)), case.conditions((3,))
+
+  def evaluate(x, condition):
+    bijector = case.build(condition=condition)
+    ndims = case.event_ndims
+    y = bijector.forward_and_log_det(x, ndims)
+    return [*y, *bijector.inverse_and_log_det(tf.identity(x), ndims)]
+
+  together = evaluate(x, conditions)
+  for i in range(3):
+    alone = evaluate(x[i], conditions[i])
+    for ours, expected in zip(together, alone, strict=True):
+      np.testing.assert_allclose(
+        tf.broadcast_to(ours, [3, *ours.shape[1:]])[i],
+        expected,
+        atol=max(1e-11, case.tolerance),
+      )
+  others = evaluate(x, tf.roll(conditions, 1, axis=0))
+  for ours, other in zip(together[::2], others[::2], strict=True):
+    changes = np.abs(ours - other).max(axis=tuple(range(1, ours.shape.rank)))
+    assert np.all(changes > 1e-5)
 
 
 def check_second_derivatives(case):
@@ -368,6 +408,10 @@ def check_pull_back(case):
   )
   tolerance = max(1e-10, case.tolerance)
   np.testing.assert_allclose(again, x, atol=tolerance)
+  totals = {}  # a condition is a source of each layer that reads it
+  for source, part in zip(variables, found, strict=True):
+    totals[id(source)] = totals.get(id(source), 0) + part
+  found = [totals[id(source)] for source in variables]
   for ours, autodiff in zip([dx, *found], expected, strict=True):
     np.testing.assert_allclose(ours, autodiff, rtol=1e-8, atol=tolerance)
 
@@ -527,6 +571,8 @@ CHECKS = [
   check_graph,
   check_frees_memory,
   check_gradients,
+  check_condition_gradient,
+  check_conditions_of_a_batch,
   check_second_derivatives,
   check_per_example_gradients,
   check_vectorized_map,

@@ -24,6 +24,8 @@ class Case:
     event_shape: [H, W, C] or [D], small: the checks take its dense Jacobian.
     parameters: how many trainable numbers there are.
     tolerance: of round trips and log-dets, where an iteration ends them.
+    condition_shape: of one condition of a conditional bijector, which `build`
+      binds; [K] or [H', W', K].
   """
 
   name: str
@@ -31,6 +33,7 @@ class Case:
   event_shape: tuple[int, ...]
   parameters: int
   tolerance: float = 0.0
+  condition_shape: tuple[int, ...] | None = None
 
   @property
   def event_ndims(self) -> int:
@@ -47,15 +50,35 @@ class Case:
     """Whether TensorFlow vectorizes it well; TFP's solver takes a minute."""
     return self.name not in ('ContinuousFlow', 'ffjord')
 
-  def build(self, dtype=tf.float64, seed=1) -> tfb.Bijector:
-    """The bijector, with trainable variables away from where they start."""
+  @property
+  def is_conditional(self) -> bool:
+    """Whether it takes a condition."""
+    return self.condition_shape is not None
+
+  def conditions(self, batch_shape=(), dtype=tf.float64, seed=3) -> tf.Tensor:
+    """Random conditions."""
+    rng = np.random.default_rng(seed)
+    shape = [*batch_shape, *self.condition_shape]
+    return tf.constant(rng.normal(size=shape), dtype)
+
+  def build(self, dtype=tf.float64, seed=1, condition=None) -> tfb.Bijector:
+    """The bijector, with trainable variables away from where they start.
+
+    Args:
+      dtype: of the Variables.
+      seed: of their values.
+      condition: for a conditional bijector; by default one for all events.
+    """
     bijector = self.make(dtype, seed)
     rng = np.random.default_rng(seed)
     for variable in bijector.trainable_variables:
       variable.assign_add(
         tf.cast(0.1 * rng.normal(size=variable.shape), variable.dtype)
       )
-    return bijector
+    if not self.is_conditional:
+      return bijector
+    condition = self.conditions(dtype=dtype) if condition is None else condition
+    return tfp_cinc.given(bijector, condition)
 
   def events(self, batch_shape=(2,), dtype=tf.float64, seed=2) -> tf.Tensor:
     """Random events."""
@@ -64,9 +87,9 @@ class Case:
     return tf.constant(rng.normal(size=shape), dtype)
 
 
-def _network(inputs, outputs, dtype, seed):
+def _network(inputs, outputs, dtype, seed, **options):
   return networks.trainable_glow_network(
-    inputs, outputs, hidden_channels=3, seed=seed, dtype=dtype
+    inputs, outputs, hidden_channels=3, seed=seed, dtype=dtype, **options
   )
 
 
@@ -117,23 +140,35 @@ def _blocks(channels, count, function, num_parameters):
   return make
 
 
-def _shared(channels, count):
+def _shared(channels, count, **options):
   """An affine coupling of `count` blocks with one network for all."""
   groups = count - 1
   size = channels * groups // count
 
   def make(dtype, seed):
     network = networks.trainable_shared_network(
-      size, 2 * size, groups=groups, hidden_channels=5, seed=seed, dtype=dtype
+      size,
+      2 * size,
+      groups=groups,
+      hidden_channels=5,
+      seed=seed,
+      dtype=dtype,
+      **options,
     )
     return tfp_cinc.bijectors.BlockCoupling(network, dtype=dtype)
 
   return make
 
 
-def _masked(channels, **options):
+def _masked(channels, condition_channels=0, **options):
   def make(dtype, seed):
-    network = _network(channels, 2 * channels, dtype, seed)
+    network = _network(
+      channels,
+      2 * channels,
+      dtype,
+      seed,
+      condition_channels=condition_channels,
+    )
     return tfp_cinc.bijectors.MaskedCoupling(network, dtype=dtype, **options)
 
   return make
@@ -146,20 +181,31 @@ def _checkerboard(dtype, seed):
   )
 
 
-def _quad(scale_function):
+def _quad(scale_function, **options):
   def make(dtype, seed):
-    parts = [_network(j, 2, dtype, seed) for j in (1, 2, 3)]
+    parts = [_network(j, 2, dtype, seed, **options) for j in (1, 2, 3)]
     return tfp_cinc.bijectors.QuadCoupling(parts, scale_function, dtype)
 
   return make
 
 
-def _coupling(kind, channels, *options, width=2):
+def _coupling(kind, channels, *options, width=2, condition_channels=0):
   def make(dtype, seed):
-    network = _network(channels // 2, width * channels // 2, dtype, seed)
+    network = _network(
+      channels // 2,
+      width * channels // 2,
+      dtype,
+      seed,
+      condition_channels=condition_channels,
+    )
     return kind(network, *options, dtype=dtype)
 
   return make
+
+
+def _prior(dtype, seed):
+  network = _network(1, 4, dtype, seed, condition_channels=3)
+  return tfp_cinc.bijectors.ConditionalPrior(network, dtype)
 
 
 def _leading(dtype, seed):
@@ -259,6 +305,7 @@ def _continuous(dtype, seed):
 def _ffjord(dtype, seed):
   flow = models.ffjord(
     [2, 1, 2],
+    condition_channels=2,
     hidden_channels=5,
     num_layers=1,
     seed=seed,
@@ -276,8 +323,9 @@ def _vector_flow(model, event_shape, **options):
   return make
 
 
-def _dense_parameters(*sizes):
-  return sum(a * b + b for a, b in itertools.pairwise(sizes))
+def _dense_parameters(*sizes, condition_channels=0):
+  weights = sum(a * b + b for a, b in itertools.pairwise(sizes))
+  return weights + condition_channels * sum(sizes[1:])
 
 
 LAYERS = [
@@ -491,6 +539,79 @@ LAYERS = [
   ),
 ]
 
+# Given vectors, and maps that are larger or smaller than the images.
+CONDITIONAL_LAYERS = [
+  Case(
+    'AffineCoupling-given',
+    _coupling(tfp_cinc.bijectors.AffineCoupling, 4, condition_channels=3),
+    (3, 2, 4),
+    _glow_network_parameters(2 + 3, 4),
+    condition_shape=(3,),
+  ),
+  Case(
+    'QuadCoupling-given',
+    _quad('sigmoid', condition_channels=2),
+    (2, 2, 4),
+    sum(_glow_network_parameters(j + 2, 2) for j in (1, 2, 3)),
+    condition_shape=(4, 4, 2),
+  ),
+  Case(
+    'BlockCoupling-shared-given',
+    _shared(4, 4, condition_channels=2),
+    (3, 2, 4),
+    # As without the condition, which all hidden channels read.
+    9 * (1 + 2 * 2 + 3 * 2) + (1 + 3 * 2 + 5 * 2) + 2 * (1 + 3 + 5) + 16 + 90,
+    condition_shape=(2,),
+  ),
+  Case(
+    'MaskedCoupling-given',
+    _masked(2, condition_channels=1),
+    (4, 2, 2),
+    _glow_network_parameters(2 + 1, 4),
+    condition_shape=(2, 1, 1),
+  ),
+  Case(
+    'SplitPrior-given',
+    _coupling(tfp_cinc.bijectors.SplitPrior, 4, condition_channels=2),
+    (3, 2, 4),
+    _glow_network_parameters(2 + 2, 4),
+    condition_shape=(2,),
+  ),
+  Case(
+    'ConditionalPrior',
+    _prior,
+    (3, 2, 2),
+    _glow_network_parameters(1 + 3, 4),
+    condition_shape=(3,),
+  ),
+  Case(
+    'MaskedAutoregressive-given',
+    _seeded(
+      tfp_cinc.bijectors.trainable_masked_autoregressive,
+      3,
+      hidden_channels=4,
+      num_layers=1,
+      condition_channels=2,
+    ),
+    (3,),
+    _dense_parameters(3, 4, 6, condition_channels=2),
+    condition_shape=(2,),
+  ),
+  Case(
+    'ResidualFlow-given',
+    _vector(
+      tfp_cinc.bijectors.trainable_residual_flow,
+      3,
+      hidden_channels=4,
+      num_layers=1,
+      condition_channels=2,
+    ),
+    (3,),
+    _dense_parameters(3, 4, 3, condition_channels=2) + 1,
+    condition_shape=(2,),
+  ),
+]
+
 
 def _cinc_parameters(n):
   return 9 * n**2 - n * (n - 1) // 2  # the poster's
@@ -550,11 +671,44 @@ def _flow(
   return Case(name, make, (4, 4, 2), parameters + others)
 
 
-def _nice(dtype, seed):
-  flow = models.nice(
-    [2, 3, 2], depth=2, hidden_channels=3, num_layers=2, seed=seed, dtype=dtype
+def _nice(**options):
+  def make(dtype, seed):
+    flow = models.nice(
+      [2, 3, 2],
+      depth=2,
+      hidden_channels=3,
+      num_layers=2,
+      seed=seed,
+      dtype=dtype,
+      **options,
+    )
+    return flow.bijector.bijector
+
+  return make
+
+
+def _given(name, model, condition_shape, **options):
+  """A small conditional flow of images."""
+
+  def make(dtype, seed):
+    flow = model(
+      [2, 2, 1],
+      levels=1,
+      depth=1,
+      hidden_channels=2,
+      condition_channels=condition_shape[-1],
+      seed=seed,
+      dtype=dtype,
+      **options,
+    )
+    return flow.bijector.bijector
+
+  parameters = sum(
+    int(np.prod(v.shape)) for v in make(tf.float32, 1).trainable_variables
   )
-  return flow.bijector.bijector
+  return Case(
+    name, make, (2, 2, 1), parameters, condition_shape=condition_shape
+  )
 
 
 FLOWS = [
@@ -593,7 +747,9 @@ FLOWS = [
     others=sum(2 * n + _residual_parameters(n, 2 * n) for n in (2, 4)),
     checkerboards=1,
   ),
-  Case('nice', _nice, (2, 3, 2), 2 * (6 * 3 + 3 + 3 * 3 + 3 + 3 * 6 + 6) + 12),
+  Case(
+    'nice', _nice(), (2, 3, 2), 2 * (6 * 3 + 3 + 3 * 3 + 3 + 3 * 6 + 6) + 12
+  ),
   Case(
     'maf',
     _vector_flow(models.maf, [2, 2, 2], hidden_channels=9, num_layers=1),
@@ -619,12 +775,49 @@ FLOWS = [
     2 * (16 + _dense_parameters(8, 6, 6, 8) + 2),
   ),
   Case(
+    # Of the conditional and the unconditional continuous flows, one is a layer.
     'ffjord',
     _ffjord,
     (2, 1, 2),
-    8 + _dense_parameters(4, 5, 4) + 5 + 4,
+    8 + _dense_parameters(4, 5, 4, condition_channels=2) + 5 + 4,
     tolerance=1e-6,
+    condition_shape=(2,),
   ),
 ]
 
-ZOO = LAYERS + FLOWS
+CONDITIONAL_FLOWS = [
+  _given(
+    'cinc-given', models.cinc, (2,), memory='reversible', conditional_base=True
+  ),
+  _given('real_nvp-given', models.real_nvp, (1, 1, 2), checkerboards=1),
+  Case(
+    'nice-given',
+    _nice(condition_channels=2, conditional_base=True),
+    (2, 3, 2),
+    2 * (8 * 3 + 3 + 3 * 3 + 3 + 3 * 6 + 6) + 12 + 3 * 24 + 24,
+    condition_shape=(2,),
+  ),
+  *(
+    Case(
+      f'{model.__name__}-given',
+      _vector_flow(
+        model, [1, 1, 3], hidden_channels=4, num_layers=1, **options
+      ),
+      (1, 1, 3),
+      2 * (6 + _dense_parameters(3, 4, size, condition_channels=2)) + others,
+      condition_shape=(2,),
+    )
+    for model, size, others, options in (
+      (
+        models.maf,
+        6,
+        3 * 6 + 6,
+        {'condition_channels': 2, 'conditional_base': True},
+      ),
+      (models.iaf, 6, 0, {'condition_channels': 2}),
+      (models.residual, 3, 2, {'condition_channels': 2}),
+    )
+  ),
+]
+
+ZOO = LAYERS + CONDITIONAL_LAYERS + FLOWS + CONDITIONAL_FLOWS

@@ -59,6 +59,9 @@ class VariationalDequantization(tf.Module):
   tanh(d / 1.5) and asinh(d) / 3. The networks also see the noise of earlier
   channels, because colors are smoother than brightness.
 
+  The networks can take a condition, such as that of the flow; bind it by
+  `tfp_cinc.given(noise, condition)`.
+
   Cost: C network evaluations.
 
   #### Example
@@ -220,6 +223,7 @@ def trainable_variational_dequantization(
   *,
   network: str = 'pointwise',
   hidden_channels: int = 16,
+  condition_channels: int = 0,
   seed: int | None = None,
   dtype=tf.float32,
   network_dtype=None,
@@ -233,6 +237,7 @@ def trainable_variational_dequantization(
     image_shape: Shape [H, W, C] of an image.
     network: Network of each channel, one of the names in `multiscale_flow`.
     hidden_channels: Number of hidden channels of the networks.
+    condition_channels: Number of channels K of the condition, 0 for none.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the noise.
     network_dtype: Dtype in which the networks compute, see `multiscale_flow`.
@@ -251,6 +256,7 @@ def trainable_variational_dequantization(
         _SEEN * channels + c,
         2,
         hidden_channels=hidden_channels,
+        condition_channels=condition_channels,
         seed=channel_seed,
         dtype=dtype,
         network_dtype=network_dtype,

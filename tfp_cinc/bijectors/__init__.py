@@ -17,6 +17,7 @@ from tfp_cinc.bijectors.channel_affine import (
   trainable_channel_affine,
 )
 from tfp_cinc.bijectors.cinc_conv2d import CInCConv2D, trainable_cinc_conv2d
+from tfp_cinc.bijectors.conditional_prior import ConditionalPrior
 from tfp_cinc.bijectors.continuous_flow import (
   ContinuousFlow,
   trainable_continuous_flow,
@@ -85,6 +86,7 @@ __all__ = [
   'Chain',
   'ChannelAffine',
   'CheckerboardCoupling',
+  'ConditionalPrior',
   'ContinuousFlow',
   'CouplingFunction',
   'EmergingConv2D',

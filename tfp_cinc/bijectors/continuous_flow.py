@@ -1,5 +1,7 @@
 """Continuous normalizing flows."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -76,7 +78,8 @@ class ContinuousFlow(FlowBijector):
     """Creates the layer.
 
     Args:
-      network: The network f.
+      network: The network f. Its condition can be passed to the methods as
+        `condition=`.
       trace: 'exact' or 'hutchinson', as above.
       num_probes: Number of probes for Hutchinson's estimate, at least 1.
       probe_seed: Seed of the probes, as above.
@@ -122,25 +125,34 @@ class ContinuousFlow(FlowBijector):
     """The method that computes the trace of the Jacobian."""
     return self._trace_method
 
-  def _forward_and_log_det(self, x):
-    return self._solve(x, invert=False)
+  def own_networks(self) -> tuple:
+    """See `FlowBijector`."""
+    return (self._network,)
 
-  def _inverse_and_log_det(self, y):
-    return self._solve(y, invert=True)
+  def map_networks(self, function: Callable) -> 'ContinuousFlow':
+    """See `FlowBijector`."""
+    return self.copy(network=function(self._network))
 
-  def _solve(self, x, invert):
+  def _forward_and_log_det(self, x, **condition):
+    return self._solve(x, self._network.given(**condition), invert=False)
+
+  def _inverse_and_log_det(self, y, **condition):
+    return self._solve(y, self._network.given(**condition), invert=True)
+
+  def _solve(self, x, network, invert):
     """Returns the other end of the trajectory from x, and its log-det."""
-    check_channels(self.name, x, self._network.size)
-    # The solver takes no empty batch.
-    start = tf.reshape(x, [-1, self._network.size])
-    count = tf.shape(start)[0]
-    start = tf.pad(start, [[0, tf.cast(tf.equal(count, 0), tf.int32)], [0, 0]])
+    check_channels(self.name, x, network.size)
+    start, count = _rows(x, tf.shape(x)[:-1])
     trace = self._make_trace(start)
+    parameters = network.parameters(x)
+    if network.condition is not None and network.condition.shape.rank > 1:
+      # Each event has biases of its own.
+      parameters[1] = [_rows(b, tf.shape(x)[:-1])[0] for b in parameters[1]]
 
     def derivative(time, state, parameters):
       # The solver only goes forward in time; -f reverses the trajectory.
       time, sign = (1 - time, -1) if invert else (time, 1)
-      velocity, jacobian = self._network.evaluate(time, state[0], parameters)
+      velocity, jacobian = network.evaluate(time, state[0], parameters)
       return sign * velocity, sign * trace(jacobian)
 
     solver = _Solver(
@@ -157,9 +169,7 @@ class ContinuousFlow(FlowBijector):
       initial_state=(_differentiable_once(start), tf.zeros_like(start[:, 0])),
       solution_times=[1.0],
       constants={
-        'parameters': tf.nest.map_structure(
-          _differentiable_once, self._network.parameters()
-        )
+        'parameters': tf.nest.map_structure(_differentiable_once, parameters)
       },
     )
     end, log_det = (state[0][:count] for state in results.states)
@@ -175,6 +185,22 @@ class ContinuousFlow(FlowBijector):
       return lambda jacobian: jacobian.trace()
     probes = rademacher_probes(x, self._num_probes, self._probe_seed)
     return lambda jacobian: jacobian.trace_estimate(probes)
+
+
+def _rows(x, batch_shape):
+  """Broadcasts x to a batch shape and returns it as a matrix of its vectors.
+
+  The solver takes no empty batch: for one, the matrix has a row of zeros.
+
+  Returns:
+    (matrix, number of vectors in the batch).
+  """
+  size = x.shape[-1]
+  x = tf.broadcast_to(x, tf.concat([batch_shape, [size]], 0))
+  rows = tf.reshape(x, [-1, size])
+  count = tf.shape(rows)[0]
+  missing = tf.cast(tf.equal(count, 0), tf.int32)
+  return tf.pad(rows, [[0, missing], [0, 0]]), count
 
 
 @tfp_compat.freed_with_graph()
@@ -210,6 +236,7 @@ def trainable_continuous_flow(
   *,
   hidden_channels: int = 64,
   num_layers: int = 2,
+  condition_channels: int = 0,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'continuous_flow',
@@ -221,6 +248,7 @@ def trainable_continuous_flow(
     size: Number of elements of a vector, D.
     hidden_channels: Number of units of each hidden layer of the network.
     num_layers: Number of hidden layers of the network, at least 1.
+    condition_channels: Number of elements K of the condition, 0 for none.
     seed: Seed of the initial weights. None draws a new one.
     dtype: Floating dtype.
     name: Name of the layer.
@@ -236,6 +264,7 @@ def trainable_continuous_flow(
     size,
     hidden_channels,
     num_layers,
+    condition_channels=condition_channels,
     seed=seed,
     dtype=dtype,
     name=f'{name}_network',

@@ -1,5 +1,7 @@
 """Invertible residual blocks."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfp_cinc.bijectors.base import FlowBijector
@@ -85,7 +87,8 @@ class ResidualFlow(FlowBijector):
     """Creates the layer.
 
     Args:
-      network: The network g.
+      network: The network g. Its condition can be passed to the methods as
+        `condition=`.
       log_det: 'exact' or 'power_series', as above.
       num_terms: Number of terms of the power series, at least 1.
       num_probes: Number of probes of the power series, at least 1.
@@ -132,28 +135,38 @@ class ResidualFlow(FlowBijector):
     """The method that computes the log-det."""
     return self._log_det_method
 
-  def _forward_and_log_det(self, x):
+  def own_networks(self) -> tuple:
+    """See `FlowBijector`."""
+    return (self._network,)
+
+  def map_networks(self, function: Callable) -> 'ResidualFlow':
+    """See `FlowBijector`."""
+    return self.copy(network=function(self._network))
+
+  def _forward_and_log_det(self, x, **condition):
     check_channels(self.name, x, self._network.size)
-    change, jacobian = self._network.evaluate(x)
+    network = self._network.given(**condition)
+    change, jacobian = network.evaluate(x)
     return x + change, self._log_det(jacobian, x)
 
-  def _inverse_and_log_det(self, y):
+  def _inverse_and_log_det(self, y, **condition):
     check_channels(self.name, y, self._network.size)
-    weights = self._network.bounded_weights()
+    network = self._network.given(**condition)
+    weights = network.bounded_weights()
     start = tf.stop_gradient(y)
     fixed_weights = [tf.stop_gradient(weight) for weight in weights]
     limit, _ = self._iterate(
-      lambda x: start - self._network.evaluate(x, fixed_weights)[0], start
+      lambda x: start - network.evaluate(x, fixed_weights)[0], start
     )
     x = tf.stop_gradient(limit)
-    change, jacobian = self._network.evaluate(x, weights)
+    change, jacobian = network.evaluate(x, weights)
     solve = self._gradient_solver(jacobian)
     # Each step of Newton's method with a fixed Jacobian gives x one more exact
     # derivative.
     x += solve(y - x - change)
-    change, _ = self._network.evaluate(x, weights)
+    change, _ = network.evaluate(x, weights)
     x += solve(y - x - change)
-    _, jacobian = self._network.evaluate(x, weights)
+    _, jacobian = network.evaluate(x, weights)
     return x, -self._log_det(jacobian, x)
 
   def _iterate(self, function, start):
@@ -196,6 +209,7 @@ def trainable_residual_flow(
   hidden_channels: int = 128,
   num_layers: int = 3,
   coefficient: float = 0.9,
+  condition_channels: int = 0,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'residual_flow',
@@ -208,6 +222,7 @@ def trainable_residual_flow(
     hidden_channels: Number of units of each hidden layer of the network.
     num_layers: Number of hidden layers of the network, at least 1.
     coefficient: Bound c of the Lipschitz constant, between 0 and 1.
+    condition_channels: Number of elements K of the condition, 0 for none.
     seed: Seed of the initial weights. None draws a new one.
     dtype: Floating dtype.
     name: Name of the layer.
@@ -224,6 +239,7 @@ def trainable_residual_flow(
     hidden_channels,
     num_layers,
     coefficient,
+    condition_channels=condition_channels,
     seed=seed,
     dtype=dtype,
     name=f'{name}_network',

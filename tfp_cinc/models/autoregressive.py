@@ -22,6 +22,7 @@ def maf(
   hidden_channels: int = 512,
   num_layers: int = 2,
   condition_channels: int = 0,
+  conditional_base: bool = False,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'maf',
@@ -55,6 +56,8 @@ def maf(
     num_layers: Number of hidden layers of each network, at least 1.
     condition_channels: Number of elements K of the condition vector, 0 for
       none.
+    conditional_base: Whether mean and scale of the latents depend on the
+      condition, see `ConditionalPrior`.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the flow.
     name: Name of the distribution.
@@ -75,6 +78,7 @@ def maf(
     hidden_channels=hidden_channels,
     num_layers=num_layers,
     condition_channels=condition_channels,
+    conditional_base=conditional_base,
     seed=seed,
     dtype=dtype,
     name=name,
@@ -88,6 +92,7 @@ def iaf(
   hidden_channels: int = 512,
   num_layers: int = 2,
   condition_channels: int = 0,
+  conditional_base: bool = False,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'iaf',
@@ -118,6 +123,8 @@ def iaf(
     num_layers: Number of hidden layers of each network, at least 1.
     condition_channels: Number of elements K of the condition vector, 0 for
       none.
+    conditional_base: Whether mean and scale of the latents depend on the
+      condition, see `ConditionalPrior`.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the flow.
     name: Name of the distribution.
@@ -136,6 +143,7 @@ def iaf(
     hidden_channels=hidden_channels,
     num_layers=num_layers,
     condition_channels=condition_channels,
+    conditional_base=conditional_base,
     seed=seed,
     dtype=dtype,
     name=name,
@@ -151,6 +159,7 @@ def _autoregressive_flow(
   hidden_channels,
   num_layers,
   condition_channels,
+  conditional_base,
   seed,
   dtype,
   name,
@@ -171,4 +180,13 @@ def _autoregressive_flow(
       layer = Inverse(layer, name=f'{kind}_{step}')
     return [layer, ReverseChannels(dtype, name=f'reverse_{step}')]
 
-  return vector_flow(event_shape, make_layers, depth, seed, dtype, name)
+  return vector_flow(
+    event_shape,
+    make_layers,
+    depth,
+    seed,
+    dtype,
+    name,
+    condition_channels=condition_channels,
+    conditional_base=conditional_base,
+  )

@@ -6,10 +6,18 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.bijectors.conditional_prior import ConditionalPrior
 from tfp_cinc.bijectors.inverse import Inverse
 from tfp_cinc.internal.composite import variables_of
+from tfp_cinc.networks.conv_network import trainable_conv_network
 
-__all__ = ['Flow', 'flow_of', 'standard_normal']
+__all__ = [
+  'Flow',
+  'check_conditional_base',
+  'conditional_vector_base',
+  'flow_of',
+  'standard_normal',
+]
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -152,3 +160,32 @@ def flow_of(
 def standard_normal(dtype) -> tfd.Normal:
   """Returns N(0, 1)."""
   return tfd.Normal(tf.zeros([], dtype), tf.ones([], dtype))
+
+
+def conditional_vector_base(
+  size: int, condition_channels: int, dtype
+) -> ConditionalPrior:
+  """Returns the trainable prior of vectors [1, 1, D] given a condition vector.
+
+  Args:
+    size: Number of latents, D.
+    condition_channels: Number of elements K of the condition.
+    dtype: Floating dtype.
+
+  Raises:
+    ValueError: If K is 0.
+  """
+  check_conditional_base(condition_channels)
+  network = trainable_conv_network(
+    1, [(2 * size, 1)], condition_channels=condition_channels, dtype=dtype
+  )
+  return ConditionalPrior(network, dtype, name='conditional_base')
+
+
+def check_conditional_base(condition_channels: int) -> None:
+  """Raises `ValueError` if a flow has no condition for its base."""
+  if not condition_channels:
+    raise ValueError(
+      '`conditional_base` is True and `condition_channels` 0; a conditional '
+      'base needs a condition.'
+    )

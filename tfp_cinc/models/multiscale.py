@@ -38,6 +38,7 @@ def multiscale_flow(
   checkerboards: int = 0,
   split_prior: bool = True,
   condition_channels: int = 0,
+  conditional_base: bool = False,
   memory: str = 'store',
   seed: int | None = None,
   dtype=tf.float32,
@@ -112,6 +113,8 @@ def multiscale_flow(
     split_prior: Whether channels that are factored out have a learned prior.
     condition_channels: Number of channels K of the condition, 0 for none. The
       condition is a vector or a map, see `tfp_cinc.given`.
+    conditional_base: Whether mean and scale of the latents of the last level
+      depend on the condition, see `ConditionalPrior`.
     memory: Activations stored for the gradient: 'store', all of them;
       'checkpoint', the input of each step; 'reversible', only the output. See
       `Chain`.
@@ -180,6 +183,8 @@ def multiscale_flow(
         parts.append(steps.split_prior(channels, f'split_prior_{level}'))
       rest = make_level(level + 1, channels // 2)
       parts.append(LeadingChannels(rest, channels // 2, name=f'after_{level}'))
+    elif conditional_base:
+      parts.append(steps.conditional_prior(channels, 'conditional_base'))
     squeezed = Squeezed(
       _chain(parts, f'level_{level}', memory), name=f'squeezed_{level}'
     )

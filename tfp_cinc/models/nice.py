@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from tfp_cinc import bijectors, networks
 from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import check_sizes
-from tfp_cinc.models.base import flow_of
+from tfp_cinc.models.base import conditional_vector_base, flow_of
 
 __all__ = ['nice']
 
@@ -23,6 +23,8 @@ def nice(
   depth: int = 4,
   hidden_channels: int = 1000,
   num_layers: int = 5,
+  condition_channels: int = 0,
+  conditional_base: bool = False,
   seed: int | None = None,
   dtype=tf.float32,
   network_dtype=None,
@@ -54,6 +56,10 @@ def nice(
     depth: Number of additive couplings, at least 1.
     hidden_channels: Size of the hidden layers of the networks.
     num_layers: Number of hidden layers of each network.
+    condition_channels: Number of elements K of the condition vector, 0 for
+      none; see `tfp_cinc.given`.
+    conditional_base: Whether mean and scale of the latents depend on the
+      condition, see `ConditionalPrior`.
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the flow.
     network_dtype: Dtype in which the networks compute, see `multiscale_flow`.
@@ -86,6 +92,7 @@ def nice(
         size // 2,
         hidden_channels=hidden_channels,
         num_layers=num_layers,
+        condition_channels=condition_channels,
         seed=step_seed,
         dtype=dtype,
         network_dtype=network_dtype,
@@ -96,6 +103,8 @@ def nice(
       layers.append(bijectors.ReverseChannels(dtype, name=f'reverse_{step}'))
     log_scale = tf.Variable(tf.zeros([size], dtype), name='log_scale')
     layers.append(tfb.Scale(log_scale=log_scale))
+    if conditional_base:
+      layers.append(conditional_vector_base(size, condition_channels, dtype))
     chain = bijectors.Chain(layers[::-1], name='encoder')
     encoder = bijectors.Reshaped(chain, event_shape, [1, 1, size])
     base = tfd.Logistic(tf.zeros([], dtype), tf.ones([], dtype))

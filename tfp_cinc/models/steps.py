@@ -23,6 +23,7 @@ from tfp_cinc.internal.seeds import seed_stream
 from tfp_cinc.internal.shapes import check_sizes
 from tfp_cinc.math.causal_conv import PADDINGS
 from tfp_cinc.matrices import MATRICES
+from tfp_cinc.models.base import check_conditional_base
 
 __all__ = ['COUPLINGS', 'LAYERS', 'StepFactory']
 
@@ -176,15 +177,32 @@ class StepFactory:
       channels: Number of channels of the image, even.
       name: Name of the layer.
     """
+    network = self._prior_network(channels // 2, channels)
+    return bijectors.SplitPrior(network, self._dtype, name=name)
+
+  def conditional_prior(self, channels: int, name: str) -> tfb.Bijector:
+    """Returns the prior of all channels given the condition.
+
+    Args:
+      channels: Number of channels of the image.
+      name: Name of the layer.
+
+    Raises:
+      ValueError: If the flow takes no condition.
+    """
+    check_conditional_base(self._network_options['condition_channels'])
+    network = self._prior_network(1, 2 * channels)
+    return bijectors.ConditionalPrior(network, self._dtype, name=name)
+
+  def _prior_network(self, in_channels, out_channels):
     options = self._network_options
-    network = networks.trainable_zero_conv_network(
-      channels // 2,
-      channels,
+    return networks.trainable_zero_conv_network(
+      in_channels,
+      out_channels,
       condition_channels=options['condition_channels'],
       dtype=options['dtype'],
       network_dtype=options['network_dtype'],
     )
-    return bijectors.SplitPrior(network, self._dtype, name=name)
 
   def _set_coupling(self, coupling, blocks, scale_function):
     self._coupling_factory, self._function, self._blocks = None, None, 2

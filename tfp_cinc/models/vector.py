@@ -13,7 +13,11 @@ from tfp_cinc.bijectors.reshaped import Reshaped
 from tfp_cinc.bijectors.residual_flow import trainable_residual_flow
 from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import check_sizes
-from tfp_cinc.models.base import flow_of, standard_normal
+from tfp_cinc.models.base import (
+  conditional_vector_base,
+  flow_of,
+  standard_normal,
+)
 
 __all__ = ['ffjord', 'residual', 'vector_flow']
 
@@ -28,6 +32,9 @@ def vector_flow(
   seed: int | None,
   dtype,
   name: str,
+  *,
+  condition_channels: int = 0,
+  conditional_base: bool = False,
 ) -> tfd.TransformedDistribution:
   """Returns a flow of `depth` steps over the elements of an event as a vector.
 
@@ -40,6 +47,9 @@ def vector_flow(
     seed: Seed of all initial values. None draws new ones.
     dtype: Floating dtype of the flow.
     name: Name of the distribution.
+    condition_channels: Number of elements K of the condition, 0 for none.
+    conditional_base: Whether mean and scale of the latents depend on the
+      condition.
 
   Returns:
     `tfd.TransformedDistribution` over events of `event_shape` with a N(0, I)
@@ -62,6 +72,9 @@ def vector_flow(
         trainable_act_norm(size, dtype=dtype, name=f'act_norm_{step}')
       )
       layers.extend(make_layers(step, size, step_seed))
+    if conditional_base:
+      prior = conditional_vector_base(size, condition_channels, dtype)
+      layers.append(Reshaped(prior, [size], [1, 1, size], name='latents'))
     chain = Chain(layers[::-1], name='steps')
     encoder = Reshaped(chain, event_shape, [size], name='encoder')
     return flow_of(encoder, event_shape, standard_normal(dtype), name)
@@ -74,6 +87,8 @@ def residual(
   hidden_channels: int = 128,
   num_layers: int = 3,
   coefficient: float = 0.9,
+  condition_channels: int = 0,
+  conditional_base: bool = False,
   log_det: str = 'exact',
   num_terms: int = 10,
   num_probes: int = 1,
@@ -106,6 +121,10 @@ def residual(
     num_layers: Number of hidden layers of each network, at least 1.
     coefficient: Bound of the Lipschitz constants of the networks, between 0 and
       1.
+    condition_channels: Number of elements K of the condition vector, 0 for
+      none; see `tfp_cinc.given`.
+    conditional_base: Whether mean and scale of the latents depend on the
+      condition, see `ConditionalPrior`.
     log_det: Method for the log-det, 'exact' or 'power_series' (for large D);
       see `ResidualFlow`.
     num_terms: Number of terms of the power series.
@@ -131,6 +150,7 @@ def residual(
         hidden_channels=hidden_channels,
         num_layers=num_layers,
         coefficient=coefficient,
+        condition_channels=condition_channels,
         log_det=log_det,
         num_terms=num_terms,
         num_probes=num_probes,
@@ -141,7 +161,16 @@ def residual(
       )
     ]
 
-  return vector_flow(event_shape, make_layers, depth, seed, dtype, name)
+  return vector_flow(
+    event_shape,
+    make_layers,
+    depth,
+    seed,
+    dtype,
+    name,
+    condition_channels=condition_channels,
+    conditional_base=conditional_base,
+  )
 
 
 def ffjord(
@@ -150,6 +179,8 @@ def ffjord(
   depth: int = 1,
   hidden_channels: int = 64,
   num_layers: int = 2,
+  condition_channels: int = 0,
+  conditional_base: bool = False,
   trace: str = 'exact',
   num_probes: int = 1,
   probe_seed: int | None = None,
@@ -180,6 +211,10 @@ def ffjord(
     depth: Number of steps, at least 1.
     hidden_channels: Size of the hidden layers of the networks.
     num_layers: Number of hidden layers of each network, at least 1.
+    condition_channels: Number of elements K of the condition vector, 0 for
+      none; see `tfp_cinc.given`.
+    conditional_base: Whether mean and scale of the latents depend on the
+      condition, see `ConditionalPrior`.
     trace: Method for the trace, 'exact' or 'hutchinson' (for wide networks);
       see `ContinuousFlow`.
     num_probes: Number of random probes of Hutchinson's estimate.
@@ -202,6 +237,7 @@ def ffjord(
         size,
         hidden_channels=hidden_channels,
         num_layers=num_layers,
+        condition_channels=condition_channels,
         trace=trace,
         num_probes=num_probes,
         probe_seed=probe_seed,
@@ -212,4 +248,13 @@ def ffjord(
       )
     ]
 
-  return vector_flow(event_shape, make_layers, depth, seed, dtype, name)
+  return vector_flow(
+    event_shape,
+    make_layers,
+    depth,
+    seed,
+    dtype,
+    name,
+    condition_channels=condition_channels,
+    conditional_base=conditional_base,
+  )

@@ -104,14 +104,19 @@ class ConditionedBlockNetwork(ConditionedNetwork):
     return self._network.read_blocks(known, **{self._keyword: self._condition})
 
 
-def with_condition(network, condition, keyword: str) -> ConditionedNetwork:
+def with_condition(network, condition, keyword: str):
   """Returns a conditional network bound to a condition.
+
+  It is a `ConditionedNetwork`, unless the network can bind itself by a method
+  `with_condition`.
 
   Args:
     network: Network whose `condition_channels` is not 0.
     condition: `Tensor` of a shape that the network accepts.
     keyword: Name of the argument by which the network takes the condition.
   """
+  if hasattr(network, 'with_condition'):
+    return network.with_condition(condition)
   is_of_blocks = hasattr(network, 'read_blocks')
   kind = ConditionedBlockNetwork if is_of_blocks else ConditionedNetwork
   return kind(network, condition, keyword)

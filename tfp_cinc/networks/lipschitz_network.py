@@ -11,6 +11,10 @@ from tfp_cinc.math.dense_jacobian import (
   apply_dense_layers,
   lip_swish,
 )
+from tfp_cinc.networks.dense_condition import (
+  ConditionalDenseNetwork,
+  condition_variables,
+)
 from tfp_cinc.networks.dense_variables import (
   check_dense_shapes,
   dense_variables,
@@ -19,7 +23,7 @@ from tfp_cinc.networks.dense_variables import (
 __all__ = ['LipschitzNetwork', 'trainable_lipschitz_network']
 
 
-class LipschitzNetwork(tfp_compat.CompositeModule):
+class LipschitzNetwork(ConditionalDenseNetwork):
   """A fully connected network g with Lip(g) <= coefficient.
 
   ```
@@ -32,6 +36,8 @@ class LipschitzNetwork(tfp_compat.CompositeModule):
   is not estimated by power iteration: it is the square root of the largest
   eigenvalue of the smaller Gram matrix. The bound therefore holds at each
   training step, and the gradient of sigma is exact.
+
+  A condition c adds V_j c to each bias b_j. The bound holds for each c.
 
   Cost: O(D_{i-1} D_i) for each layer and event, and O(D_{i-1} D_i min(D_{i-1},
   D_i)) for sigma, once for each call.
@@ -56,6 +62,8 @@ class LipschitzNetwork(tfp_compat.CompositeModule):
     biases: Sequence,
     raw_steepness,
     coefficient: float = 0.9,
+    condition_weights: Sequence = (),
+    condition=None,
     name: str = 'lipschitz_network',
   ):
     """Stores the parameters.
@@ -67,6 +75,9 @@ class LipschitzNetwork(tfp_compat.CompositeModule):
       raw_steepness: `Tensor` or `Variable` [n - 1]. Its softplus is the
         steepness of the LipSwish of each hidden layer.
       coefficient: Bound of the Lipschitz constant, between 0 and 1.
+      condition_weights: Sequence of n tensors or Variables V_j [K, D_j]. It is
+        empty for a network without a condition.
+      condition: Condition c, `Tensor` [..., K], or None if it is still missing.
       name: Name of the module.
 
     Raises:
@@ -75,7 +86,8 @@ class LipschitzNetwork(tfp_compat.CompositeModule):
     super().__init__(name=name)
     convert = tfp_compat.convert_nonref_to_tensor
     dtype = tfp_compat.common_dtype(
-      [*weights, *biases, raw_steepness], dtype_hint=tf.float32
+      [*weights, *biases, *condition_weights, raw_steepness],
+      dtype_hint=tf.float32,
     )
     self.weights = [convert(weight, dtype=dtype) for weight in weights]
     self.biases = [convert(bias, dtype=dtype) for bias in biases]
@@ -88,6 +100,7 @@ class LipschitzNetwork(tfp_compat.CompositeModule):
         'x + g(x) has an inverse.'
       )
     self.size = check_dense_shapes(self.weights, self.biases)[0]
+    self._set_condition(condition_weights, condition, dtype)
     num_layers = len(weights) - 1
     if tuple(self.raw_steepness.shape) != (num_layers,):
       raise ValueError(
@@ -116,7 +129,7 @@ class LipschitzNetwork(tfp_compat.CompositeModule):
     return apply_dense_layers(
       x,
       self.bounded_weights() if weights is None else weights,
-      self.biases,
+      self.conditioned_biases(x),
       [functools.partial(lip_swish, steepness=s) for s in steepness],
     )
 
@@ -131,6 +144,7 @@ def trainable_lipschitz_network(
   num_layers: int,
   coefficient: float = 0.9,
   *,
+  condition_channels: int = 0,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'lipschitz_network',
@@ -142,25 +156,29 @@ def trainable_lipschitz_network(
     hidden_channels: Size of the hidden layers.
     num_layers: Number of hidden layers, at least 1.
     coefficient: Bound of the Lipschitz constant, between 0 and 1.
+    condition_channels: Number of elements K of the condition, 0 for none.
     seed: Seed of the initial weights. None draws new ones.
     dtype: Floating dtype of the Variables.
     name: Name of the module.
 
   Raises:
-    ValueError: If a size is less than 1, there is no hidden layer, or
-      `coefficient` is not between 0 and 1.
+    ValueError: If a size is less than 1, there is no hidden layer,
+      `coefficient` is not between 0 and 1, or `condition_channels` is negative.
   """
   with tf.name_scope(name):
+    sizes = [size, *[hidden_channels] * num_layers, size]
     weights, biases = dense_variables(
-      [size, *[hidden_channels] * num_layers, size],
-      last_scale=0.1,
-      seed=seed,
-      dtype=dtype,
+      sizes, last_scale=0.1, seed=seed, dtype=dtype
     )
     start = tf.fill([num_layers], tf.cast(0.5, dtype))
     raw_steepness = tf.Variable(start, name='raw_steepness')
     return LipschitzNetwork(
-      weights, biases, raw_steepness, coefficient, name=name
+      weights,
+      biases,
+      raw_steepness,
+      coefficient,
+      condition_variables(condition_channels, sizes[1:], dtype),
+      name=name,
     )
 
 

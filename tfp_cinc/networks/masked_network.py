@@ -7,6 +7,10 @@ import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.networks.dense_condition import (
+  condition_variables,
+  vector_condition,
+)
 from tfp_cinc.networks.dense_variables import dense_variables
 
 __all__ = ['MaskedNetwork', 'trainable_masked_network']
@@ -111,8 +115,9 @@ class MaskedNetwork(tfp_compat.CompositeModule):
         f'built with `condition_channels` = {self.condition_channels}.'
       )
     if conditional_input is not None:
-      conditional_input = tf.cast(conditional_input, self.dtype)
-      check_channels(self.name, conditional_input, self.condition_channels)
+      conditional_input = vector_condition(
+        self.name, conditional_input, self.condition_weights, x
+      )
     h = x
     for j, mask in enumerate(self._masks()):
       h = tf.tanh(h) if j else h
@@ -165,22 +170,12 @@ def trainable_masked_network(
     ValueError: If a size is less than 1, there is no hidden layer, or
       `condition_channels` is negative.
   """
-  if condition_channels < 0:
-    raise ValueError(
-      f'`condition_channels` is {condition_channels}; it must be at least 0.'
-    )
   sizes = [size, *[hidden_channels] * num_layers, 2 * size]
   with tf.name_scope(name):
     weights, biases = dense_variables(
       sizes, last_scale=0.0, seed=seed, dtype=dtype
     )
-    condition_weights = []
-    if condition_channels:
-      condition_weights = [
-        tf.Variable(
-          tf.zeros([condition_channels, outputs], dtype),
-          name=f'condition_weight_{j}',
-        )
-        for j, outputs in enumerate(sizes[1:])
-      ]
+    condition_weights = condition_variables(
+      condition_channels, sizes[1:], dtype
+    )
     return MaskedNetwork(weights, biases, condition_weights, name=name)

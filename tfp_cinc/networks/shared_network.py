@@ -153,7 +153,8 @@ class SharedNetwork(ImageNetwork, tfp_compat.CompositeModule):
   def _condition_first(self, x):
     """Moves the channels of the condition from the end to the front."""
     count = self._condition_channels
-    return tf.roll(x, count, axis=-1) if count else x
+    # Not `tf.roll`, which `tf.vectorized_map` applies to another axis.
+    return tf.concat([x[..., -count:], x[..., :-count]], -1) if count else x
 
 
 def _sizes(channels, groups):

@@ -9,6 +9,10 @@ from tfp_cinc.math.dense_jacobian import (
   DenseJacobian,
   apply_dense_layers,
 )
+from tfp_cinc.networks.dense_condition import (
+  ConditionalDenseNetwork,
+  condition_variables,
+)
 from tfp_cinc.networks.dense_variables import (
   check_dense_shapes,
   dense_variables,
@@ -17,12 +21,14 @@ from tfp_cinc.networks.dense_variables import (
 __all__ = ['VelocityNetwork', 'trainable_velocity_network']
 
 
-class VelocityNetwork(tfp_compat.CompositeModule):
+class VelocityNetwork(ConditionalDenseNetwork):
   """A fully connected network f(t, x): the velocity of x at time t.
 
   ```
   f(t, x) = W_n tanh(... tanh(W_1 x + b_1 + t a_1) ...) + b_n + t a_n
   ```
+
+  A condition c adds V_j c to each bias b_j.
 
   Cost: O(D_{i-1} D_i) for each layer and event.
 
@@ -44,6 +50,8 @@ class VelocityNetwork(tfp_compat.CompositeModule):
     weights: Sequence,
     biases: Sequence,
     time_weights: Sequence,
+    condition_weights: Sequence = (),
+    condition=None,
     name: str = 'velocity_network',
   ):
     """Stores the parameters.
@@ -53,6 +61,9 @@ class VelocityNetwork(tfp_compat.CompositeModule):
         = D_0 = D.
       biases: Sequence of n tensors or Variables [D_i].
       time_weights: Sequence of n tensors or Variables a_i [D_i].
+      condition_weights: Sequence of n tensors or Variables V_j [K, D_j]. It is
+        empty for a network without a condition.
+      condition: Condition c, `Tensor` [..., K], or None if it is still missing.
       name: Name of the module.
 
     Raises:
@@ -61,7 +72,8 @@ class VelocityNetwork(tfp_compat.CompositeModule):
     super().__init__(name=name)
     convert = tfp_compat.convert_nonref_to_tensor
     dtype = tfp_compat.common_dtype(
-      [*weights, *biases, *time_weights], dtype_hint=tf.float32
+      [*weights, *biases, *time_weights, *condition_weights],
+      dtype_hint=tf.float32,
     )
     self.weights = [convert(weight, dtype=dtype) for weight in weights]
     self.biases = [convert(bias, dtype=dtype) for bias in biases]
@@ -71,6 +83,7 @@ class VelocityNetwork(tfp_compat.CompositeModule):
     self.dtype = dtype
     sizes = check_dense_shapes(self.weights, self.biases)
     self.size = sizes[0]
+    self._set_condition(condition_weights, condition, dtype)
     shapes = [tuple(weight.shape) for weight in self.time_weights]
     if shapes != [(size,) for size in sizes[1:]]:
       raise ValueError(
@@ -78,11 +91,21 @@ class VelocityNetwork(tfp_compat.CompositeModule):
         f'`biases`, {[(size,) for size in sizes[1:]]}.'
       )
 
-  def parameters(self) -> list[list[tf.Tensor]]:
-    """Returns the values of the weights, the biases and the time weights."""
+  def parameters(self, x=None) -> list[list[tf.Tensor]]:
+    """Returns the values of the weights, the biases and the time weights.
+
+    The biases include the condition; they have its batch shape.
+
+    Args:
+      x: `Tensor` [..., D], for a check of the shape of the condition.
+    """
     return tf.nest.map_structure(
       tf.convert_to_tensor,
-      [list(self.weights), list(self.biases), list(self.time_weights)],
+      [
+        list(self.weights),
+        self.conditioned_biases(x),
+        list(self.time_weights),
+      ],
     )
 
   @staticmethod
@@ -116,6 +139,7 @@ def trainable_velocity_network(
   hidden_channels: int,
   num_layers: int,
   *,
+  condition_channels: int = 0,
   seed: int | None = None,
   dtype=tf.float32,
   name: str = 'velocity_network',
@@ -126,25 +150,30 @@ def trainable_velocity_network(
     size: Size D of the input and the output.
     hidden_channels: Size of the hidden layers.
     num_layers: Number of hidden layers, at least 1.
+    condition_channels: Number of elements K of the condition, 0 for none.
     seed: Seed of the initial weights. None draws new ones.
     dtype: Floating dtype of the Variables.
     name: Name of the module.
 
   Raises:
-    ValueError: If a size is less than 1 or there is no hidden layer.
+    ValueError: If a size is less than 1, there is no hidden layer, or
+      `condition_channels` is negative.
   """
   with tf.name_scope(name):
+    sizes = [size, *[hidden_channels] * num_layers, size]
     weights, biases = dense_variables(
-      [size, *[hidden_channels] * num_layers, size],
-      last_scale=0.1,
-      seed=seed,
-      dtype=dtype,
+      sizes, last_scale=0.1, seed=seed, dtype=dtype
     )
     time_weights = [
       tf.Variable(tf.zeros_like(bias), name=f'time_weight_{i}')
       for i, bias in enumerate(biases)
     ]
-    return VelocityNetwork(weights, biases, time_weights, name=name)
+    condition_weights = condition_variables(
+      condition_channels, sizes[1:], dtype
+    )
+    return VelocityNetwork(
+      weights, biases, time_weights, condition_weights, name=name
+    )
 
 
 def _tanh(x):

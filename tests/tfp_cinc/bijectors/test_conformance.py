@@ -16,6 +16,8 @@ REJECTED = {
   conformance.check_graph: broken.EagerOnly,
   conformance.check_frees_memory: broken.KeepsTensors,
   conformance.check_gradients: broken.StoppedGradient,
+  conformance.check_condition_gradient: broken.IgnoresTheGradientOfItsCondition,
+  conformance.check_conditions_of_a_batch: broken.MixesConditions,
   conformance.check_second_derivatives: broken.OnlyFirstDerivatives,
   conformance.check_per_example_gradients: broken.MixesTheBatch,
   conformance.check_vectorized_map: broken.EagerOnly,
@@ -44,10 +46,14 @@ FAST = {
   'Squeeze',
   'Chain-reversible',
   'MaskedAutoregressive',
+  'AffineCoupling-given',
   'glow',
 }
-# What TensorFlow cannot do, by the attribute of a case; see docs/limits.md.
-LIMITS = {
+# The attribute of a case by which a check applies: what TensorFlow cannot do,
+# see docs/limits.md, and conditions.
+APPLIES = {
+  conformance.check_condition_gradient: 'is_conditional',
+  conformance.check_conditions_of_a_batch: 'is_conditional',
   conformance.check_xla: 'compiles',
   conformance.check_vectorized_map: 'vectorizes',
   conformance.check_per_example_gradients: 'vectorizes',
@@ -65,7 +71,7 @@ LIMITS = {
     )
     for check in conformance.CHECKS
     for case in zoo.ZOO
-    if check not in LIMITS or getattr(case, LIMITS[check])
+    if check not in APPLIES or getattr(case, APPLIES[check])
   ],
 )
 def test_conforms(case, check):
@@ -84,8 +90,8 @@ def test_the_limits_of_xla_are_still_there(name):
   'check', conformance.CHECKS, ids=lambda check: check.__name__[6:]
 )
 def test_check_can_fail(check):
-  conformance_case = broken.case(broken.Scaled)
-  check(conformance_case)
+  is_conditional = issubclass(REJECTED[check], broken.Conditional)
+  check(broken.case(broken.Conditional if is_conditional else broken.Scaled))
   failures = (AssertionError, ValueError, TypeError, pytest.fail.Exception)
   with pytest.raises(failures):
     check(broken.case(REJECTED[check]))

@@ -42,8 +42,6 @@ def test_group_by_group_is_what_it_is_at_once(batch_shape, condition_shape):
   if condition_shape:
     network = make(condition_channels=2)
     rng = np.random.default_rng(1)
-    if len(condition_shape) == 2:  # as many dimensions as a batch of vectors
-      condition_shape = [1, *condition_shape]
     condition = tf.constant(rng.normal(size=condition_shape))
   x = images(*batch_shape)
   y = network(x, condition)
