@@ -118,6 +118,25 @@ def test_batch_shapes(batch_shape):
   assert log_q.shape == batch_shape
 
 
+def test_given_a_label():
+  noise = moved(build(condition_channels=3))
+  uniform = np.random.default_rng(1).uniform(size=[2, *SHAPE])
+  pixels = PIXELS[:2]
+  x, log_q = tfp_cinc.given(noise, [2, 0]).dequantize(pixels, noise=uniform)
+  for i, label in enumerate([2, 0]):
+    alone, log_q_alone = tfp_cinc.given(noise, label).dequantize(
+      pixels[i], noise=uniform[i]
+    )
+    np.testing.assert_allclose(x[i], alone, atol=1e-6)
+    np.testing.assert_allclose(log_q[i], log_q_alone, rtol=1e-4)
+  _, other = tfp_cinc.given(noise, None).dequantize(pixels, noise=uniform)
+  assert np.all(np.abs(other - log_q) > 1e-3)
+  with pytest.raises(ValueError, match='`condition` is missing'):
+    noise.dequantize(pixels)
+  with pytest.raises(ValueError, match='takes no condition'):
+    tfp_cinc.given(build(), 0)
+
+
 def test_training_tightens_the_bound_and_never_passes_the_exact_value():
   """Pixels of independent normals, whose bins have exact probabilities."""
   shape = [4, 4, 1]
