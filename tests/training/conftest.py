@@ -26,3 +26,18 @@ def used(tmp_path_factory):
   main(['attributes', str(run)])
   main(['export', str(run), '--output', str(model)])
   return run, model
+
+
+@pytest.fixture(scope='session')
+def conditional(tmp_path_factory):
+  """(run, SavedModel): as `used`, of one level, given the class of a digit."""
+  folder = tmp_path_factory.mktemp('conditional')
+  config = tiny.get_config()
+  config.flow.condition = 'label'
+  config.train.deterministic = False
+  config.train.learning_rate = 1e-2
+  config.eval.batch_size = 32
+  run, model = folder / 'run', folder / 'model'
+  train(config, str(run))
+  (run / 'saved_model').rename(model)
+  return run, model

@@ -45,6 +45,8 @@ COMMANDS = {
   'evaluate': '.evaluate',
   'sample': '.pictures.sample',
   'reconstruct': '.pictures.reconstruct',
+  'upscale': '.pictures.upscale',
+  'inpaint': '.pictures.inpaint',
   'interpolate': '.pictures.interpolate',
   'attributes': '.attributes',
   'manipulate': '.pictures.manipulate',

@@ -61,7 +61,7 @@ def command(path, split, data, limit, method, output):
 
   from ..data.splits import find_split
   from ..trained import open_flow
-  from ..trained.own_data import own_data
+  from ..trained.own_data import own_data, own_labels
 
   flow = open_flow(path)
   dataset, split = own_data(flow, data, split, 'train')
@@ -81,9 +81,11 @@ def command(path, split, data, limit, method, output):
       'encoded {} images',
       lambda batch: len(batch[0]),
     ):
+      given = flow.condition_of(images, own_labels(flow, dataset, labels))
+      encoded = flow.encode(images, given)
       if labels.ndim == 1:
         labels = latents.one_hot_attributes(labels, number)
-      yield flow.encode(images), labels
+      yield encoded, labels
 
   try:
     found = latents.attribute_directions(

@@ -13,6 +13,7 @@ from ..data.files import files_below, printable
 from ..errors import UserError
 from ..progress import tracked
 from ..run_folder.files import replace_file
+from .condition import condition_option
 from .options import (
   check_output,
   click_command,
@@ -35,8 +36,11 @@ __all__ = ['command']
   '--output', metavar='FILE', help='CSV file to write. [default: print]'
 )
 @noise_options(1)
+@condition_option
 @image_options
-def command(path, folder, output, noise_draws, seed, resize, convert):
+def command(
+  path, folder, output, noise_draws, seed, condition, resize, convert
+):
   """Write the bits/dim of the images of a folder as CSV, highest first.
 
   PATH is the folder of a run or of a SavedModel. All images get the same noise.
@@ -51,11 +55,15 @@ def command(path, folder, output, noise_draws, seed, resize, convert):
   if not names:
     raise UserError(f'{folder} holds no file.')
   from ..trained import open_flow
+  from .pictures.images import condition_of
 
   flow = open_flow(path)
   scored, unread = [], []
   for read, images in _batches(flow, folder, names, resize, convert, unread):
-    bits = flow.bits_per_dim(images, noise_draws, seed, same_noise=True)
+    given = condition_of(flow, None, images, condition)
+    bits = flow.bits_per_dim(
+      images, noise_draws, seed, same_noise=True, condition=given
+    )
     scored += zip(read, bits, strict=True)
   if not scored:
     raise UserError(

@@ -15,6 +15,7 @@ __all__ = [
   'Condition',
   'find_condition',
   'held_out_conditions',
+  'held_out_inputs',
   'low_resolution',
 ]
 
@@ -103,8 +104,8 @@ class Condition:
       )
     return labels
 
-  def of(self, pixels, labels=None, chance=None) -> tf.Tensor:
-    """Returns the conditions of images.
+  def inputs(self, pixels, labels=None, chance=None) -> dict[str, tf.Tensor]:
+    """Returns the conditions of images as inputs of an exported flow.
 
     A low-resolution image and a mask follow from the pixels, not from their
     continuous values, so that they say nothing about the dequantization noise.
@@ -115,18 +116,30 @@ class Condition:
       chance: [n, num_chances], uniform numbers in [0, 1).
 
     Returns:
-      float32 [n, *shape].
+      The tensors that `ConditionInput.inputs` describes, by name.
     """
     kind = self.input.kind
     if kind == 'label':
-      inputs = {'labels': tf.cast(labels, tf.int32)}
-    elif kind == 'values':
-      inputs = {'condition': tf.cast(labels, tf.float32)}
-    elif kind == 'low_resolution':
+      return {'labels': tf.cast(labels, tf.int32)}
+    if kind == 'values':
+      return {'condition': tf.cast(labels, tf.float32)}
+    if kind == 'low_resolution':
       factor = self.image_shape[0] // self.shape[0]
-      inputs = {'low_resolution': low_resolution(pixels, factor)}
-    else:
-      inputs = {'known': pixels, 'mask': _holes(chance, self.image_shape)}
+      return {'low_resolution': low_resolution(pixels, factor)}
+    return {'known': pixels, 'mask': _holes(chance, self.image_shape)}
+
+  def of(self, pixels, labels=None, chance=None) -> tf.Tensor:
+    """Returns the conditions of images.
+
+    Args:
+      pixels: See `inputs`.
+      labels: See `inputs`.
+      chance: See `inputs`.
+
+    Returns:
+      float32 [n, *shape].
+    """
+    inputs = self.inputs(pixels, labels, chance)
     return self.input.tensor(inputs, self.num_bits)
 
 
@@ -199,12 +212,31 @@ def held_out_conditions(
   labels = condition.check_labels(labels)
 
   def conditions(here):
-    some = images[here]
-    start = tf.constant(here.indices(len(images))[0], tf.int64)
-    chance = uniform(0, MASK, start, [len(some), condition.num_chances])
-    return condition.of(some, None if labels is None else labels[here], chance)
+    start = here.indices(len(images))[0]
+    some = None if labels is None else labels[here]
+    inputs = held_out_inputs(condition, images[here], some, start)
+    return condition.input.tensor(inputs, condition.num_bits)
 
   return conditions
+
+
+def held_out_inputs(
+  condition: Condition, images: np.ndarray, labels, start: int
+) -> dict[str, tf.Tensor]:
+  """Returns the conditions of held-out images as inputs of an exported flow.
+
+  Args:
+    condition: `Condition`.
+    images: uint8 [n, H, W, C].
+    labels: int64 [n] or [n, A], which `check_labels` has returned.
+    start: Position of images[0], on which the masks depend.
+
+  Returns:
+    See `Condition.inputs`.
+  """
+  position = tf.constant(start, tf.int64)
+  chance = uniform(0, MASK, position, [len(images), condition.num_chances])
+  return condition.inputs(images, labels, chance)
 
 
 def low_resolution(images, factor: int) -> tf.Tensor:

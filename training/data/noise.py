@@ -38,7 +38,7 @@ def noisy_batches(
   """
   for draw in range(draws):
     for start in range(0, len(images), batch_size):
-      here = slice(start, start + batch_size)
+      here = slice(start, min(start + batch_size, len(images)))
       noise = {'seed': tf.constant([seed + draw, first + start])}
       if same_noise:
         noise = {'noise': fixed_noise(images.shape[1:], [seed + draw, 0])}

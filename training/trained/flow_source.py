@@ -10,12 +10,15 @@ import tensorflow as tf
 
 from tfp_cinc import latents
 
+from ..data.condition import Condition
 from ..data.facts import DataFacts
 
-__all__ = ['FUNCTIONS', 'FlowSource']
+__all__ = ['FUNCTIONS', 'OPTIONAL', 'FlowSource']
 
-# Signatures of `tfp_cinc.export_saved_model`.
+# Signatures of `tfp_cinc.export_saved_model` that all flows have.
 FUNCTIONS = ('encode', 'decode', 'sample', 'log_prob_values')
+# Signatures that some flows have.
+OPTIONAL = ('learned_noise', 'sample_guided')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +26,8 @@ class FlowSource:
   """The functions of a trained flow and what belongs to it.
 
   Attributes:
-    functions: By the names `FUNCTIONS`, functions of named tensors with the
-      arguments and results of those signatures.
+    functions: By the names `FUNCTIONS` and some of `OPTIONAL`, functions of
+      named tensors with the arguments and results of those signatures.
     data: Facts of the data set that it was trained on.
     num_bits: Bits per channel.
     latent_levels: int32 [H*W*C], the level of each latent.
@@ -33,8 +36,7 @@ class FlowSource:
     folder: Folder for files that are made from the flow by default.
     weights: `tfp_cinc.latents.weights_digest` of the flow, or None if not
       known.
-    move: `FlowWithNoise.move` if the dequantization noise is learned; None if
-      it is uniform.
+    condition: `Condition` of a conditional flow; None for other flows.
   """
 
   functions: Mapping[str, Callable[..., dict[str, tf.Tensor]]]
@@ -45,4 +47,4 @@ class FlowSource:
   config: ml_collections.ConfigDict | None
   folder: pathlib.Path
   weights: str | None
-  move: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] | None = None
+  condition: Condition | None = None

@@ -20,7 +20,7 @@ from ..loop.model import Model, build_model
 from ..run_folder.checkpoints import Checkpoints
 from ..run_folder.config_file import read_config, read_data_facts
 from ..run_folder.directions import run_directions
-from .flow_source import FUNCTIONS, FlowSource
+from .flow_source import FUNCTIONS, OPTIONAL, FlowSource
 
 __all__ = ['RestoredRun', 'from_run', 'restore_run']
 
@@ -93,7 +93,7 @@ def from_run(folder: pathlib.Path) -> FlowSource:
   run = restore_run(folder)
   model, num_bits = run.model, run.config.data.num_bits
   return FlowSource(
-    functions=_functions(model.flow, num_bits),
+    functions=_functions(model, num_bits),
     data=run.data,
     num_bits=num_bits,
     latent_levels=latent_levels(model.flow),
@@ -101,7 +101,7 @@ def from_run(folder: pathlib.Path) -> FlowSource:
     config=run.config,
     folder=run.folder,
     weights=weights_digest(model.flow),
-    move=None if model.noise is None else _compiled_move(model.density),
+    condition=model.condition,
   )
 
 
@@ -119,12 +119,22 @@ def _data_facts(folder, config):
     ) from None
 
 
-def _functions(flow, num_bits):
+def _functions(model, num_bits):
   """Returns, for a flow in memory, the functions of an exported model."""
+  noise = model.noise
   table = flow_signatures(
-    full_precision(flow), num_bits, attributes=[], directions=None
+    full_precision(model.flow),
+    num_bits,
+    attributes=[],
+    directions=None,
+    noise=None if noise is None else full_precision(model.density).noise,
+    condition=None if model.condition is None else model.condition.input,
   )
-  return {name: _traced_at_first_call(table[name]) for name in FUNCTIONS}
+  return {
+    name: _traced_at_first_call(table[name])
+    for name in (*FUNCTIONS, *OPTIONAL)
+    if name in table
+  }
 
 
 def _traced_at_first_call(signature):
@@ -136,18 +146,6 @@ def _traced_at_first_call(signature):
   function = tf.function(signature.function, autograph=False)
   trace = functools.cache(lambda: function.get_concrete_function(**specs))
   return lambda **inputs: trace()(**inputs)
-
-
-def _compiled_move(density):
-  """Returns `FlowWithNoise.move` in full precision."""
-  exact = full_precision(density)
-  spec = tf.TensorSpec([None, *density.event_shape], density.dtype)
-
-  @tf.function(input_signature=[spec], autograph=False)
-  def move(values):
-    return exact.move(values)
-
-  return move
 
 
 def _say(sentence):

@@ -6,17 +6,17 @@ import zipfile
 import numpy as np
 import tensorflow as tf
 
+from tfp_cinc.saved_model.condition_input import ConditionInput
 from tfp_cinc.saved_model.model_card import read_model_card
 
+from ..data.condition import Condition
 from ..data.facts import DataFacts
 from ..errors import UserError
 from ..run_folder.config_file import read_config, read_data_facts
 from ..run_folder.directions import DIRECTIONS, read_directions
-from .flow_source import FUNCTIONS, FlowSource
+from .flow_source import FUNCTIONS, OPTIONAL, FlowSource
 
 __all__ = ['from_saved_model']
-
-_NOISE = 'learned_noise'  # signature of models whose noise is learned
 
 
 def from_saved_model(path: pathlib.Path) -> FlowSource:
@@ -52,7 +52,7 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
       f'{path} lacks the signature {missing[0]!r}, which is needed here; '
       'export it again by `tfp-cinc export RUN`.'
     )
-  [latents] = model.signatures['decode'].structured_input_signature[1].values()
+  latents = model.signatures['decode'].structured_input_signature[1]['latents']
   if latents.dtype != tf.float32:
     raise UserError(
       f'{path} is a flow in {latents.dtype.name}; these commands need a flow '
@@ -67,7 +67,7 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
     names = (read_data_facts(extra) or {}).get('label_names')
   directions, weights = extra / DIRECTIONS, card.get('weights')
   return FlowSource(
-    functions=_Signatures(model),
+    functions=_functions(model),
     data=DataFacts(name, image_shape, None if names is None else tuple(names)),
     num_bits=card['num_bits'],
     latent_levels=_read_levels(extra / 'latents.npz', image_shape),
@@ -79,8 +79,28 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
     config=config,
     folder=pathlib.Path(),
     weights=weights,
-    move=_exported_move(model) if _NOISE in model.signatures else None,
+    condition=_condition(card),
   )
+
+
+def _condition(card):
+  """Returns the `Condition` of a model card, or None."""
+  if card.get('condition') is None:
+    return None
+  found = ConditionInput.from_json(card['condition'])
+  return Condition(
+    found, tuple(card['image_shape']), card['num_bits'], found.names
+  )
+
+
+def _functions(model):
+  """Returns the functions of a model, which keep it alive."""
+
+  def function(name):
+    return lambda **inputs: model.signatures[name](**inputs)
+
+  names = [name for name in OPTIONAL if name in model.signatures]
+  return {name: function(name) for name in (*FUNCTIONS, *names)}
 
 
 def _read_levels(path, image_shape):
@@ -103,23 +123,3 @@ def _read_levels(path, image_shape):
       f'must be {size} integers from 0, one for each latent.'
     )
   return levels.astype(np.int32)
-
-
-class _Signatures:
-  """The signatures of a model, which they keep alive."""
-
-  def __init__(self, model):
-    self._model = model
-
-  def __getitem__(self, name):
-    return self._model.signatures[name]
-
-
-def _exported_move(model):
-  """Returns `FlowWithNoise.move` of a SavedModel."""
-
-  def move(values):
-    answer = model.signatures[_NOISE](values=values)
-    return answer['values'], answer['log_q']
-
-  return move

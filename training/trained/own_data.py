@@ -1,12 +1,14 @@
 """The data set of a command: that of the flow, or that of the user."""
 
+import numpy as np
+
 from ..configs.base import get_base_config
 from ..data.dataset import Dataset
 from ..data.load import load_dataset
 from ..data.location import kind_of_data
 from ..errors import UserError
 
-__all__ = ['own_data']
+__all__ = ['own_data', 'own_labels']
 
 
 def own_data(
@@ -49,3 +51,42 @@ def own_data(
       f'flow takes {list(flow.image_shape)}.'
     )
   return dataset, split or 'all'
+
+
+def own_labels(
+  flow, dataset: Dataset, labels: np.ndarray | None
+) -> np.ndarray | None:
+  """Returns the labels of images as the labels of a conditional flow.
+
+  Classes of the same name are the same, even if the data set of the user has
+  only some of them.
+
+  Args:
+    flow: `TrainedFlow`.
+    dataset: Data set of the images.
+    labels: int64 [N] classes or [N, A] attributes of `dataset`, or None.
+
+  Returns:
+    Labels of the same shape; None if the flow is not conditional on labels.
+
+  Raises:
+    UserError: If there are no labels, or the flow does not know one.
+  """
+  condition = flow.condition
+  if condition is None or not condition.takes_labels:
+    return None
+  if labels is None:
+    raise UserError(
+      f'{flow.path} is conditional on labels, and the images of {dataset.name} '
+      'have none; name a folder with a sub-folder for each class.'
+    )
+  known, names = condition.label_names, dataset.label_names
+  if None in (known, names) or known == names:
+    return labels
+  unknown = [name for name in names if name not in known]
+  if unknown or labels.ndim > 1:
+    raise UserError(
+      f'the labels of {dataset.name} are {", ".join(names)}; those of '
+      f'{flow.path} are {", ".join(known)}.'
+    )
+  return np.array([known.index(name) for name in names])[labels]

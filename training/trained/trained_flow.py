@@ -6,12 +6,14 @@ More than 300 lines: one class, of which half is documentation.
 import functools
 import pathlib
 import shlex
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_cinc import latents as latent_space
 
+from ..data.condition import held_out_inputs
 from ..data.dataset import Dataset
 from ..data.load import load_dataset
 from ..data.noise import noisy_batches
@@ -27,6 +29,10 @@ class TrainedFlow:
   Arrays of any length are processed in batches. The data set that the flow was
   trained on is only needed for `dataset`, `test_images` and `test_labels`.
 
+  A conditional flow needs the argument `condition` of each method: the inputs
+  that `tfp_cinc.ConditionInput` describes, by name, as arrays of N elements.
+  `condition_of` returns those of given images.
+
   Attributes:
     path: The folder of the run or of the SavedModel.
     name: Name of the data set that it was trained on.
@@ -34,6 +40,7 @@ class TrainedFlow:
     image_shape: (H, W, C).
     num_bits: Bits per channel.
     latent_levels: int32 [H*W*C], the level of each latent.
+    condition: `Condition` of a conditional flow; None for other flows.
     noise: 'uniform' or 'variational': the dequantization noise of its bits/dim.
     batch_size: Number of images that go through the flow together.
     folder: Folder for files that are made from the flow: that of the run, or
@@ -55,9 +62,10 @@ class TrainedFlow:
     config = source.config
     self.batch_size = 64 if config is None else int(config.eval.batch_size)
     self.folder, self.weights = source.folder, source.weights
-    self.noise = 'uniform' if source.move is None else 'variational'
+    self.condition, self._functions = source.condition, source.functions
+    is_learned = 'learned_noise' in self._functions
+    self.noise = 'variational' if is_learned else 'uniform'
     self.num_made = self.not_finite = 0
-    self._functions = source.functions
 
   @functools.cached_property
   def directions(self) -> latent_space.AttributeDirections | None:
@@ -102,30 +110,71 @@ class TrainedFlow:
     except UserError:
       return None
 
-  def encode(self, images: np.ndarray) -> np.ndarray:
+  def condition_of(
+    self, images: np.ndarray, labels: np.ndarray | None = None, first: int = 0
+  ) -> dict[str, tf.Tensor] | None:
+    """Returns the conditions of images of a data set.
+
+    Args:
+      images: uint8 [N, H, W, C], from which a low resolution or a mask follows.
+      labels: int64 [N] classes or [N, A] attributes; None if there are none.
+      first: Position of images[0] in its split. The masks of test images are
+        those with which the run was evaluated.
+
+    Returns:
+      The argument `condition` of the other methods; None for a flow that is not
+      conditional.
+
+    Raises:
+      UserError: If the condition does not follow from the images and labels.
+    """
+    if self.condition is None:
+      return None
+    kind = self.condition.input.kind
+    if kind == 'values' and not self.condition.takes_labels:
+      raise UserError(
+        f'{self.path} is conditional on maps of shape '
+        f'{list(self.condition.shape)}, which do not follow from an image; use '
+        'the SavedModel or the Python flow directly.'
+      )
+    if self.condition.takes_labels and labels is None:
+      raise UserError(
+        f'{self.path} is conditional on the label of an image, which is not '
+        'known here; name it by --condition.'
+      )
+    labels = self.condition.check_labels(labels)
+    return held_out_inputs(self.condition, images, labels, first)
+
+  def encode(
+    self, images: np.ndarray, condition: Mapping | None = None
+  ) -> np.ndarray:
     """Returns the latents of the center of the bin of each pixel.
 
     Args:
       images: uint8 [N, H, W, C].
+      condition: See the class.
 
     Returns:
       float32 [N, H*W*C].
     """
     self._check(images, np.uint8, self.image_shape)
-    answers = self._answers('encode', 'images', images)
+    answers = self._answers('encode', {'images': images}, condition)
     return np.concatenate([answer['latents'].numpy() for answer in answers])
 
-  def decode(self, latents: np.ndarray) -> np.ndarray:
+  def decode(
+    self, latents: np.ndarray, condition: Mapping | None = None
+  ) -> np.ndarray:
     """Returns the images of latents.
 
     Args:
       latents: float32 [N, H*W*C].
+      condition: See the class.
 
     Returns:
       uint8 [N, H, W, C].
     """
     self._check(latents, np.float32, self.latent_levels.shape)
-    answers = self._answers('decode', 'latents', latents)
+    answers = self._answers('decode', {'latents': latents}, condition)
     return np.concatenate([self._pixels(answer) for answer in answers])
 
   def sample(
@@ -134,6 +183,7 @@ class TrainedFlow:
     temperature: float = 1.0,
     seed: int = 0,
     first: int = 0,
+    condition: Mapping | None = None,
   ) -> np.ndarray:
     """Draws images at a temperature.
 
@@ -144,16 +194,22 @@ class TrainedFlow:
         the same latents.
       first: Number of images drawn before, in batches of `batch_size`, if the
         images are drawn in several calls.
+      condition: See the class, with `number` elements.
 
     Returns:
       uint8 [number, H, W, C].
     """
+    self._check_condition(condition, number)
     batches = [np.zeros([0, *self.image_shape], np.uint8)]
     for start in range(0, number, self.batch_size):
+      here = slice(start, min(start + self.batch_size, number))
+      drawn = self._some(condition, here)
+      if condition is None:
+        drawn = {'number': tf.constant(here.stop - start)}
       answer = self._functions['sample'](
-        number=tf.constant(min(self.batch_size, number - start)),
         temperature=tf.constant(temperature, tf.float32),
         seed=tf.constant([seed, first + start]),
+        **drawn,
       )
       batches.append(self._pixels(answer))
     return np.concatenate(batches)
@@ -163,7 +219,9 @@ class TrainedFlow:
     images: np.ndarray,
     noise_draws: int = 1,
     seed: int = 0,
+    first: int = 0,
     same_noise: bool = False,
+    condition: Mapping | None = None,
   ) -> np.ndarray:
     """Returns the bits/dim of each image, averaged over noise draws.
 
@@ -171,13 +229,15 @@ class TrainedFlow:
       images: uint8 [N, H, W, C].
       noise_draws: Number of draws of dequantization noise per image.
       seed: Seed of the noise.
+      first: See `bits_per_dim_by_level`.
       same_noise: See `bits_per_dim_by_level`.
+      condition: See the class.
 
     Returns:
       float64 [N].
     """
     return self.bits_per_dim_by_level(
-      images, noise_draws, seed, same_noise=same_noise
+      images, noise_draws, seed, first, same_noise, condition
     ).sum(axis=1)
 
   def bits_per_dim_by_level(
@@ -187,6 +247,7 @@ class TrainedFlow:
     seed: int = 0,
     first: int = 0,
     same_noise: bool = False,
+    condition: Mapping | None = None,
   ) -> np.ndarray:
     """Returns the contribution of each level to the bits/dim of each image.
 
@@ -198,12 +259,14 @@ class TrainedFlow:
         batches of `batch_size`. Each position has its own noise.
       same_noise: Whether all images get the same draws, so that the result for
         an image does not depend on the other images.
+      condition: See the class.
 
     Returns:
       float64 [N, L]; the sum over levels is the bits/dim. Level 0 includes the
       log-density of learned noise.
     """
     self._check(images, np.uint8, self.image_shape)
+    self._check_condition(condition, len(images))
     levels = int(self.latent_levels.max()) + 1
     result = np.zeros([len(images), levels])
     for here, values in noisy_batches(
@@ -215,11 +278,12 @@ class TrainedFlow:
       first=first,
       same_noise=same_noise,
     ):
-      if self._source.move is not None:
-        values, log_q = self._source.move(values)
-        log_q = log_q.numpy() / np.log(2.0)
+      given = self._some(condition, here)
+      if self.noise == 'variational':
+        moved = self._functions['learned_noise'](values=values, **given)
+        values, log_q = moved['values'], moved['log_q'].numpy() / np.log(2.0)
         result[here, 0] += log_q / np.prod(self.image_shape)
-      answer = self._functions['log_prob_values'](values=values)
+      answer = self._functions['log_prob_values'](values=values, **given)
       result[here] += answer['bits_per_dim_by_level'].numpy()
     return result / noise_draws
 
@@ -229,6 +293,7 @@ class TrainedFlow:
     second: np.ndarray,
     steps: int,
     method: str = 'linear',
+    condition: Mapping | None = None,
   ) -> np.ndarray:
     """Interpolates between pairs of images, in latent space.
 
@@ -237,17 +302,21 @@ class TrainedFlow:
       second: uint8 [N, H, W, C].
       steps: Number of images, including both ends.
       method: 'linear' or 'spherical', see `tfp_cinc.latents`.
+      condition: See the class; that of both images of each pair.
 
     Returns:
       uint8 [N, steps, H, W, C].
     """
     try:
       path = latent_space.interpolate_latents(
-        self.encode(first), self.encode(second), steps, method
+        self.encode(first, condition),
+        self.encode(second, condition),
+        steps,
+        method,
       )
     except ValueError as error:
       raise UserError(str(error)) from None
-    return self._decode_rows(path.numpy())
+    return self._decode_rows(path.numpy(), condition)
 
   def manipulate(
     self,
@@ -255,6 +324,7 @@ class TrainedFlow:
     attribute: str,
     strengths,
     level: int | None = None,
+    condition: Mapping | None = None,
   ) -> np.ndarray:
     """Moves the latents of images along the direction of an attribute.
 
@@ -263,6 +333,7 @@ class TrainedFlow:
       attribute: One of the names of `directions`.
       strengths: [S], factors of the direction; 0 keeps the image.
       level: The only level whose latents are moved; None moves all levels.
+      condition: See the class.
 
     Returns:
       uint8 [N, S, H, W, C].
@@ -285,19 +356,30 @@ class TrainedFlow:
         raise UserError(f'level {level} is not one of 0 to {last}.')
       direction = np.where(self.latent_levels == level, direction, 0)
     moves = np.multiply.outer(np.asarray(strengths, np.float32), direction)
-    return self._decode_rows(self.encode(images)[:, np.newaxis] + moves)
+    latents = self.encode(images, condition)[:, np.newaxis]
+    return self._decode_rows(latents + moves, condition)
 
-  def _decode_rows(self, latents):
+  def _decode_rows(self, latents, condition):
     """Returns uint8 [N, S, H, W, C] of latents [N, S, D]."""
-    images = self.decode(latents.reshape([-1, latents.shape[-1]]))
-    return images.reshape([*latents.shape[:2], *self.image_shape])
+    number, steps = latents.shape[:2]
+    if condition is not None:
+      condition = {k: np.repeat(v, steps, 0) for k, v in condition.items()}
+    images = self.decode(latents.reshape([number * steps, -1]), condition)
+    return images.reshape([number, steps, *self.image_shape])
 
-  def _answers(self, function, name, array):
-    """Yields the answers of a function to batches of an array [N, ...]."""
+  def _answers(self, function, arrays, condition):
+    """Yields the answers of a function to batches of arrays [N, ...]."""
+    [number] = {len(array) for array in arrays.values()}
+    self._check_condition(condition, number)
+    arrays = {**arrays, **(condition or {})}
     # At least once, so that an empty array has a result of the right shape.
-    for start in range(0, max(1, len(array)), self.batch_size):
-      batch = tf.constant(array[start : start + self.batch_size])
-      yield self._functions[function](**{name: batch})
+    for start in range(0, max(1, number), self.batch_size):
+      here = slice(start, start + self.batch_size)
+      yield self._functions[function](**self._some(arrays, here))
+
+  def _some(self, arrays, here):
+    """Returns a part of arrays by name as tensors; none for None."""
+    return {k: tf.constant(v[here]) for k, v in (arrays or {}).items()}
 
   def _pixels(self, answer):
     """Returns the images of an answer; counts those that are not finite."""
@@ -306,6 +388,21 @@ class TrainedFlow:
     self.num_made += len(finite)
     self.not_finite += int(np.sum(~finite))
     return answer['images'].numpy()
+
+  def _check_condition(self, condition, number):
+    """Raises `UserError` if conditions are not those of N images."""
+    if (self.condition is None) != (condition is None):
+      raise UserError(
+        f'{self.path} takes no condition.'
+        if self.condition is None
+        else f'{self.path} is a conditional flow; it needs a condition.'
+      )
+    found = {name: len(value) for name, value in (condition or {}).items()}
+    if any(length != number for length in found.values()):
+      raise UserError(
+        f'the condition has {found} elements for {number} images; it must have '
+        'one for each image.'
+      )
 
   def _check(self, array, dtype, shape):
     if array.dtype != dtype or array.shape[1:] != tuple(shape):

@@ -215,7 +215,7 @@ def test_bad_images_are_refused(refused, path, digits):
     (['interpolate', 'test:0'], "missing argument 'SECOND'"),
     (['interpolate', 'test:0', 'test:1', '--steps', '1'], "'--steps': 1 is"),
     (['manipulate', '--attribute', '3'], "missing argument 'IMAGE...'"),
-    (['manipulate', 'test:0'], "missing option '--attribute'"),
+    (['manipulate', 'test:0'], 'name either an attribute to change by'),
     (
       ['manipulate', 'test:0', '--attribute', '3', '--strengths', '1:2'],
       'FIRST:LAST:NUMBER',

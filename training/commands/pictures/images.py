@@ -2,18 +2,27 @@
 
 import pathlib
 import re
+from collections.abc import Callable
 
 import numpy as np
 
 from ...data.image_file import read_image
 from ...errors import UserError
+from ..condition import parse_label
 from .target import file_name
 
-__all__ = ['read_images', 'test_images']
+__all__ = ['condition_of', 'read_images', 'test_images', 'test_numbers']
+
+_TEST_IMAGE = re.compile(r'test:(\d+)')
 
 
 def read_images(
-  flow, images, resize: bool, convert: bool
+  flow,
+  images,
+  resize: bool,
+  convert: bool,
+  shape=None,
+  of_test: Callable[[np.ndarray], np.ndarray] = lambda image: image,
 ) -> tuple[np.ndarray, list[str]]:
   """Reads image files and test images.
 
@@ -22,6 +31,8 @@ def read_images(
     images: Paths of files, or 'test:N' for test image N.
     resize: See `read_image`.
     convert: See `read_image`.
+    shape: Shape of a file. None is that of the flow.
+    of_test: Function of a test image that returns an image of this shape.
 
   Returns:
     (uint8 [N, H, W, C], distinct names for files).
@@ -29,9 +40,10 @@ def read_images(
   Raises:
     UserError: If an image does not exist or does not fit.
   """
+  shape = flow.image_shape if shape is None else shape
   pixels, names = [], []
   for text in images:
-    match = re.fullmatch(r'test:(\d+)', text)
+    match = _TEST_IMAGE.fullmatch(text)
     if match:
       found, number = test_images(flow), int(match[1])
       if number >= len(found):
@@ -39,12 +51,45 @@ def read_images(
           f'{text}: there are {len(found)} test images, from 0 to '
           f'{len(found) - 1}.'
         )
-      pixels.append(found[number])
+      pixels.append(of_test(found[number]))
       names.append(f'test_{number}')
     else:
-      pixels.append(read_image(text, flow.image_shape, resize, convert))
+      pixels.append(read_image(text, shape, resize, convert))
       names.append(pathlib.Path(text).stem)
   return np.stack(pixels), _distinct(names)
+
+
+def condition_of(flow, images, pixels: np.ndarray, text: str | None):
+  """Returns the condition of the images of a command.
+
+  Args:
+    flow: `TrainedFlow`.
+    images: See `read_images`; None if all images are files.
+    pixels: The images, uint8 [N, H, W, C].
+    text: The label after --condition, see `parse_label`. None uses the labels
+      of test images.
+
+  Returns:
+    The argument `condition` of the methods of `TrainedFlow`; None for a flow
+    that is not conditional.
+
+  Raises:
+    UserError: If the label is missing or unknown.
+  """
+  labels = None
+  if text is not None:
+    labels = np.repeat(parse_label(flow, text)[np.newaxis], len(pixels), 0)
+  elif flow.condition is not None and flow.condition.takes_labels:
+    numbers = test_numbers(images or [''])
+    if numbers is not None and flow.test_labels is not None:
+      labels = flow.test_labels[numbers]
+  return flow.condition_of(pixels, labels)
+
+
+def test_numbers(images) -> list[int] | None:
+  """Returns the numbers N if all images are 'test:N', else None."""
+  matches = [_TEST_IMAGE.fullmatch(image) for image in images]
+  return [int(match[1]) for match in matches] if all(matches) else None
 
 
 def test_images(flow) -> np.ndarray:

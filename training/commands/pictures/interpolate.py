@@ -3,6 +3,8 @@
 import click
 import numpy as np
 
+from ...errors import UserError
+from ..condition import condition_option
 from ..options import click_command, flow_argument, image_options, output_file
 
 __all__ = ['command']
@@ -26,10 +28,21 @@ __all__ = ['command']
   show_default=True,
   help='Path between the two latents.',
 )
+@condition_option
 @image_options
 @output_file
 def command(
-  path, first, second, steps, method, resize, convert, output, files, scale
+  path,
+  first,
+  second,
+  steps,
+  method,
+  condition,
+  resize,
+  convert,
+  output,
+  files,
+  scale,
 ):
   """Draw the images between two images.
 
@@ -37,14 +50,24 @@ def command(
   test:N for test image N.
   """
   from ...trained import open_flow
-  from .images import read_images
+  from .images import condition_of, read_images
   from .target import Target
 
   target = Target(output, files, scale)
   flow = open_flow(path)
-  (a, b), names = read_images(flow, [first, second], resize, convert)
+  pixels, names = read_images(flow, [first, second], resize, convert)
+  given = condition_of(flow, [first, second], pixels, condition)
+  for value in (given or {}).values():
+    if np.any(value[0] != value[1]):
+      raise UserError(
+        f'{first} and {second} have different conditions, but all images of an '
+        'interpolation need the same one; if they have labels, name one by '
+        '--condition.'
+      )
+  given = given and {name: value[:1] for name, value in given.items()}
   target.check_size(flow.image_shape, 1, steps)
-  images = flow.interpolate(a[np.newaxis], b[np.newaxis], steps, method)[0]
+  a, b = pixels[:1], pixels[1:]
+  images = flow.interpolate(a, b, steps, method, given)[0]
   target.write(
     flow,
     f'interpolate_{names[0]}_{names[1]}',

@@ -3,6 +3,7 @@
 import click
 import numpy as np
 
+from ..condition import condition_option
 from ..options import click_command, flow_argument, image_options, output_file
 
 __all__ = ['command']
@@ -24,29 +25,32 @@ _WIDTH = 16  # images per row
   show_default=True,
   help='Number of test images, if no image is named.',
 )
+@condition_option
 @image_options
 @output_file
-def command(path, images, number, resize, convert, output, files, scale):
+def command(
+  path, images, number, condition, resize, convert, output, files, scale
+):
   """Draw images and their reconstructions decode(encode(x)).
 
   PATH is the folder of a run or of a SavedModel. IMAGE is a file, or test:N for
   test image N. Without any, test images are used.
   """
   from ...trained import open_flow
-  from .images import read_images, test_images
+  from .images import condition_of, read_images, test_images
   from .target import Target
 
   target = Target(output, files, scale)
   flow = open_flow(path)
-  if images:
-    given, names = read_images(flow, images, resize, convert)
-  else:
-    given = test_images(flow)
-    chosen = np.linspace(0, len(given) - 1, min(number, len(given))).astype(int)
-    given, names = given[chosen], [f'test_{i}' for i in chosen]
+  if not images:
+    last = len(test_images(flow)) - 1
+    chosen = np.linspace(0, last, min(number, last + 1)).astype(int)
+    images = [f'test:{i}' for i in chosen]
+  given, names = read_images(flow, images, resize, convert)
+  own = condition_of(flow, images, given, condition)
   rows, columns = 2 * -(-len(given) // _WIDTH), min(_WIDTH, len(given))
   target.check_size(flow.image_shape, rows, columns)
-  decoded = flow.decode(flow.encode(given))
+  decoded = flow.decode(flow.encode(given, own), own)
   # The flow keeps only the upper bits of each channel.
   step = 2 ** (8 - flow.num_bits)
   kept = given // step * step

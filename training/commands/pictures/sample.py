@@ -5,7 +5,9 @@ import re
 import click
 import numpy as np
 
+from ...errors import UserError
 from ...progress import tracked
+from ..condition import conditions_option, given_label, parse_labels
 from ..options import (
   click_command,
   flow_argument,
@@ -18,6 +20,7 @@ __all__ = ['command']
 
 
 # '0,7' for 0.7, and not the temperatures 0 and 1.
+_WIDTH = 16  # images per row, if there are several conditions
 _DECIMAL_COMMA = re.compile(r'\d,(0\d+|[2-9]|[1-9]\d+)')
 
 
@@ -65,9 +68,10 @@ _TEMPERATURES = listing(_Temperature())
   metavar='T,...',
   help='Factor of the latents, or several, for the same latents at each.',
 )
+@conditions_option
 @seed_option('latents')
 @output_file
-def command(path, number, temperature, seed, output, files, scale):
+def command(path, number, temperature, condition, seed, output, files, scale):
   """Draw images from a flow.
 
   PATH is the folder of a run or of a SavedModel.
@@ -77,22 +81,30 @@ def command(path, number, temperature, seed, output, files, scale):
 
   target = Target(output, files, scale)
   flow = open_flow(path)
+  given = _conditions(flow, condition, number)
   width = int(np.ceil(np.sqrt(number)))
+  if len(given) > 1:
+    width = min(number, _WIDTH)
   target.check_size(
-    flow.image_shape, len(temperature) * -(-number // width), width
+    flow.image_shape,
+    len(given) * len(temperature) * -(-number // width),
+    width,
   )
   texts = [f'{value:g}' for value in temperature]
   rows, single = [], {}
-  for value, text in zip(temperature, texts, strict=True):
-    images = _sample(flow, number, value, seed)
-    for start in range(0, number, width):
-      label = f'T = {text}' if start == 0 else ''
-      rows.append((label, images[start : start + width]))
-    for i, image in enumerate(images):
-      single[f'T{text}_{i:04}.png'] = image
+  for name, label in given.items():
+    for value, text in zip(temperature, texts, strict=True):
+      images = _sample(flow, number, value, seed, label)
+      words = f'{name}, T = {text}' if name else f'T = {text}'
+      for start in range(0, number, width):
+        rows.append((words, images[start : start + width]))
+        words = ''
+      for i, image in enumerate(images):
+        single[f'{f"{name}_" if name else ""}T{text}_{i:04}.png'] = image
+  names = [name for name in given if name][:3]
   target.write(
     flow,
-    f'samples_{"_".join(texts)}_{seed}',
+    '_'.join(['samples', *names, *texts, str(seed)]),
     rows,
     single,
     f'Seed {seed}',
@@ -100,10 +112,41 @@ def command(path, number, temperature, seed, output, files, scale):
   )
 
 
-def _sample(flow, number, temperature, seed):
+def _conditions(flow, texts, number):
+  """Returns the condition of the images of each name."""
+  if not texts:
+    _check_unconditional(flow)
+    return {'': None}
+  labels = parse_labels(flow, texts)
+  return {
+    text: given_label(flow, label, number)
+    for text, label in zip(texts, labels, strict=True)
+  }
+
+
+def _check_unconditional(flow):
+  """Raises `UserError` that says which condition is missing."""
+  if flow.condition is None:
+    return
+  kind = flow.condition.input.kind
+  remedy = {
+    'low_resolution': 'enlarge an image by `tfp-cinc upscale`',
+    'mask': 'fill the hole of an image by `tfp-cinc inpaint`',
+  }.get(kind, 'name a label by --condition')
+  raise UserError(f'{flow.path} is a conditional flow; {remedy}.')
+
+
+def _sample(flow, number, temperature, seed, condition):
   size = flow.batch_size
+
+  def draw(start):
+    here = slice(start, min(start + size, number))
+    some = condition and {name: x[here] for name, x in condition.items()}
+    count = here.stop - start
+    return flow.sample(count, temperature, seed, start, some)
+
   parts = [
-    flow.sample(min(size, number - start), temperature, seed, start)
+    draw(start)
     for start in tracked(
       range(0, number, size),
       number,
