@@ -313,6 +313,12 @@ _ALL = (
   ),
   _flow('split_prior', bool, 'Whether the prior of a level is learned'),
   _flow(
+    'conditional_base',
+    bool,
+    'Whether mean and scale of the latents of the last level depend on the '
+    'condition',
+  ),
+  _flow(
     'memory',
     str,
     'Activations to keep for the gradient: all, the input of each step, or '

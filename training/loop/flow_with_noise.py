@@ -82,8 +82,10 @@ class FlowWithNoise(tf.Module):
     Returns:
       A `FlowWithNoise` on the same Variables.
     """
-    flow = tfp_cinc.given(self.flow, condition)
-    return FlowWithNoise(flow, self.noise, self._num_bits)
+    flow, noise = (
+      tfp_cinc.given(part, condition) for part in (self.flow, self.noise)
+    )
+    return FlowWithNoise(flow, noise, self._num_bits)
 
   def with_network_dtype(self, network_dtype) -> 'FlowWithNoise':
     """Returns the same density with networks that compute in another dtype.

@@ -62,7 +62,7 @@ def build_model(
   """
   tf.random.set_seed(config.seed)
   flow = build_flow(config, image_shape, condition)
-  density = _build_density(config, flow)
+  density = _build_density(config, flow, condition)
   average = WeightAverage(
     list(density.trainable_variables), config.train.ema_decay
   )
@@ -117,7 +117,7 @@ def build_flow(config, image_shape, condition: Condition | None = None):
     raise UserError(f'config.flow: {error}') from None
 
 
-def _build_density(config, flow):
+def _build_density(config, flow, condition):
   """Returns the flow, or a `FlowWithNoise` if the noise is learned."""
   train = config.train
   if train.dequantization == 'uniform':
@@ -125,6 +125,7 @@ def _build_density(config, flow):
   noise = variational_dequantization.trainable_variational_dequantization(
     flow.event_shape,
     hidden_channels=train.noise_channels,
+    condition_channels=0 if condition is None else condition.channels,
     seed=config.seed,
     dtype=flow.dtype,
     network_dtype=config.flow.get('network_dtype'),

@@ -9,5 +9,6 @@ from ..cinc_digits import get_config as get_unconditional_config
 def get_config():
   """Returns the configuration."""
   config = get_unconditional_config()
+  config.data.image_size = 8
   config.flow.condition = 'label'
   return config

@@ -57,6 +57,20 @@ def test_log_prob_is_that_of_the_flow_given_the_condition(kind):
     )
 
 
+def test_noise_and_base_take_the_condition_too():
+  config, model = make(dequantization='variational')
+  images, condition = batch(model)
+  moved = [
+    given(model.density, one).move(images)[0]
+    for one in (condition, condition[::-1])
+  ]
+  assert np.max(np.abs(moved[0] - moved[1])) > 1e-6
+  config.flow.conditional_base = True
+  larger = build_model(config, FACTS.image_shape, model.condition)
+  names = [variable.name for variable in larger.flow.trainable_variables]
+  assert len(names) > len(model.flow.trainable_variables)
+
+
 def test_density_without_a_condition_is_itself():
   _, model = make('')
   assert given(model.density, None) is model.density
