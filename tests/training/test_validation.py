@@ -31,6 +31,15 @@ def test_wrong_configuration_is_refused(section, values, message):
     check_config_values(config)
 
 
+def test_low_resolution_needs_a_whole_number_of_blocks():
+  config = tiny.get_config()
+  config.data.low_resolution_factor = 3
+  check_config_values(config)
+  config.flow.condition = 'low_resolution'
+  with pytest.raises(UserError, match='is 8; it must be divisible by .* 3'):
+    check_config_values(config)
+
+
 @pytest.mark.parametrize(
   'key', ['train.batch_size', 'train.init_images', 'eval.batch_size']
 )

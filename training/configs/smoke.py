@@ -33,7 +33,8 @@ def reduce_if_smoke(
   data.name = 'made_up'
   data.dir = data.tfds_name = ''
   data.download = False
-  data.image_size = min(data.image_size, _LARGEST)
+  if data.image_size > _LARGEST:
+    data.image_size, data.low_resolution_factor = _LARGEST, 2
   flow.depth = 1
   flow.hidden_channels = 8
   train.num_steps = 2

@@ -210,8 +210,21 @@ Largest reconstruction error: {metrics['largest_reconstruction_error']:.1e}
 In {folder}: samples.png, reconstructions.png, metrics.json, config.json,
   saved_model/ (needs only TensorFlow), checkpoints/, tensorboard/{hint}
 Next, with the environment active (. .venv/bin/activate):
-  tfp-cinc sample {quoted} --temperature 0.7
+  tfp-cinc {_first_command(run.model.condition, quoted)}
   tfp-cinc reconstruct {quoted}
   tfp-cinc evaluate {quoted} --noise-draws 32
   tfp-cinc demo {quoted}
   tensorboard --logdir {quoted}/tensorboard"""
+
+
+def _first_command(condition, folder):
+  """Returns the command that draws samples, for a condition or None."""
+  kind = '' if condition is None else condition.input.kind
+  if kind in ('label', 'values'):
+    name = shlex.quote((condition.label_names or ('0',))[0])
+    return f'sample {folder} --condition {name} --temperature 0.7'
+  return {
+    '': f'sample {folder} --temperature 0.7',
+    'low_resolution': f'upscale {folder} test:0',
+    'mask': f'inpaint {folder} test:0',
+  }[kind]

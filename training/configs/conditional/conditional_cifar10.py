@@ -18,4 +18,5 @@ def get_config():
   config.data.name = 'arrays'
   config.flow.condition = 'label'
   config.eval.num_classified = 2000
+  config.eval.noise_draws = 1
   return config
