@@ -2,7 +2,7 @@
 
 import streamlit
 
-from . import panels, pictures, served
+from . import labels, panels, pictures, served
 from .text import literal
 
 __all__ = ['main']
@@ -13,6 +13,8 @@ _PANELS = {
   'Interpolate': panels.interpolate,
   'Score': panels.score,
 }
+
+_TITLE = 'Label given to the flow'
 
 # Less space at the top; images without rounded corners, because some have few
 # pixels, and not wider than their column; and visible errors about files, which
@@ -43,7 +45,8 @@ def main():
   )
   left, right = streamlit.columns(2, gap='large')
   with left:
-    image = pictures.choose(flow, 'Image', 'image')
+    image, own = pictures.choose(flow, 'Image', 'image')
+    label = labels.choose_label(flow, own, 'label', _TITLE)
   with right:
     if image is None:
       streamlit.info('Choose an image file.')
@@ -53,4 +56,4 @@ def main():
   for tab, panel in zip(tabs, _PANELS.values(), strict=True):
     if tab.open:
       with tab:
-        panel(flow, image)
+        panel(flow, image, label)

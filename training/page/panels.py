@@ -8,8 +8,9 @@ import altair
 import numpy as np
 import streamlit
 
+from .labels import choose_label, words_of
 from .pictures import choose, grid, show
-from .served import NUMBERS, Served
+from .served import NUMBERS, Label, Served
 
 __all__ = ['change', 'interpolate', 'sample', 'score']
 
@@ -19,9 +20,9 @@ _KEPT = {'persist_state': 'session'}  # keeps values while another tab is open
 
 
 @streamlit.fragment
-def change(flow: Served, image: np.ndarray | None) -> None:
-  """Moves an image along the directions of attributes."""
-  if flow.directions is None:
+def change(flow: Served, image: np.ndarray | None, label: Label) -> None:
+  """Moves an image along the directions of attributes, or changes its label."""
+  if flow.directions is None and label is None:
     streamlit.info(
       'This flow has no attribute directions; learn them from labeled images '
       'with `tfp-cinc attributes`.'
@@ -30,23 +31,33 @@ def change(flow: Served, image: np.ndarray | None) -> None:
   if image is None:
     return
   left, right = streamlit.columns(2, gap='large')
+  moved, level = {}, None
   with left:
-    names = streamlit.multiselect(
-      'Attributes',
-      flow.directions.names,
-      default=flow.directions.names[:_SLIDERS],
-      key='attributes',
-      **_KEPT,
-    )
-    strengths = {name: _strength(name) for name in names}
-    level = _level(flow.levels)
-  moved = {name: value for name, value in strengths.items() if value}
+    to = choose_label(flow, label, 'to', 'Decode under')
+    if flow.directions is not None:
+      moved, level = _moves(flow)
+  parts = [f'{name} {value:+.1f}' for name, value in moved.items()]
+  if to != label:
+    parts.insert(0, f'Decoded under {words_of(flow, to)}')
   with right, streamlit.spinner('Decoding ...'):
-    caption = ', '.join(f'{name} {value:+.1f}' for name, value in moved.items())
     show(
-      flow.change(image, moved, level),
-      caption or 'Encoded and decoded',
+      flow.change(image, moved, level, label, to),
+      ', '.join(parts) or 'Encoded and decoded',
     )
+
+
+def _moves(flow):
+  """Returns the strengths other than 0 by attribute, and the level."""
+  names = streamlit.multiselect(
+    'Attributes',
+    flow.directions.names,
+    default=flow.directions.names[:_SLIDERS],
+    key='attributes',
+    **_KEPT,
+  )
+  strengths = {name: _strength(name) for name in names}
+  moved = {name: value for name, value in strengths.items() if value}
+  return moved, _level(flow.levels)
 
 
 def _strength(name):
@@ -78,7 +89,7 @@ def _level(levels):
 
 
 @streamlit.fragment
-def sample(flow: Served, image: np.ndarray | None) -> None:
+def sample(flow: Served, image: np.ndarray | None, label: Label) -> None:
   """Shows samples at a temperature."""
   state = streamlit.session_state
   left, right = streamlit.columns([2, 3], gap='large')
@@ -98,16 +109,19 @@ def sample(flow: Served, image: np.ndarray | None) -> None:
     )
   with right, streamlit.spinner('Sampling ...'):
     seed = state.get('sample_seed', 0)
-    images = flow.sample(number, temperature, seed)
-    show(grid(images), f'Temperature {temperature:g}, seed {seed}', side=384)
+    images = flow.sample(number, temperature, seed, label)
+    caption = f'Temperature {temperature:g}, seed {seed}'
+    if label is not None:
+      caption = f'{words_of(flow, label)}, t{caption[1:]}'
+    show(grid(images), caption, side=384)
 
 
 @streamlit.fragment
-def interpolate(flow: Served, image: np.ndarray | None) -> None:
+def interpolate(flow: Served, image: np.ndarray | None, label: Label) -> None:
   """Shows images between the image and another one, in latent space."""
   left, right = streamlit.columns(2, gap='large')
   with left:
-    other = choose(flow, 'To', 'other', number=1)
+    other, _ = choose(flow, 'To', 'other', number=1)
   with right:
     method = streamlit.segmented_control(
       'Path',
@@ -121,19 +135,19 @@ def interpolate(flow: Served, image: np.ndarray | None) -> None:
   if image is None or other is None:
     return
   with streamlit.spinner('Decoding ...'):
-    images = flow.interpolate(image, other, steps, method)
+    images = flow.interpolate(image, other, steps, method, label)
   with streamlit.container(horizontal=True, gap='xsmall'):
     for place, between in enumerate(images):
       show(between, f'{place / (steps - 1):.0%}', side=80)
 
 
 @streamlit.fragment
-def score(flow: Served, image: np.ndarray | None) -> None:
+def score(flow: Served, image: np.ndarray | None, label: Label) -> None:
   """Compares the bits/dim of the image with those of the test set."""
   if image is None:
     return
   with streamlit.spinner('Scoring ...'):
-    levels = flow.bits_per_dim(image)
+    levels = flow.bits_per_dim(image, label)
   bits = float(levels.sum())
   bar = streamlit.empty()
   test_bits = flow.test_bits(

@@ -6,7 +6,8 @@ import streamlit
 from ..data.image_file import read_image
 from ..errors import UserError
 from ..run_folder.pictures import encode_png, tile
-from .served import Served
+from .labels import choose_label
+from .served import Label, Served
 from .text import literal
 
 __all__ = ['choose', 'grid', 'show']
@@ -14,7 +15,7 @@ __all__ = ['choose', 'grid', 'show']
 
 def choose(
   flow: Served, label: str, key: str, number: int = 0
-) -> np.ndarray | None:
+) -> tuple[np.ndarray | None, Label]:
   """Asks for an image: a test image, a file, or a sample of the flow.
 
   If a file was changed to fit the flow, or cannot be used, the page says so.
@@ -26,7 +27,8 @@ def choose(
     number: Index of the test image that is chosen at first.
 
   Returns:
-    uint8 [H, W, C]; None if there is no image yet.
+    (image, its label): uint8 [H, W, C], or None if there is no image yet; the
+    label of a test image or a sample, or None if it is not known.
   """
   images = flow.test_images
   ways = ['Your file', 'Sample']
@@ -41,10 +43,11 @@ def choose(
     persist_state='session',
   )
   if way == 'Your file':
-    return _upload(flow, key)
+    return _upload(flow, key), None
   if way == 'Sample':
     seed = streamlit.number_input('Seed', 0, 10**6, number, key=f'{key}_seed')
-    return flow.sample(1, 0.7, seed)[0]
+    own = choose_label(flow, None, f'{key}_sample')
+    return flow.sample(1, 0.7, seed, own)[0], own
   last = len(images) - 1
   chosen = streamlit.number_input(
     f'Test image, 0 to {last}',
@@ -54,7 +57,7 @@ def choose(
     key=f'{key}_number',
     persist_state='session',
   )
-  return images[chosen]
+  return images[chosen], flow.test_label(chosen)
 
 
 def _upload(flow, key):

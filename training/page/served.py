@@ -5,9 +5,13 @@ import threading
 
 import numpy as np
 
+from ..errors import UserError
 from ..trained import open_flow
 
-__all__ = ['NUMBERS', 'Served', 'current', 'open_served']
+__all__ = ['NUMBERS', 'Label', 'Served', 'current', 'open_served']
+
+# A class, attributes that are 0 or 1, or None if the flow is not conditional.
+Label = int | tuple[int, ...] | None
 
 NUMBERS = (16, 36, 64)  # possible numbers of samples in a grid
 _TEST_IMAGES = 512  # largest number of test images in the histogram
@@ -27,10 +31,16 @@ def open_served(path: str) -> 'Served':
     The flow. `current` returns it, too.
 
   Raises:
-    UserError: If there is no flow.
+    UserError: If there is no flow, or it is conditional on images.
   """
   global _current
-  served = Served(open_flow(path))
+  flow = open_flow(path)
+  if flow.condition is not None and not flow.condition.takes_labels:
+    raise UserError(
+      f'{path} is conditional on images, which the page does not support; use '
+      '`tfp-cinc upscale` or `tfp-cinc inpaint`.'
+    )
+  served = Served(flow)
   served.warm_up()
   _current = served
   return served
@@ -46,7 +56,8 @@ class Served:
 
   Their calls run one after the other. Every image is uint8 [H, W, C]. The
   latents of the last images are cached, because moving a slider calls the
-  functions again with the same image.
+  functions again with the same image. A conditional flow is used given a label,
+  see `Label`.
 
   Args:
     flow: `TrainedFlow`.
@@ -79,27 +90,74 @@ class Served:
     return self.flow.directions
 
   @property
+  def label_names(self) -> tuple[str, ...] | None:
+    """Names of the classes or attributes; None if it is not conditional."""
+    condition = self.flow.condition
+    if condition is None:
+      return None
+    numbers = map(str, range(condition.channels))
+    return condition.label_names or tuple(numbers)
+
+  @property
+  def has_classes(self) -> bool:
+    """Whether a label is a class."""
+    condition = self.flow.condition
+    return condition is not None and condition.num_classes is not None
+
+  @property
+  def first_label(self) -> Label:
+    """The first class, or no attributes."""
+    if self.label_names is None:
+      return None
+    return 0 if self.has_classes else (0,) * len(self.label_names)
+
+  def test_label(self, number: int) -> Label:
+    """Returns the label of a test image; None if the flow takes none."""
+    labels = self.flow.test_labels
+    if self.label_names is None or labels is None:
+      return None
+    found = labels[number].tolist()
+    return found if self.has_classes else tuple(found)
+
+  def _given(self, label, number):
+    """Returns a label as the condition of a number of images, or None."""
+    if label is None:
+      return None
+    labels = np.repeat(np.array(label)[np.newaxis], number, 0)
+    return self.flow.condition.inputs(None, labels)
+
+  @property
   def test_images(self) -> np.ndarray | None:
     """uint8 [N, H, W, C], or None."""
     return self.flow.test_images
 
   def warm_up(self) -> None:
     """Calls every function once, so that the user does not wait for tracing."""
-    first, second = self.sample(2, 1.0, 0)
+    label = self.first_label
+    first, second = self.sample(2, 1.0, 0, label)
     for number in NUMBERS:
-      self.sample(number, 1.0, 0)
-    self.change(first, {})
-    self.interpolate(first, second, 8, 'linear')
-    self.interpolate(first, second, 8, 'spherical')
-    self.bits_per_dim(first)
+      self.sample(number, 1.0, 0, label)
+    self.change(first, {}, None, label, label)
+    self.interpolate(first, second, 8, 'linear', label)
+    self.interpolate(first, second, 8, 'spherical', label)
+    self.bits_per_dim(first, label)
 
-  def sample(self, number: int, temperature: float, seed: int) -> np.ndarray:
+  def sample(
+    self, number: int, temperature: float, seed: int, label: Label = None
+  ) -> np.ndarray:
     """Returns samples, uint8 [number, H, W, C]."""
     with self._lock:
-      return self.flow.sample(number, temperature, seed)
+      return self.flow.sample(
+        number, temperature, seed, condition=self._given(label, number)
+      )
 
   def change(
-    self, image: np.ndarray, strengths: dict, level: int | None = None
+    self,
+    image: np.ndarray,
+    strengths: dict,
+    level: int | None = None,
+    label: Label = None,
+    to: Label = None,
   ) -> np.ndarray:
     """Moves the latents of an image along the directions of attributes.
 
@@ -107,12 +165,14 @@ class Served:
       image: The image.
       strengths: Factor of the direction of each attribute, by name.
       level: The only level whose latents are moved; None moves all levels.
+      label: Label of the image.
+      to: Label under which the moved latents are decoded.
 
     Returns:
       uint8 [H, W, C]. Without strengths this is the reconstruction of the
       image.
     """
-    latents = self._encoded(image.tobytes())
+    latents = self._encoded(image.tobytes(), label)
     moved = latents + sum(
       strength * self.flow.directions.direction(name)
       for name, strength in strengths.items()
@@ -120,25 +180,34 @@ class Served:
     if level is not None:
       moved = np.where(self.flow.latent_levels == level, moved, latents)
     with self._lock:
-      return self.flow.decode(moved.astype(np.float32))[0]
+      return self.flow.decode(moved.astype(np.float32), self._given(to, 1))[0]
 
-  def _encode(self, pixels):
+  def _encode(self, pixels, label):
     image = np.frombuffer(pixels, np.uint8).reshape(self.flow.image_shape)
     with self._lock:
-      return self.flow.encode(image[np.newaxis])
+      return self.flow.encode(image[np.newaxis], self._given(label, 1))
 
   def interpolate(
-    self, first: np.ndarray, second: np.ndarray, steps: int, method: str
+    self,
+    first: np.ndarray,
+    second: np.ndarray,
+    steps: int,
+    method: str,
+    label: Label = None,
   ) -> np.ndarray:
     """Returns images between two images, uint8 [steps, H, W, C]."""
     with self._lock:
-      return self.flow.interpolate(first[None], second[None], steps, method)[0]
+      return self.flow.interpolate(
+        first[None], second[None], steps, method, self._given(label, 1)
+      )[0]
 
-  def bits_per_dim(self, image: np.ndarray) -> np.ndarray:
+  def bits_per_dim(self, image: np.ndarray, label: Label = None) -> np.ndarray:
     """Returns the contribution of each level to the bits/dim, [L]."""
     with self._lock:
       return self.flow.bits_per_dim_by_level(
-        image[np.newaxis], noise_draws=_NOISE_DRAWS
+        image[np.newaxis],
+        noise_draws=_NOISE_DRAWS,
+        condition=self._given(label, 1),
       )[0]
 
   def test_bits(self, report=lambda share: None) -> np.ndarray | None:
@@ -152,13 +221,18 @@ class Served:
     """
     if self._test_bits is None and self.flow.test_images is not None:
       images = self.flow.test_images[:_TEST_IMAGES]
+      labels = self.flow.test_labels
       bits = []
       for start in range(0, len(images), _PORTION):
         report(start / len(images))
+        some = slice(start, start + _PORTION)
+        given = self.flow.condition_of(
+          images[some], None if labels is None else labels[some]
+        )
         with self._lock:
           bits.append(
             self.flow.bits_per_dim(
-              images[start : start + _PORTION], noise_draws=_NOISE_DRAWS
+              images[some], noise_draws=_NOISE_DRAWS, condition=given
             )
           )
       self._test_bits = np.concatenate(bits)

@@ -1,6 +1,7 @@
 """Tests of the page in a browser, as a visitor sees it."""
 
 import base64
+import contextlib
 import io
 import os
 import re
@@ -59,10 +60,10 @@ def flow(tmp_path_factory):
   return open_flow(folder)
 
 
-@pytest.fixture(scope='module')
-def page(flow):
-  """(address, process) of the page that the command serves."""
-  process = processes.start('training', 'demo', flow.path, '--port', '0')
+@contextlib.contextmanager
+def served(path):
+  """Yields (address, process) of the page that the command serves."""
+  process = processes.start('training', 'demo', path, '--port', '0')
   line = ''
   while not (found := re.search(r'http://127\.0\.0\.1:\d+', line)):
     line = process.stdout.readline()
@@ -71,6 +72,13 @@ def page(flow):
   if process.poll() is None:
     process.kill()
   process.communicate()
+
+
+@pytest.fixture(scope='module')
+def page(flow):
+  """(address, process) of the page of the flow."""
+  with served(flow.path) as found:
+    yield found
 
 
 @pytest.fixture(scope='module')
@@ -128,6 +136,11 @@ class Visitor:
     handle = self.page.get_by_role('slider', name=slider)
     for _ in range(times):
       handle.press(key)
+
+  def selects(self, box, option):
+    """Selects an option of a box."""
+    self.page.get_by_role('combobox', name=box).click()
+    self.page.get_by_role('option', name=option, exact=True).click()
 
   def image(self, caption):
     """Returns the gray pixels [H, W] of the image with a caption."""
@@ -237,6 +250,31 @@ def test_visitor_uses_all_tabs(page, browser, flow, tmp_path):
   peers = psutil.Process(process.pid).net_connections('inet')
   assert {peer.laddr.ip for peer in peers} == {'127.0.0.1'}
   visitor.page.close()
+
+
+def test_visitor_of_a_conditional_flow_chooses_the_class(conditional, browser):
+  flow = open_flow(conditional[1])
+  own = flow.test_labels[0]
+  with served(conditional[1]) as (address, _):
+    visitor = Visitor(browser, address)
+    unchanged = small(visitor.image('Encoded and decoded'))
+    np.testing.assert_array_equal(unchanged, flow.test_images[0, ..., 0])
+    visitor.selects('Decode under', '7')
+    changed = small(visitor.image('Decoded under 7'))
+    given = [flow.condition.inputs(None, np.array([c])) for c in (own, 7)]
+    latents = flow.encode(flow.test_images[:1], given[0])
+    [expected] = flow.decode(latents, given[1])
+    assert np.abs(changed.astype(int) - expected[..., 0]).max() <= 1
+    visitor.looks('change_class')
+    visitor.opens('Sample')
+    visitor.image(f'{own}, temperature 0.7, seed 0')
+    visitor.selects('Label given to the flow', '3')
+    visitor.image('3, temperature 0.7, seed 0')
+    visitor.looks('sample_class')
+    visitor.opens('Score')
+    visitor.reads('test images have lower bits/dim')
+    assert not visitor.complaints
+    visitor.page.close()
 
 
 def test_narrow_screen(page, browser):

@@ -1,0 +1,73 @@
+"""Tests of the functions that the page calls, given labels."""
+
+import numpy as np
+import pytest
+
+import tfp_cinc
+from tfp_cinc import ConditionInput
+from training.errors import UserError
+from training.page.served import Served, open_served
+from training.trained import open_flow
+
+IMAGES = np.random.default_rng(0).integers(0, 256, [4, 4, 4, 1], np.uint8)
+
+
+def export(path, kind, shape, names=None):
+  """Exports a flow of random weights given a kind of condition."""
+  flow = tfp_cinc.models.glow(
+    [4, 4, 1],
+    levels=1,
+    depth=1,
+    hidden_channels=4,
+    condition_channels=shape[-1],
+    seed=0,
+  )
+  zeros = np.zeros([len(IMAGES), *shape], np.float32)
+  values = tfp_cinc.dequantize(IMAGES, seed=0)
+  tfp_cinc.initialize_from_data(flow, values, zeros)
+  for variable in flow.trainable_variables:
+    noise = np.random.default_rng(0).normal(size=variable.shape)
+    variable.assign_add(0.1 * noise)
+  condition = ConditionInput(kind, shape, names)
+  tfp_cinc.export_saved_model(flow, path, [4, 4, 1], condition=condition)
+  return path
+
+
+@pytest.mark.slow
+def test_attributes_are_labels_too(tmp_path):
+  path = export(tmp_path / 'model', 'values', [2], ['hat', 'smile'])
+  served = Served(open_flow(path))
+  assert served.label_names == ('hat', 'smile')
+  assert (served.has_classes, served.first_label) == (False, (0, 0))
+  image = IMAGES[0]
+  np.testing.assert_array_equal(
+    served.change(image, {}, None, (1, 0), (1, 0)), image
+  )
+  assert np.any(served.change(image, {}, None, (1, 0), (0, 1)) != image)
+  bits = [served.bits_per_dim(image, label) for label in ((0, 0), (0, 1))]
+  assert bits[0] != bits[1]
+  samples = [served.sample(3, 1.0, 0, label) for label in ((0, 0), (0, 1))]
+  assert np.any(samples[0] != samples[1])
+
+
+def test_flow_given_classes(conditional):
+  flow = open_flow(conditional[1])
+  served = Served(flow)
+  assert served.label_names == tuple('0123456789')
+  assert (served.has_classes, served.first_label) == (True, 0)
+  assert served.test_label(2) == flow.test_labels[2]
+  image, label = served.test_images[2], served.test_label(2)
+  between = served.interpolate(image, served.test_images[3], 3, 'linear', label)
+  np.testing.assert_array_equal(between[0], image)
+  condition = flow.condition.inputs(None, np.array([label]))
+  expected = flow.bits_per_dim(image[None], 4, condition=condition)
+  np.testing.assert_allclose(
+    served.bits_per_dim(image, label).sum(), expected[0], rtol=1e-5
+  )
+
+
+@pytest.mark.slow
+def test_flow_given_images_is_refused(tmp_path):
+  path = export(tmp_path / 'model', 'low_resolution', [2, 2, 1])
+  with pytest.raises(UserError, match='is conditional on images, which the'):
+    open_served(path)
