@@ -5,7 +5,7 @@
 Trains p(image | label) on scikit-learn's digits for `--minutes`. Then
 classifies each test digit by Bayes' rule with a uniform prior: the predicted
 label is the one under which the digit is most probable. Writes samples for each
-label to `conditional_digits.png`.
+label to `conditional_digits.png`, without and with classifier-free guidance.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import tfp_cinc
 
 NUM_BITS = 4  # bits per pixel; the digits have values from 0 to 16
 SHAPE = [8, 8, 1]
+DROPOUT = 0.1  # probability that an image has no label
 
 
 def load():
@@ -39,7 +40,7 @@ def load():
 
 
 def build_flow():
-  """Returns a CInC flow whose couplings and priors depend on a label."""
+  """Returns a CInC flow whose couplings, priors and base depend on a label."""
   return tfp_cinc.models.cinc(
     SHAPE,
     layers='one_by_one+cinc',
@@ -48,6 +49,7 @@ def build_flow():
     depth=4,
     hidden_channels=64,
     condition_channels=10,
+    conditional_base=True,
     seed=0,
   )
 
@@ -55,7 +57,7 @@ def build_flow():
 def train(flow, images, labels, minutes, batch_size=64):
   """Minimizes -log p(image | label) until the time is up."""
   data = (
-    tf.data.Dataset.from_tensor_slices((images, tf.one_hot(labels, 10)))
+    tf.data.Dataset.from_tensor_slices((images, labels))
     .shuffle(len(images), seed=0)
     .repeat()
     .batch(batch_size)
@@ -65,10 +67,13 @@ def train(flow, images, labels, minutes, batch_size=64):
   variables = list(flow.trainable_variables)
 
   @tf.function
-  def step(pixels, label):
+  def step(pixels, labels):
     x = tfp_cinc.dequantize(pixels, NUM_BITS)
+    # Label dropout: guidance needs the density without a label too.
+    is_kept = tf.random.uniform([len(labels), 1]) >= DROPOUT
+    condition = tf.one_hot(labels, 10) * tf.cast(is_kept, tf.float32)
     with tf.GradientTape() as tape:
-      log_prob = tfp_cinc.given(flow, label).log_prob(x)
+      log_prob = tfp_cinc.given(flow, condition).log_prob(x)
       loss = tf.reduce_mean(tfp_cinc.bits_per_dim(log_prob, SHAPE, NUM_BITS))
     gradients = tape.gradient(loss, variables)
     gradients, _ = tf.clip_by_global_norm(gradients, 1.0)
@@ -77,8 +82,8 @@ def train(flow, images, labels, minutes, batch_size=64):
 
   end = time.monotonic() + 60 * minutes
   with tqdm.tqdm(unit='step') as bar:
-    for pixels, label in data:
-      loss = step(pixels, label)
+    for pixels, batch_labels in data:
+      loss = step(pixels, batch_labels)
       bar.update()
       if bar.n % 100 == 0:
         bar.set_postfix_str(f'{float(loss):.3f} bits/dim')
@@ -94,10 +99,9 @@ def log_probs(flow, pixels, draws=8):
     return tfp_cinc.given(flow, label).log_prob(x)
 
   columns = []
-  for label in range(10):
-    labels = tf.one_hot(tf.fill([len(pixels)], label), 10)
+  for label in tf.range(10):
     values = [
-      log_prob(tfp_cinc.dequantize(pixels, NUM_BITS, seed=draw), labels)
+      log_prob(tfp_cinc.dequantize(pixels, NUM_BITS, seed=draw), label)
       for draw in range(draws)
     ]
     columns.append(tf.reduce_mean(values, axis=0))
@@ -105,12 +109,14 @@ def log_probs(flow, pixels, draws=8):
 
 
 def draw_samples(flow, path, each=10):
-  """Writes a picture with one row of samples for each label."""
-  labels = np.repeat(np.arange(10), each)
-  conditional = tfp_cinc.given(flow, tf.one_hot(labels, 10))
-  samples = tfp_cinc.quantize(conditional.sample(len(labels), seed=0), NUM_BITS)
-  rows = np.reshape(samples, [10, each, 8, 8]).transpose([0, 2, 1, 3])
-  plt.imsave(path, rows.reshape([80, 8 * each]), cmap='gray')
+  """Writes a row of samples for each label, guided ones on the right."""
+  columns = [
+    tfp_cinc.sample_guided(flow, tf.range(10), [each, 10], guidance, seed=0)
+    for guidance in (0.0, 1.0)
+  ]
+  samples = tfp_cinc.quantize(tf.concat(columns, 0), NUM_BITS)
+  rows = np.transpose(samples[..., 0], [1, 2, 0, 3])
+  plt.imsave(path, rows.reshape([80, 16 * each]), cmap='gray')
 
 
 def main():
@@ -121,8 +127,7 @@ def main():
   train_images, test_images, train_labels, test_labels = load()
   flow = build_flow()
   x = tfp_cinc.dequantize(train_images[:256], NUM_BITS, seed=0)
-  label = tf.one_hot(train_labels[:256], 10)
-  tfp_cinc.initialize_from_data(flow, x, label)
+  tfp_cinc.initialize_from_data(flow, x, train_labels[:256])
   train(flow, train_images, train_labels, minutes)
   found = log_probs(flow, test_images)
   right = found.argmax(axis=1) == test_labels

@@ -14,6 +14,7 @@ from tfp_cinc.conditioning import given
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.flow_model import FlowModel
 from tfp_cinc.freezing import freeze
+from tfp_cinc.guidance import sample_guided
 from tfp_cinc.initialization import initialize_from_data
 from tfp_cinc.memory import with_memory
 from tfp_cinc.precision import with_network_dtype
@@ -38,6 +39,7 @@ __all__ = [
   'networks',
   'plotting',
   'quantize',
+  'sample_guided',
   'tree',
   'with_memory',
   'with_network_dtype',

@@ -14,7 +14,7 @@ LAYERS = [
   {'bijectors', 'variational_dequantization'},
   {'tree', 'models', 'plotting'},
   {'conditioning', 'freezing', 'memory', 'precision'},
-  {'initialization'},
+  {'guidance', 'initialization'},
   {'latents'},
   {'saved_model'},
   {'flow_model'},

@@ -111,6 +111,17 @@ class CouplingFunction(tfp_compat.CompositeModule):
     """Returns x and log dy/dx at x. The shapes are those of `forward`."""
     raise self._missing('inverse')
 
+  def shift_and_log_scale(self, parameters) -> tuple | None:
+    """Returns shift and log-scale of functions y = (x + shift) * scale.
+
+    Args:
+      parameters: As in `forward`.
+
+    Returns:
+      Two tensors [..., c], or None if the function is not of this form.
+    """
+    del parameters
+
   def _missing(self, method):
     return NotImplementedError(
       f'{type(self).__name__} must define the method `{method}`.'
@@ -138,6 +149,10 @@ class Additive(CouplingFunction):
   def inverse(self, y, parameters):
     """See `CouplingFunction`."""
     return y - parameters, None
+
+  def shift_and_log_scale(self, parameters):
+    """See `CouplingFunction`."""
+    return parameters, tf.zeros_like(parameters)
 
 
 class Affine(CouplingFunction):
@@ -182,15 +197,16 @@ class Affine(CouplingFunction):
 
   def forward(self, x, parameters):
     """See `CouplingFunction`."""
-    shift, log_scale = self._split(parameters)
+    shift, log_scale = self.shift_and_log_scale(parameters)
     return (x + shift) * tf.exp(log_scale), log_scale
 
   def inverse(self, y, parameters):
     """See `CouplingFunction`."""
-    shift, log_scale = self._split(parameters)
+    shift, log_scale = self.shift_and_log_scale(parameters)
     return y * tf.exp(-log_scale) - shift, log_scale
 
-  def _split(self, parameters):
+  def shift_and_log_scale(self, parameters):
+    """See `CouplingFunction`."""
     shift, scale = tf.split(parameters, 2, axis=-1)
     function = self._scale_function
     if not callable(function):

@@ -1,0 +1,176 @@
+"""Samples under classifier-free guidance."""
+
+import numbers
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfp_cinc.bijectors.block_coupling import BlockCoupling
+from tfp_cinc.bijectors.masked_autoregressive import MaskedAutoregressive
+from tfp_cinc.conditioning import given
+from tfp_cinc.networks.conditioned_network import has_condition
+from tfp_cinc.tree import layers, root, walk
+
+__all__ = ['sample_guided']
+
+tfd = tfp.distributions
+
+
+def sample_guided(
+  flow: tfd.TransformedDistribution,
+  condition,
+  sample_shape=(),
+  guidance=1.0,
+  seed=None,
+) -> tf.Tensor:
+  """Draws samples that follow a condition more than those of the flow do.
+
+  In the direction of sampling, each conditional coupling or autoregressive
+  layer draws a value from a normal distribution: mu_c and sigma_c under the
+  condition, mu_u and sigma_u without one. Guidance w replaces it by a
+  distribution proportional to p_c^(1 + w) / p_u^w, which is normal too:
+
+  ```
+  s = min(sigma_c / sigma_u, 1)
+  d = 1 + w - w * s^2
+  mu = mu_c + w * s^2 / d * (mu_c - mu_u)
+  sigma = sigma_c / sqrt(d)
+  ```
+
+  The bound of s at 1 keeps d at least 1, so that guidance never increases the
+  scale. Both networks read the guided sample. Parts without a condition do not
+  change.
+
+  The samples have no density of `flow`: `given(flow, condition).log_prob` is
+  that of samples without guidance. Guided samples are less varied. The flow
+  must have seen zeros as a condition in training (label dropout).
+
+  Cost: each network runs twice as often as in `flow.sample`.
+
+  #### Example
+
+  >>> flow = tfp_cinc.models.cinc(
+  ...   [4, 4, 1], levels=1, depth=1, condition_channels=10, seed=0
+  ... )
+  >>> sample_guided(flow, [3, 1], [8, 2], guidance=2.0, seed=1).shape
+  TensorShape([8, 2, 4, 4, 1])
+
+  #### References
+
+  Gu et al. 2025, [STARFlow](https://arxiv.org/abs/2506.06276), its section on
+  classifier-free guidance, and `logits_guided` of its code, for the rule; Zhai
+  et al. 2024, [TarFlow](https://arxiv.org/abs/2412.06329), for guidance of
+  shift and scale.
+
+  Args:
+    flow: Conditional flow, trained with label dropout. Its conditional parts
+      are couplings with the functions 'affine' and 'additive', learned priors
+      and `MaskedAutoregressive`.
+    condition: Condition of the samples, as in `tfp_cinc.given`.
+    sample_shape: Shape of the batch, as in `flow.sample`. For N conditions it
+      ends with N.
+    guidance: Guidance w, at least 0. At 0 the samples are those of
+      `given(flow, condition)` with the same seed. 1 to 3 are usual.
+    seed: Seed, as in `flow.sample`.
+
+  Returns:
+    `Tensor` [*sample_shape, *event_shape].
+
+  Raises:
+    ValueError: If `guidance` is negative, the flow takes no condition, or one
+      of its conditional parts has no shift and scale.
+  """
+  if isinstance(guidance, numbers.Real) and not guidance >= 0:
+    raise ValueError(f'`guidance` is {guidance}; it must be at least 0.')
+  guidance = tf.convert_to_tensor(guidance, flow.dtype)
+  conditional, unconditional = given(flow, condition), given(flow, None)
+  others = {layer.place: layer for layer in layers(unconditional)}
+
+  def decode(layer, x):
+    if not any(map(has_condition, layer.bijector.own_networks())):
+      return layer.value(x)
+    other = others[layer.place].bijector
+    if isinstance(layer.bijector, MaskedAutoregressive):
+      return _through_autoregressive(layer, other, x, guidance)
+    if isinstance(layer.bijector, BlockCoupling):
+      return _through_coupling(layer, other, x, guidance)
+    raise ValueError(_no_shift(layer, type(layer.bijector).__name__))
+
+  latents = flow.distribution.sample(sample_shape, seed=seed)
+  return walk(root(conditional), latents, decode)
+
+
+def _through_coupling(layer, other, x, guidance):
+  """Passes x through a guided coupling; `other` has no condition."""
+  own, function = layer.bijector, layer.bijector.function
+  first, *blocks = own._split(x)
+  # The networks read the inputs of `forward`.
+  images, outputs = [first], [first]
+  reads = [coupling.networks.read_blocks() for coupling in (own, other)]
+  for block in blocks:
+    pairs = [
+      function.shift_and_log_scale(
+        function.checked(read(images[-1]), block, own.name)
+      )
+      for read in reads
+    ]
+    if None in pairs:
+      raise ValueError(_no_shift(layer, type(function).__name__))
+    shift, log_scale = _guided(
+      *pairs, guidance, invert=layer.invert, shift_first=not layer.invert
+    )
+    if layer.invert:
+      output = block * tf.exp(-log_scale) - shift
+    else:
+      output = (block + shift) * tf.exp(log_scale)
+    outputs.append(output)
+    images.append(output if layer.invert else block)
+  return own._join(outputs)
+
+
+def _through_autoregressive(layer, other, x, guidance):
+  """Passes x through a guided autoregressive layer."""
+  own = layer.bijector
+
+  def network(y):
+    pairs = [b._shift_and_log_scale(y) for b in (own, other)]
+    return _guided(
+      *pairs, guidance, invert=layer.invert, shift_first=layer.invert
+    )
+
+  guided = own.copy(network=network)
+  return guided.inverse(x) if layer.invert else guided.forward(x)
+
+
+def _guided(conditional, unconditional, guidance, *, invert, shift_first):
+  """Returns the guided shift and log-scale.
+
+  Args:
+    conditional: Shift and log-scale under the condition.
+    unconditional: Shift and log-scale without a condition.
+    guidance: Guidance w.
+    invert: Whether the layer divides by its scale when it samples.
+    shift_first: Whether the layer, when it samples, adds the shift before it
+      scales. The mean is then the product of both.
+  """
+  (shift, log_scale), (other_shift, other_log_scale) = (
+    conditional,
+    unconditional,
+  )
+  sign = -1.0 if invert else 1.0
+  log_ratio = sign * (log_scale - other_log_scale)  # of sigma_c to sigma_u
+  squared = tf.exp(tf.minimum(2.0 * log_ratio, 0.0))
+  divisor = 1.0 + guidance * (1.0 - squared)
+  if shift_first:  # in units of sigma_c
+    other_shift *= tf.exp(-log_ratio)
+  shift += guidance * squared / divisor * (shift - other_shift)
+  if shift_first:
+    shift *= tf.sqrt(divisor)
+  return shift, log_scale - sign * 0.5 * tf.math.log(divisor)
+
+
+def _no_shift(layer, kind):
+  return (
+    f'{layer.name} is conditional and its {kind} has no shift and scale; '
+    'guidance needs affine or additive couplings, or autoregressive layers.'
+  )
