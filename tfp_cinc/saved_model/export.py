@@ -78,6 +78,9 @@ def export_saved_model(
     least 0, `seed` int32 [2] -> `images` and `values` [number, H, W, C] and
     `clipped` [number], decoded from samples of the base distribution multiplied
     by `temperature`.
+  - `sample_guided`, for a flow with an optional `condition` and with couplings
+    that `tfp_cinc.sample_guided` supports: `guidance` [], finite and at least
+    0, and the inputs and outputs of `sample`.
   - `interpolate`: `first` and `second` uint8 [N, H, W, C], `steps` int32 [], at
     least 2, `method` string [], 'linear' or 'spherical' -> `images` uint8
     [N, steps, H, W, C] and `clipped` [N, steps], see

@@ -12,13 +12,14 @@ from tfp_cinc import latents as latents_lib
 from tfp_cinc.conditioning import given as given_condition
 from tfp_cinc.conditioning import is_conditional
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
-from tfp_cinc.internal.seeds import stateless_uniform
 from tfp_cinc.latents.interpolation import METHODS
 from tfp_cinc.saved_model.condition_input import ConditionInput
+from tfp_cinc.saved_model.guided_sampler import guided_sampler
+from tfp_cinc.saved_model.noise import fixed_noise
 from tfp_cinc.saved_model.requirements import require
 from tfp_cinc.variational_dequantization import VariationalDequantization
 
-__all__ = ['Signature', 'fixed_noise', 'flow_signatures']
+__all__ = ['Signature', 'flow_signatures']
 
 tfd = tfp.distributions
 
@@ -34,23 +35,6 @@ class Signature(NamedTuple):
 
   inputs: dict[str, tuple[tf.DType, list]]
   function: Callable[..., dict[str, tf.Tensor]]
-
-
-def fixed_noise(image_shape, seed=(0, 0)) -> tf.Tensor:
-  """Returns the dequantization noise of exported models.
-
-  It is one fixed draw from U[0, 1), the same for all images, on each device,
-  and with and without XLA. An image therefore has the same density in each call
-  and in any batch.
-
-  Args:
-    image_shape: Shape [H, W, C] of an image.
-    seed: Two integers. Exported models use the default.
-
-  Returns:
-    float32 `Tensor` [H, W, C].
-  """
-  return stateless_uniform(image_shape, seed)
 
 
 def flow_signatures(
@@ -176,7 +160,9 @@ def flow_signatures(
     return {'latents': encode_given(images, *condition_of(inputs))}
 
   def decode_given(latents, *given):
-    values = to_values(latents, *given)
+    return images_of(to_values(latents, *given))
+
+  def images_of(values):
     # NaN is not inside. The test is not inverted, because TensorFlow's graph
     # optimizer would turn not(x <= 0.5) into x > 0.5, which is false for NaN.
     is_inside = tf.cast(tf.abs(values) <= 0.5, tf.float32)
@@ -195,17 +181,23 @@ def flow_signatures(
       number = tf.shape(given[0])[0]
     checks = [
       require(number >= 0, '`number` is ', number, '; it must be at least 0.'),
-      require(
-        tf.math.is_finite(temperature) & (temperature >= 0),
-        '`temperature` is ',
-        temperature,
-        '; it must be finite and at least 0.',
-      ),
+      _require_factor('temperature', temperature),
     ]
     with tf.control_dependencies(checks):
       latents = flow.distribution.sample([number], seed=seed)
     latents *= tf.cast(temperature, dtype)
     return decode_given(tf.reshape(latents, [-1, size]), *given)
+
+  guided = guided_sampler(flow, condition)
+
+  def sample_guided(temperature, guidance, seed, **inputs):
+    [given] = condition_of(inputs)
+    checks = [
+      _require_factor('temperature', temperature),
+      _require_factor('guidance', guidance),
+    ]
+    with tf.control_dependencies(checks):
+      return images_of(guided(given, temperature, guidance, seed))
 
   def interpolate(first, second, steps, method, **inputs):
     is_method = tf.equal(method, list(METHODS))
@@ -252,6 +244,7 @@ def flow_signatures(
     return decode_rows(latents + strengths * direction, *given)
 
   number, word = (tf.int32, []), (tf.string, [])
+  factor, seed = (tf.float32, []), (tf.int32, [2])
   table = {
     'log_prob': Signature({'images': images}, log_prob),
     'log_prob_values': Signature({'values': values}, log_prob_values),
@@ -259,12 +252,10 @@ def flow_signatures(
     'encode': Signature({'images': images}, encode),
     'decode': Signature({'latents': (dtype, ['N', size])}, decode),
     'sample': Signature(
-      {
-        'number': number,
-        'temperature': (tf.float32, []),
-        'seed': (tf.int32, [2]),
-      },
-      sample,
+      {'number': number, 'temperature': factor, 'seed': seed}, sample
+    ),
+    'sample_guided': Signature(
+      {'temperature': factor, 'guidance': factor, 'seed': seed}, sample_guided
     ),
     'interpolate': Signature(
       {'first': images, 'second': images, 'steps': number, 'method': word},
@@ -283,11 +274,23 @@ def flow_signatures(
     del table['sample'].inputs['number']  # that of the conditions
     for signature in table.values():
       signature.inputs.update(condition.inputs)
+  if guided is None:
+    del table['sample_guided']
   if directions is None:
     del table['manipulate']
   if noise is None:
     del table['learned_noise']
   return table
+
+
+def _require_factor(name, value):
+  """Returns an operation that fails if a factor is negative or not finite."""
+  return require(
+    tf.math.is_finite(value) & (value >= 0),
+    f'`{name}` is ',
+    value,
+    '; it must be finite and at least 0.',
+  )
 
 
 def _noise_given(noise, *condition):

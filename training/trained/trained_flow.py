@@ -184,6 +184,7 @@ class TrainedFlow:
     seed: int = 0,
     first: int = 0,
     condition: Mapping | None = None,
+    guidance: float = 0.0,
   ) -> np.ndarray:
     """Draws images at a temperature.
 
@@ -195,21 +196,35 @@ class TrainedFlow:
       first: Number of images drawn before, in batches of `batch_size`, if the
         images are drawn in several calls.
       condition: See the class, with `number` elements.
+      guidance: See `tfp_cinc.sample_guided`. 0 draws samples of the flow.
 
     Returns:
       uint8 [number, H, W, C].
+
+    Raises:
+      UserError: If the flow does not allow guidance.
     """
     self._check_condition(condition, number)
+    name, given = 'sample', {}
+    if guidance:
+      name, given = 'sample_guided', {'guidance': tf.constant(float(guidance))}
+      if name not in self._functions:
+        raise UserError(
+          f'{self.path} does not allow guidance, which needs a flow that was '
+          'trained with label dropout (config.train.label_dropout above 0) and '
+          'has affine or additive couplings.'
+        )
     batches = [np.zeros([0, *self.image_shape], np.uint8)]
     for start in range(0, number, self.batch_size):
       here = slice(start, min(start + self.batch_size, number))
       drawn = self._some(condition, here)
       if condition is None:
         drawn = {'number': tf.constant(here.stop - start)}
-      answer = self._functions['sample'](
+      answer = self._functions[name](
         temperature=tf.constant(temperature, tf.float32),
         seed=tf.constant([seed, first + start]),
         **drawn,
+        **given,
       )
       batches.append(self._pixels(answer))
     return np.concatenate(batches)

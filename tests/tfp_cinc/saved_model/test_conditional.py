@@ -19,7 +19,9 @@ N = 3
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, [2 * N, *SHAPE], np.uint8)
 CONDITIONS = {
-  'label': ConditionInput('label', [4], ['cat', 'dog', 'fox', 'owl']),
+  'label': ConditionInput(
+    'label', [4], ['cat', 'dog', 'fox', 'owl'], optional=True
+  ),
   'values': ConditionInput('values', [4, 4, 2]),
   'low_resolution': ConditionInput('low_resolution', [2, 2, 3]),
   'mask': ConditionInput('mask', [4, 4, 4]),
@@ -42,6 +44,11 @@ OTHERS = {
   'encode': {'images': IMAGES[:N]},
   'decode': {'latents': RNG.normal(size=[N, 48]).astype(np.float32)},
   'sample': {'temperature': np.float32(0.7), 'seed': np.int32([1, 2])},
+  'sample_guided': {
+    'temperature': np.float32(0.7),
+    'guidance': np.float32(2.0),
+    'seed': np.int32([1, 2]),
+  },
   'interpolate': {
     'first': IMAGES[:N],
     'second': IMAGES[N:],
@@ -187,6 +194,18 @@ def test_signatures_are_those_of_the_flow(served, results, kind):
   assert results[f'{kind}/manipulate/images'].shape == (N, 2, *SHAPE)
 
 
+@pytest.mark.slow
+def test_guided_samples_are_those_of_the_flow(served, results):
+  flow = latents.with_temperature(served('label')[0], 0.7)
+  expected = tfp_cinc.sample_guided(
+    flow, tensor_of('label'), [N], guidance=2.0, seed=[1, 2]
+  )
+  found = results['label/sample_guided/values']
+  np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+  assert np.max(np.abs(found - results['label/sample/values'])) > 1e-2
+  assert 'mask/sample_guided/values' not in results
+
+
 def _assert_same_pixels(images, values):
   """Equal, but for values that rounding takes to the next pixel value."""
   expected = tfp_cinc.quantize(values).numpy()
@@ -241,6 +260,11 @@ def model(served):
       [1],
       '`images` has 3 elements and `labels` 1; their numbers must be equal.',
     ),
+    (
+      'sample_guided',
+      [4],
+      '`labels` contains 4; labels are integers from 0 to 3.',
+    ),
   ],
 )
 def test_wrong_labels_fail_in_a_sentence(model, name, labels, sentence):
@@ -263,6 +287,17 @@ def test_no_images_have_no_results(model):
     'labels': tf.zeros([0], tf.int32),
   }
   assert model.signatures['encode'](**none)['latents'].shape == (0, 48)
+  factors = {'temperature': tf.constant(1.0), 'guidance': tf.constant(1.0)}
+  drawn = model.signatures['sample_guided'](
+    labels=none['labels'], seed=tf.constant([0, 0]), **factors
+  )
+  assert drawn['images'].shape == (0, *SHAPE)
+  factors['guidance'] = tf.constant(-1.0)
+  with pytest.raises(tf.errors.InvalidArgumentError) as error:
+    model.signatures['sample_guided'](
+      labels=none['labels'], seed=tf.constant([0, 0]), **factors
+    )
+  assert '`guidance` is -1; it must be finite and' in error.value.message
 
 
 @pytest.mark.slow

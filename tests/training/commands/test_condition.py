@@ -4,6 +4,7 @@ import csv
 import io
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import PIL.Image
@@ -75,6 +76,25 @@ def test_sample_given_classes(call, path):
   assert code == 0
   assert out == f'Wrote {flow.folder / "samples_3_1_0.png"}\n'
   (flow.folder / 'samples_3_1_0.png').unlink()
+
+
+@pytest.mark.slow
+def test_guided_samples(call, refused, path, attributes):
+  arguments = ('sample', path, '--condition', '3', '--number', 4)
+  code, _, _ = call(
+    *arguments, '--guidance', 2, '--files', '--output', 'x', '--seed', 5
+  )
+  assert code == 0
+  flow = open_flow(path)
+  labels = {'labels': np.full([4], 3, np.int32)}
+  expected = flow.sample(4, seed=5, condition=labels, guidance=2.0)[..., 0]
+  found = [read_png(file) for file in sorted(pathlib.Path('x').iterdir())]
+  np.testing.assert_array_equal(found, expected)
+  assert np.any(expected != flow.sample(4, seed=5, condition=labels)[..., 0])
+  shutil.rmtree('x')
+  words = ['does not allow guidance, which needs a flow that was trained with']
+  arguments = ('sample', attributes, '--condition', 'hat', '--guidance', 1)
+  refused(*arguments, words=words)
 
 
 def test_sample_given_attributes(call, attributes):

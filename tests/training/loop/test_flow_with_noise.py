@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import tfp_cinc
 from tests.training import tiny
-from tfp_cinc.saved_model.signatures import fixed_noise
+from tfp_cinc.saved_model import fixed_noise
 from tfp_cinc.variational_dequantization import (
   trainable_variational_dequantization,
 )

@@ -69,9 +69,18 @@ _TEMPERATURES = listing(_Temperature())
   help='Factor of the latents, or several, for the same latents at each.',
 )
 @conditions_option
+@click.option(
+  '--guidance',
+  type=click.FloatRange(0, 1e6),
+  default=0.0,
+  show_default=True,
+  help='Guidance of a flow trained with label dropout; 1 to 3 are usual.',
+)
 @seed_option('latents')
 @output_file
-def command(path, number, temperature, condition, seed, output, files, scale):
+def command(
+  path, number, temperature, condition, guidance, seed, output, files, scale
+):
   """Draw images from a flow.
 
   PATH is the folder of a run or of a SavedModel.
@@ -94,7 +103,7 @@ def command(path, number, temperature, condition, seed, output, files, scale):
   rows, single = [], {}
   for name, label in given.items():
     for value, text in zip(temperature, texts, strict=True):
-      images = _sample(flow, number, value, seed, label)
+      images = _sample(flow, number, value, seed, label, guidance)
       words = f'{name}, T = {text}' if name else f'T = {text}'
       for start in range(0, number, width):
         rows.append((words, images[start : start + width]))
@@ -102,12 +111,16 @@ def command(path, number, temperature, condition, seed, output, files, scale):
       for i, image in enumerate(images):
         single[f'{f"{name}_" if name else ""}T{text}_{i:04}.png'] = image
   names = [name for name in given if name][:3]
+  title = f'Seed {seed}'
+  if guidance:
+    names.append(f'guidance_{guidance:g}')
+    title += f', guidance {guidance:g}'
   target.write(
     flow,
     '_'.join(['samples', *names, *texts, str(seed)]),
     rows,
     single,
-    f'Seed {seed}',
+    title,
     remedy='use a lower temperature or train longer',
   )
 
@@ -136,14 +149,14 @@ def _check_unconditional(flow):
   raise UserError(f'{flow.path} is a conditional flow; {remedy}.')
 
 
-def _sample(flow, number, temperature, seed, condition):
+def _sample(flow, number, temperature, seed, condition, guidance):
   size = flow.batch_size
 
   def draw(start):
     here = slice(start, min(start + size, number))
     some = condition and {name: x[here] for name, x in condition.items()}
     count = here.stop - start
-    return flow.sample(count, temperature, seed, start, some)
+    return flow.sample(count, temperature, seed, start, some, guidance)
 
   parts = [
     draw(start)
