@@ -210,7 +210,8 @@ class _Weighted(tfp_cinc.networks.CompositeModule):
     self.log_scale = log_scale
 
   def __call__(self, x, condition):
-    return self.log_scale * tf.reduce_sum(condition, axis=-1)
+    log_scale = self.log_scale * tf.reduce_sum(condition, axis=-1)
+    return log_scale + tf.zeros(x.shape[:-3], x.dtype)
 
 
 _values = itertools.count(0.5, 0.1)  # another one for each bijector built

@@ -235,6 +235,10 @@ def check_conditions_of_a_batch(case):
         expected,
         atol=max(1e-11, case.tolerance),
       )
+  each = evaluate(x[:, tf.newaxis], conditions)  # each event under each
+  for ours, own in zip(each, together, strict=True):
+    diagonal = [ours[i, i] for i in range(3)]
+    np.testing.assert_allclose(diagonal, own, atol=max(1e-11, case.tolerance))
   others = evaluate(x, tf.roll(conditions, 1, axis=0))
   for ours, other in zip(together[::2], others[::2], strict=True):
     changes = np.abs(ours - other).max(axis=tuple(range(1, ours.shape.rank)))
@@ -590,3 +594,18 @@ CHECKS = [
   check_checkpoint,
   check_saved_model,
 ]
+
+# The attribute of a case by which a check applies: what TensorFlow cannot do,
+# see docs/limits.md, and conditions.
+_APPLIES = {
+  check_condition_gradient: 'is_conditional',
+  check_conditions_of_a_batch: 'is_conditional',
+  check_xla: 'compiles',
+  check_vectorized_map: 'vectorizes',
+  check_per_example_gradients: 'vectorizes',
+}
+
+
+def applies(check, case) -> bool:
+  """Whether a check is one for a case."""
+  return check not in _APPLIES or getattr(case, _APPLIES[check])

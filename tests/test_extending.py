@@ -15,7 +15,7 @@ from tests.zoo import Case
 from tfp_cinc import bijectors, networks
 
 PAGE = 'extending_page'
-NETWORK_PARAMETERS = (9 * 2 * 6 + 6) + (9 * 3 * 4 + 4)
+NETWORK_PARAMETERS = (9 * (2 + 1) * 6 + 6) + (9 * 3 * 4 + 4)
 
 
 @pytest.fixture(scope='module')
@@ -43,14 +43,14 @@ def coupling(page, dtype, seed):
 
 def composite_network(page, dtype, seed):
   network = page.trainable_gated_network(
-    2, 4, hidden_channels=3, seed=seed, dtype=dtype
+    2, 4, hidden_channels=3, condition_channels=1, seed=seed, dtype=dtype
   )
   return bijectors.AffineCoupling(network, dtype=dtype)
 
 
 def plain_network(page, dtype, seed):
   network = page.PlainGatedNetwork(
-    2, 4, hidden_channels=3, seed=seed, dtype=dtype
+    2, 4, hidden_channels=3, condition_channels=1, seed=seed, dtype=dtype
   )
   return bijectors.AffineCoupling(network, dtype=dtype)
 
@@ -60,13 +60,14 @@ def container(page, dtype, seed):
   return page.Transposed(inner)
 
 
-# From what makes a bijector to the event shape and the number of parameters.
+# From what makes a bijector to the event shape, the number of parameters and
+# the shape of a condition.
 CASES = {
-  layer: ((2, 3, 4), 8),
-  coupling: ((3, 2, 4), (9 * 2 * 3 + 3) + (3 * 3 + 3) + (9 * 3 * 4 + 4)),
-  composite_network: ((3, 2, 4), NETWORK_PARAMETERS),
-  plain_network: ((3, 2, 4), NETWORK_PARAMETERS),
-  container: ((4, 3, 2), 15),
+  layer: ((2, 3, 4), 8, None),
+  coupling: ((3, 2, 4), (9 * 2 * 3 + 3) + (3 * 3 + 3) + (9 * 3 * 4 + 4), None),
+  composite_network: ((3, 2, 4), NETWORK_PARAMETERS, (1,)),
+  plain_network: ((3, 2, 4), NETWORK_PARAMETERS, (6, 4, 1)),
+  container: ((4, 3, 2), 15, None),
 }
 
 
@@ -77,9 +78,17 @@ CASES = {
 def test_conforms(page, make, check):
   if make is plain_network and check is conformance.check_function_argument:
     pytest.skip('two of a kind have two traces, see the test below')
-  shape, parameters = CASES[make]
-  make_bijector = functools.partial(make, page)
-  check(Case(make.__name__, make_bijector, shape, parameters))
+  shape, parameters, condition_shape = CASES[make]
+  case = Case(
+    make.__name__,
+    functools.partial(make, page),
+    shape,
+    parameters,
+    condition_shape=condition_shape,
+  )
+  if not conformance.applies(check, case):
+    pytest.skip('it takes no condition')
+  check(case)
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ def given(flow: Flow, condition) -> Flow:
   Args:
     flow: Flow with `condition_channels` = K, its bijector, or learned noise
       (`VariationalDequantization`).
-    condition: Condition of the images, whose batch shape broadcasts to that of
-      the images. One of
+    condition: Condition of the images. Batch shapes broadcast: `log_prob` of
+      images [M, 1, H, W, C] given N conditions is [M, N]. One of
 
       - class labels 0 to K - 1: an integer or an integer `Tensor` [] or [N],
         made one-hot. Integers always mean labels;

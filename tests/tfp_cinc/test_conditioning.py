@@ -178,6 +178,10 @@ def test_conditions_broadcast_over_samples():
     found = of_labels.log_prob(tf.identity(images))
     np.testing.assert_allclose(found, rows, rtol=1e-5)
     assert of_labels.sample([2, 3]).shape == [2, 3, *SHAPE]
+  each = tfp_cinc.given(flow, labels)  # of each image under each label
+  found = each.log_prob(IMAGES[:, tf.newaxis])
+  np.testing.assert_allclose(tf.linalg.diag_part(found), rows[0], rtol=1e-5)
+  assert each.sample([2, 1]).shape == [2, 3, *SHAPE]  # of the same latents
   vectors = models.maf(
     [4], depth=1, hidden_channels=4, condition_channels=3, seed=0
   )

@@ -19,6 +19,7 @@ from tfp_cinc.internal.composite import (
   with_module_copies,
   with_tensors,
 )
+from tfp_cinc.networks.conditioned_network import broadcast_to_condition
 
 __all__ = [
   'BijectorWrapper',
@@ -347,7 +348,7 @@ class FlowBijector(
     return y, log_det
 
   def _validated(self, x, event_ndims):
-    """Returns x, after checking its rank, and all else if `validate_args`."""
+    """Returns x with the batch shape of conditions, after checking it."""
     if x.shape.rank is None or x.shape.rank < event_ndims:
       raise ValueError(
         f'{self.name}: the input has '
@@ -359,6 +360,8 @@ class FlowBijector(
         f'{self.name}: the input has an unknown number of channels; set it by '
         '`tf.ensure_shape`.'
       )
+    for network in self.own_networks():
+      x = broadcast_to_condition(network, x, event_ndims)
     if not self.validate_args:
       return x
     checks = self._parameter_control_dependencies(is_init=False)

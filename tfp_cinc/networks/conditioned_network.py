@@ -8,6 +8,7 @@ from tfp_cinc.networks.opaque_network import as_composite
 __all__ = [
   'ConditionedBlockNetwork',
   'ConditionedNetwork',
+  'broadcast_to_condition',
   'has_condition',
   'with_condition',
 ]
@@ -125,3 +126,33 @@ def with_condition(network, condition, keyword: str):
 def has_condition(network) -> bool:
   """Returns whether a network is bound to a condition."""
   return getattr(network, 'condition', None) is not None
+
+
+def broadcast_to_condition(network, x: tf.Tensor, event_ndims: int):
+  """Repeats events for which a network has several conditions.
+
+  Args:
+    network: Any network.
+    x: `Tensor` [..., *event_shape].
+    event_ndims: Rank of an event: 3 for images, 1 for vectors.
+
+  Returns:
+    `x`, broadcast to the batch shape of the condition that the network is bound
+    to. Only static batch dimensions of 1 are broadcast.
+  """
+  if not has_condition(network):
+    return x
+  condition = network.condition
+  is_map = event_ndims == 3 and condition.shape.rank > 2
+  ndims = condition.shape.rank - (3 if is_map else 1)
+  batch, own = condition.shape[:ndims], x.shape[:-event_ndims]
+  pairs = zip(own[::-1], batch[::-1], strict=False)
+  if not any(one == 1 and other != 1 for one, other in pairs):
+    return x
+  shape = tf.broadcast_dynamic_shape(
+    tf.shape(x)[:-event_ndims], tf.shape(condition)[:ndims]
+  )
+  static = tf.broadcast_static_shape(own, batch)
+  event_shape = x.shape[-event_ndims:]
+  x = tf.broadcast_to(x, tf.concat([shape, tf.shape(x)[-event_ndims:]], 0))
+  return tf.ensure_shape(x, static.concatenate(event_shape))

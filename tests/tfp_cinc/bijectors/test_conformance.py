@@ -49,15 +49,6 @@ FAST = {
   'AffineCoupling-given',
   'glow',
 }
-# The attribute of a case by which a check applies: what TensorFlow cannot do,
-# see docs/limits.md, and conditions.
-APPLIES = {
-  conformance.check_condition_gradient: 'is_conditional',
-  conformance.check_conditions_of_a_batch: 'is_conditional',
-  conformance.check_xla: 'compiles',
-  conformance.check_vectorized_map: 'vectorizes',
-  conformance.check_per_example_gradients: 'vectorizes',
-}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +62,7 @@ APPLIES = {
     )
     for check in conformance.CHECKS
     for case in zoo.ZOO
-    if check not in APPLIES or getattr(case, APPLIES[check])
+    if conformance.applies(check, case)
   ],
 )
 def test_conforms(case, check):

@@ -117,18 +117,21 @@ def test_given_labels_in_a_function_once_frozen():
 
 @pytest.mark.parametrize('model', [models.cinc, models.real_nvp])
 @pytest.mark.parametrize('memory', ['checkpoint', 'reversible'])
-def test_memory(model, memory):
+def test_memory_for_each_image_under_each_label(model, memory):
   flow = moved(build(model, depth=2, conditional_base=True, dtype=tf.float64))
-  x, label = tf.cast(X, tf.float64), tf.Variable(tf.one_hot(LABELS, 3))
+  x = tf.Variable(tf.cast(X[:, tf.newaxis], tf.float64))
+  label = tf.Variable(tf.one_hot(LABELS, 3, dtype=tf.float64))
 
   def gradients(flow):
     with tf.GradientTape() as tape:
-      loss = tf.reduce_sum(tfp_cinc.given(flow, label).log_prob(x))
-    return tape.gradient(loss, [label, *flow.trainable_variables])
+      log_prob = tfp_cinc.given(flow, label).log_prob(x)
+      loss = tf.reduce_sum(tf.sin(log_prob))
+    return log_prob, *tape.gradient(loss, [x, label, *flow.trainable_variables])
 
   found = gradients(tfp_cinc.with_memory(flow, memory))
+  assert found[0].shape == [3, 3]
   for ours, expected in zip(found, gradients(flow), strict=True):
-    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(ours, expected, rtol=1e-7, atol=1e-9)
 
 
 def test_bfloat16():
