@@ -16,6 +16,7 @@ import tfp_cinc
 from benchmarks.bits_per_dim.layer_errors import layer_errors
 from benchmarks.bits_per_dim.page import table
 from training.data.load import load_dataset
+from training.errors import UserError
 from training.loop import evaluation
 from training.loop.evaluation import make_log_prob
 from training.loop.export import write_saved_model
@@ -56,10 +57,12 @@ def measure(folder: str, *, max_images: int = 0, noise_draws: int = 1) -> dict:
       'float64', and the number of 'changed_pixels' in float32.
 
   Raises:
-    UserError: If the folder holds no run or no checkpoint, or if the data is
-      missing.
+    UserError: If the folder holds no run or no checkpoint, if its flow is
+      conditional, or if the data is missing.
   """
   run = restore_run(folder)
+  if run.model.condition is not None:
+    raise UserError(f'{folder} holds a conditional flow; name another run.')
   images = load_dataset(run.config.data).test_images[: max_images or None]
   double = _same_flow(run, dtype='float64', network_dtype=None)
   return {

@@ -13,6 +13,9 @@ import tfp_cinc
 from tfp_cinc import ConditionInput, given, latents
 from tfp_cinc.latents import AttributeDirections
 from tfp_cinc.saved_model import fixed_noise
+from tfp_cinc.variational_dequantization import (
+  trainable_variational_dequantization,
+)
 
 SHAPE = [4, 4, 3]
 N = 3
@@ -41,6 +44,9 @@ OTHERS = {
   'log_prob_values': {
     'values': tfp_cinc.dequantize(IMAGES[:N], noise=0.25).numpy()
   },
+  'learned_noise': {
+    'values': tfp_cinc.dequantize(IMAGES[:N], noise=fixed_noise(SHAPE)).numpy()
+  },
   'encode': {'images': IMAGES[:N]},
   'decode': {'latents': RNG.normal(size=[N, 48]).astype(np.float32)},
   'sample': {'temperature': np.float32(0.7), 'seed': np.int32([1, 2])},
@@ -61,6 +67,10 @@ OTHERS = {
     'strengths': np.float32([-1.0, 1.0]),
   },
 }
+# Learned noise, with which the flow given labels is exported.
+NOISE = trainable_variational_dequantization(
+  SHAPE, hidden_channels=4, condition_channels=4, seed=0
+)
 CLIENT = """
 import json
 import sys
@@ -108,14 +118,21 @@ def served(tmp_path_factory):
     values = tfp_cinc.dequantize(IMAGES[:N], seed=0)
     tfp_cinc.initialize_from_data(flow, values, tensor_of(kind))
     rng = np.random.default_rng(1)
-    for variable in flow.trainable_variables:
+    noise = NOISE if kind == 'label' else None
+    trained = [] if noise is None else noise.trainable_variables
+    for variable in (*flow.trainable_variables, *trained):
       variable.assign_add(0.1 * rng.normal(size=variable.shape))
     directions = AttributeDirections(
       ['Old'], 0.1 * rng.normal(size=[1, 48]), 'correlation'
     )
     path = folder / kind
     tfp_cinc.export_saved_model(
-      flow, path, SHAPE, condition=condition, directions=directions
+      flow,
+      path,
+      SHAPE,
+      condition=condition,
+      directions=directions,
+      noise=noise,
     )
     return flow, path
 
@@ -164,7 +181,13 @@ def test_signatures_are_those_of_the_flow(served, results, kind):
     ('log_prob', noisy),
     ('log_prob_values', OTHERS['log_prob_values']['values']),
   ):
-    log_prob = flow.log_prob(values)
+    log_q = 0.0
+    if (kind, name) == ('label', 'log_prob'):
+      noise = given(NOISE, tensor_of(kind))
+      values, log_q = noise.replace_uniform(values)
+      found = results['label/learned_noise/log_q']
+      np.testing.assert_allclose(found, log_q, rtol=1e-5, atol=1e-5)
+    log_prob = flow.log_prob(values) - log_q
     found = results[f'{kind}/{name}/log_prob']
     np.testing.assert_allclose(found, log_prob, rtol=1e-5)
     found = results[f'{kind}/{name}/bits_per_dim']

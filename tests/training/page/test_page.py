@@ -64,14 +64,16 @@ def flow(tmp_path_factory):
 def served(path):
   """Yields (address, process) of the page that the command serves."""
   process = processes.start('training', 'demo', path, '--port', '0')
-  line = ''
-  while not (found := re.search(r'http://127\.0\.0\.1:\d+', line)):
-    line = process.stdout.readline()
-    assert line, process.stderr.read()
-  yield found.group(), process
-  if process.poll() is None:
-    process.kill()
-  process.communicate()
+  try:
+    line = ''
+    while not (found := re.search(r'http://127\.0\.0\.1:\d+', line)):
+      line = process.stdout.readline()
+      assert line, process.stderr.read()
+    yield found.group(), process
+  finally:
+    if process.poll() is None:
+      process.kill()
+    process.communicate()
 
 
 @pytest.fixture(scope='module')
