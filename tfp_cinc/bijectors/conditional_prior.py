@@ -23,6 +23,9 @@ class ConditionalPrior(OneNetworkCoupling):
   channel of ones, so that a convolution that pads it with zeros can make the
   mean depend on the distance to the border.
 
+  Between the layers of a flow, it is the affine injector of SRFlow: it shifts
+  and scales an image by what is expected given the condition.
+
   `z` is [..., H, W, C]. Both directions cost one call of the network.
 
   #### Example
@@ -36,7 +39,8 @@ class ConditionalPrior(OneNetworkCoupling):
   #### References
 
   Kingma and Dhariwal 2018, [Glow](https://arxiv.org/abs/1807.03039), function
-  `prior` of its code, with the option `ycond`.
+  `prior` of its code, with the option `ycond`. Lugmayr et al. 2020,
+  [SRFlow](https://arxiv.org/abs/2006.14200), section 3.3, for the injector.
   """
 
   def __init__(

@@ -74,8 +74,9 @@ def multiscale_flow(
     layers: Layers between ActNorm and the coupling, in the order from image to
       latent: a list of names and factories, or names joined by '+', as in
       'one_by_one+cinc'. '' means no layers. The names are 'one_by_one', 'cinc',
-      'autoregressive', 'emerging', 'periodic', 'shift', 'reverse' and
-      'shuffle'. A factory is called as `factory(channels, seed=..., dtype=...)`
+      'autoregressive', 'emerging', 'periodic', 'shift', 'reverse', 'shuffle'
+      and 'injector', which shifts and scales all pixels by functions of the
+      condition. A factory is called as `factory(channels, seed=..., dtype=...)`
       and returns a bijector.
     levels: Number of levels L, at least 1. Each level squeezes the image once.
     depth: Number of steps D of each level, at least 1.

@@ -39,8 +39,16 @@ def _reverse_channels(channels, *, dtype):
   return bijectors.ReverseChannels(dtype)
 
 
+def _injector(channels, *, network, dtype):
+  """Returns a `ConditionalPrior` of an image; accepts factory arguments."""
+  return bijectors.ConditionalPrior(
+    network(1, 2 * channels), dtype, name='injector'
+  )
+
+
 # Maps names to factories of layers. A factory also receives the options of
-# `StepFactory` that it has as arguments: `kernel_size`, `padding`, ...
+# `StepFactory` that it has as arguments: `kernel_size`, `padding`, ..., and
+# `network`, the function that returns the networks of the couplings.
 LAYERS: dict[str, LayerFactory] = {
   'one_by_one': bijectors.trainable_one_by_one_conv2d,
   'cinc': bijectors.trainable_cinc_conv2d,
@@ -50,6 +58,7 @@ LAYERS: dict[str, LayerFactory] = {
   'shift': bijectors.trainable_shift_conv2d,
   'reverse': _reverse_channels,
   'shuffle': bijectors.random_shuffle_channels,
+  'injector': _injector,
 }
 
 # Maps names to the function of a coupling and its number of blocks.
@@ -107,6 +116,11 @@ class StepFactory:
     for layer in layers:
       if not callable(layer):
         check_choice('layers', layer, LAYERS)
+    if 'injector' in layers and not condition_channels:
+      raise ValueError(
+        "`layers` contains 'injector' and `condition_channels` is 0; an "
+        'injector needs a condition.'
+      )
     self._layers = list(layers)
     check_choice('padding', padding, (*PADDINGS, 'in_turn'))
     check_choice('diagonal_block', diagonal_block, DIAGONAL_BLOCKS)
@@ -117,6 +131,7 @@ class StepFactory:
       'use_bias': use_bias,
       'diagonal_block': diagonal_block,
       'parametrization': parametrization,
+      'network': self._network,
     }
     self._paddings = itertools.cycle(
       _IN_TURN if padding == 'in_turn' else [padding]

@@ -268,7 +268,12 @@ _ALL = (
     'resolution, or the image outside a random rectangle. Empty: no condition',
     choices=('', 'label', 'low_resolution', 'mask'),
   ),
-  _flow('layers', str, "Linear layers of a step, such as 'one_by_one+cinc'"),
+  _flow(
+    'layers',
+    str,
+    "Layers of a step before its coupling, such as 'one_by_one+cinc'; with a "
+    "condition also 'injector', which helps given a map",
+  ),
   _flow('levels', int, 'Number of levels', at_least=1, at_most=10),
   _flow(
     'depth', int, 'Number of steps of each level', at_least=1, at_most=1000

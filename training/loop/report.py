@@ -126,7 +126,8 @@ class Report:
             step, model.flow, model.condition, images, conditions, num_bits
           )
           density = given(density, conditions(slice(_FEW)))
-        found = classify(run, self._log_prob)
+        # At the cost of the evaluation above, in the time of the training.
+        found = classify(run, self._log_prob, cost=settings.num_images)
         if found is not None:
           tf.summary.scalar('test/accuracy', found.accuracy, step)
         tensorboard.write_layers(step, density, few, num_bits)

@@ -15,4 +15,5 @@ def get_config():
   """Returns the configuration."""
   config = get_photos_config()
   config.flow.condition = 'low_resolution'
+  config.flow.layers = 'injector+one_by_one+cinc'
   return config

@@ -45,21 +45,25 @@ class Classification:
     return cls(float(np.mean(right)), float(error), len(right))
 
 
-def classify(run: Run, log_prob) -> Classification | None:
+def classify(run: Run, log_prob, cost: int | None = None):
   """Classifies the first test images of a run.
 
   Args:
     run: The run.
     log_prob: See `class_log_probs`.
+    cost: Largest number of densities to compute, at least for one image. None
+      classifies `config.eval.num_classified` images.
 
   Returns:
-    `Classification` of `config.eval.num_classified` images; None if the flow is
-    not conditional on a class.
+    `Classification`; None if the flow is not conditional on a class.
   """
   condition, settings = run.model.condition, run.config.eval
   if condition is None or condition.num_classes is None:
     return None
-  images = run.dataset.test_images[: settings.num_classified]
+  number = settings.num_classified
+  if cost is not None:
+    number = min(number, max(1, cost // condition.num_classes))
+  images = run.dataset.test_images[:number]
   log_probs = class_log_probs(
     log_prob,
     images,
