@@ -36,7 +36,7 @@ def test_low_resolution_needs_a_whole_number_of_blocks():
   config.data.low_resolution_factor = 3
   check_config_values(config)
   config.flow.condition = 'low_resolution'
-  with pytest.raises(UserError, match='is 8; it must be divisible by .* 3'):
+  with pytest.raises(UserError, match=r'is 8; it must be divisible by .* 3'):
     check_config_values(config)
 
 

@@ -165,9 +165,9 @@ def find_condition(config, data) -> Condition | None:
     number, names = data.num_classes or data.num_attributes, data.label_names
     if number is None:
       raise UserError(
-        f"config.flow.condition is 'label', but {data.name} has no labels; put "
-        'the images of each class of a folder into its own sub-folder, or add '
-        "'labels' to the arrays."
+        f"config.flow.condition is 'label', but {data.name} has no labels; a "
+        "folder needs a sub-folder for each class, arrays need 'labels', and a "
+        'data set of TensorFlow Datasets a feature of classes or attributes.'
       )
     if data.num_classes == 1:
       raise UserError(

@@ -79,7 +79,7 @@ def test_sample_given_classes(call, path):
 
 
 @pytest.mark.slow
-def test_guided_samples(call, refused, path, attributes):
+def test_guided_samples(call, refused, path, attributes, used):
   arguments = ('sample', path, '--condition', '3', '--number', 4)
   code, _, _ = call(
     *arguments, '--guidance', 2, '--files', '--output', 'x', '--seed', 5
@@ -92,9 +92,11 @@ def test_guided_samples(call, refused, path, attributes):
   np.testing.assert_array_equal(found, expected)
   assert np.any(expected != flow.sample(4, seed=5, condition=labels)[..., 0])
   shutil.rmtree('x')
-  words = ['does not allow guidance, which needs a flow that was trained with']
+  words = ['allows no guidance, because it was trained without label dropout']
   arguments = ('sample', attributes, '--condition', 'hat', '--guidance', 1)
   refused(*arguments, words=words)
+  words = ['is not conditional, so that no guidance is possible']
+  refused('sample', used[1], '--guidance', 1, words=words)
 
 
 def test_sample_given_attributes(call, attributes):

@@ -135,7 +135,7 @@ def test_attributes_are_a_vector():
 @pytest.mark.parametrize(
   ('facts', 'message'),
   [
-    ({}, 'but pictures has no labels; put the images of each class'),
+    ({}, 'but pictures has no labels; a folder needs a sub-folder'),
     ({'num_classes': 1}, 'but pictures has only one class'),
   ],
 )

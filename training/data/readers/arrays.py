@@ -104,11 +104,12 @@ def _names(path, found, number):
   if 'label_names' not in found:
     return None
   names = found['label_names']
-  if names.dtype.kind != 'U' or names.shape != (number,):
+  is_text = names.dtype.kind == 'U' and names.shape == (number,)
+  if not is_text or len(set(names.tolist())) < number:
     raise UserError(
       f"'label_names' of {path} is {names.dtype} {list(names.shape)}; it must "
-      f'be an array of strings, one for each of the {number or 0} classes or '
-      'attributes of the labels.'
+      f'be an array of different strings, one for each of the {number or 0} '
+      'classes or attributes of the labels.'
     )
   return names.tolist()
 

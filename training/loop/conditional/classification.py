@@ -45,7 +45,9 @@ class Classification:
     return cls(float(np.mean(right)), float(error), len(right))
 
 
-def classify(run: Run, log_prob, cost: int | None = None):
+def classify(
+  run: Run, log_prob, cost: int | None = None
+) -> Classification | None:
   """Classifies the first test images of a run.
 
   Args:

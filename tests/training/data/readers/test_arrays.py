@@ -169,6 +169,8 @@ def test_classes_and_attributes_and_their_names(tmp_path):
   np.savez(path, images=IMAGES, labels=attributes, label_names=names)
   facts = load(path).facts
   assert (facts.num_classes, facts.num_attributes) == (None, 3)
-  np.savez(path, images=IMAGES, labels=LABELS % 4, label_names=names)
-  with pytest.raises(UserError, match='one for each of the 4 classes'):
-    load(path)
+  for number, wrong in ((4, names), (3, names[[0, 1, 1]])):
+    np.savez(path, images=IMAGES, labels=LABELS % number, label_names=wrong)
+    message = f'different strings, one for each of the {number} classes'
+    with pytest.raises(UserError, match=message):
+      load(path)
