@@ -209,11 +209,7 @@ class TrainedFlow:
     if guidance:
       name, given = 'sample_guided', {'guidance': tf.constant(float(guidance))}
       if name not in self._functions:
-        raise UserError(
-          f'{self.path} does not allow guidance, which needs a flow that was '
-          'trained with label dropout (config.train.label_dropout above 0) and '
-          'has affine or additive couplings.'
-        )
+        raise UserError(self._no_guidance())
     batches = [np.zeros([0, *self.image_shape], np.uint8)]
     for start in range(0, number, self.batch_size):
       here = slice(start, min(start + self.batch_size, number))
@@ -228,6 +224,20 @@ class TrainedFlow:
       )
       batches.append(self._pixels(answer))
     return np.concatenate(batches)
+
+  def _no_guidance(self):
+    """Returns the sentence that says why guidance is not possible."""
+    if self.condition is None:
+      return f'{self.path} is not conditional, so that no guidance is possible.'
+    if self.condition.input.optional:
+      return (
+        f'{self.path} allows no guidance, because its couplings have no shift '
+        'and scale; train a flow with config.flow.coupling=affine.'
+      )
+    return (
+      f'{self.path} allows no guidance, because it was trained without label '
+      'dropout; train a flow with config.train.label_dropout above 0.'
+    )
 
   def bits_per_dim(
     self,
