@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfp_cinc.networks import Conv2D
+from tfp_cinc.networks.precision import resolve_network_dtype
 
 __all__ = ['Muon', 'network_kernels']
 
@@ -67,16 +68,25 @@ class Muon(tf_keras.optimizers.legacy.Adam):
       if variable.ref() not in self._kernels:
         self.add_slot(variable, 'v')
 
+  def _transform_gradients(self, grads_and_vars):
+    """Replaces the gradients of the kernels by their orthogonal matrices."""
+    kernels, matrices = [], []
+    for gradient, variable in grads_and_vars:
+      if variable.ref() in self._kernels:
+        momentum = self.get_slot(variable, 'm')
+        sum_ = momentum.assign(_MOMENTUM * momentum + gradient)
+        matrix = gradient + _MOMENTUM * sum_
+        kernels.append(variable.ref())
+        matrices.append(tf.reshape(matrix, [-1, variable.shape[-1]]))
+    found = dict(zip(kernels, _orthogonal(matrices), strict=True))
+    return [(found.get(v.ref(), gradient), v) for gradient, v in grads_and_vars]
+
   def _resource_apply_dense(self, grad, var, apply_state=None):
     if var.ref() not in self._kernels:
       return super()._resource_apply_dense(grad, var, apply_state)
     rate = apply_state[(var.device, var.dtype.base_dtype)]['lr_t']
-    momentum = self.get_slot(var, 'm')
-    sum_ = momentum.assign(_MOMENTUM * momentum + grad)
-    matrix = tf.reshape(grad + _MOMENTUM * sum_, [-1, var.shape[-1]])
-    factor = 0.2 * math.sqrt(max(matrix.shape))
-    step = rate * factor * _orthogonal(matrix)
-    return var.assign_sub(tf.reshape(step, var.shape))
+    factor = 0.2 * math.sqrt(max(grad.shape))
+    return var.assign_sub(tf.reshape(rate * factor * grad, var.shape))
 
 
 def network_kernels(module: tf.Module) -> list[tf.Variable]:
@@ -95,14 +105,37 @@ def network_kernels(module: tf.Module) -> list[tf.Variable]:
   return [conv.kernel for conv in found]
 
 
-def _orthogonal(matrix):
-  """Approximates U V^T of the singular value decomposition U S V^T."""
-  rows, columns = matrix.shape
-  x = matrix / (tf.norm(matrix) + 1e-7)
-  if rows > columns:
-    x = tf.transpose(x)
-  a, b, c = _COEFFICIENTS
-  for _ in range(_ITERATIONS):
-    square = tf.matmul(x, x, transpose_b=True)
-    x = a * x + tf.matmul(b * square + c * tf.matmul(square, square), x)
-  return tf.transpose(x) if rows > columns else x
+def _orthogonal(matrices):
+  """Approximates U V^T of the singular value decompositions U S V^T.
+
+  Matrices of the same shape are processed together, which is faster than one by
+  one. The products are computed in bfloat16 if the processor multiplies it.
+
+  Args:
+    matrices: List of `Tensor`s [rows, columns].
+
+  Returns:
+    List of `Tensor`s of the same shapes and dtypes.
+  """
+  by_shape = {}
+  for i, matrix in enumerate(matrices):
+    by_shape.setdefault(tuple(matrix.shape), []).append(i)
+  found = {}
+  for (rows, columns), places in by_shape.items():
+    x = tf.stack([matrices[i] for i in places])
+    dtype = x.dtype
+    x /= tf.norm(x, axis=[-2, -1], keepdims=True) + 1e-7
+    x = tf.cast(x, resolve_network_dtype(dtype, 'auto'))
+    if rows > columns:
+      x = tf.linalg.matrix_transpose(x)
+    a, b, c = (
+      coefficient * tf.eye(min(rows, columns), dtype=x.dtype)
+      for coefficient in _COEFFICIENTS
+    )
+    for _ in range(_ITERATIONS):
+      square = tf.matmul(x, x, transpose_b=True)
+      x = tf.matmul(a + tf.matmul(square, b + c[0, 0] * square), x)
+    if rows > columns:
+      x = tf.linalg.matrix_transpose(x)
+    found.update(zip(places, tf.unstack(tf.cast(x, dtype)), strict=True))
+  return [found[i] for i in range(len(matrices))]
