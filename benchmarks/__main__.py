@@ -13,6 +13,7 @@ import sys
 NAMES = (
   'solvers',
   'sampling',
+  'image_size',
   'serving',
   'training',
   'memory',

@@ -40,24 +40,29 @@ def peaks(name, depth):
   gc.collect()
   trim = ctypes.CDLL(None).malloc_trim
   trim(0)
-  resting, results = _resident(), []
+  resting, results = resident_bytes(), []
   float(step(images))  # optimizes the graph, which needs memory as well
   for _ in range(ROUNDS):
     trim(0)
-    with _Peak() as peak:
+    with Peak() as peak:
       float(step(images))
     results.append(peak.value - resting)
   gradients = sum(4 * int(np.prod(v.shape)) for v in flow.trainable_variables)
   return statistics.median(results), gradients
 
 
-def _resident():
+def resident_bytes() -> int:
+  """Returns the resident memory of this process."""
   with open('/proc/self/statm') as file:
     return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
-class _Peak:
-  """Records the largest resident memory within the block by polling it."""
+class Peak:
+  """Records the largest resident memory within the block by polling it.
+
+  Attributes:
+    value: The largest resident memory so far, in bytes.
+  """
 
   def __enter__(self):
     self.value, self._ended = 0, threading.Event()
@@ -67,7 +72,7 @@ class _Peak:
 
   def _watch(self):
     while not self._ended.wait(0.0005):
-      self.value = max(self.value, _resident())
+      self.value = max(self.value, resident_bytes())
 
   def __exit__(self, *_):
     self._ended.set()

@@ -106,23 +106,24 @@ def make_train_step(
     )
     return total
 
-  def mean_of_workers(vector):
+  def mean_of_workers(gradient, scalars):
+    # Each reduction makes all workers wait for each other.
     if not compress:
-      return workers.mean(vector)
-    gradient, loss = vector[:-1], vector[-1:]
+      mean = workers.mean(tf.concat([gradient, scalars], axis=0))
+      return mean[:-2], mean[-2:]
     mean = workers.mean(tf.cast(gradient, tf.float16))
-    return tf.concat([tf.cast(mean, vector.dtype), workers.mean(loss)], axis=0)
+    return tf.cast(mean, gradient.dtype), workers.mean(scalars)
 
   # Without autograph, which would convert the code of the whole flow.
   @tf.function(autograph=False)
   def train_step(batch, stop):
     count = global_batch / workers.size if global_batch else _length(batch)
     vector = accumulated(batch, count)
-    if workers.size > 1:
-      vector = mean_of_workers(vector)
-      # Horovod reduces it while the flow is evaluated.
-      stop = workers.mean(tf.cast(stop, tf.float32)) > 0
     gradient, loss = vector[:-1], vector[-1]
+    if workers.size > 1:
+      scalars = tf.stack([loss, tf.cast(stop, loss.dtype)])
+      gradient, scalars = mean_of_workers(gradient, scalars)
+      loss, stop = scalars[0], scalars[1] > 0
     norm = tf.linalg.global_norm([gradient])
     if clip_norm:
       (gradient,), _ = tf.clip_by_global_norm(
