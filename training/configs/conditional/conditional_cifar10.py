@@ -17,6 +17,7 @@ def get_config():
   config = get_photos_config()
   config.data.name = 'arrays'
   config.flow.condition = 'label'
-  config.eval.num_classified = 2000
+  config.eval.num_classified = 1000
   config.eval.noise_draws = 1
+  config.train.num_steps = 1000
   return config

@@ -16,4 +16,5 @@ def get_config():
   config = get_photos_config()
   config.flow.condition = 'mask'
   config.flow.layers = 'injector+one_by_one+cinc'
+  config.train.num_steps = 1000
   return config
