@@ -125,6 +125,13 @@ def test_a_map_is_a_condition():
     for condition in (small, tf.repeat(tf.repeat(small, 2, 1), 2, 2), 2 * small)
   ]
   np.testing.assert_allclose(log_probs[1], log_probs[0], rtol=1e-5)
+  # Smaller than the image: each pixel is repeated.
+  smallest = small[:, ::2, ::2]
+  found, expected = (
+    tfp_cinc.given(flow, condition).log_prob(tf.identity(IMAGES))
+    for condition in (smallest, tf.repeat(tf.repeat(smallest, 2, 1), 2, 2))
+  )
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
   assert np.all(np.abs(log_probs[2] - log_probs[0]) > 1e-4)
 
 

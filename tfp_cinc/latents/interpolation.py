@@ -30,7 +30,8 @@ def interpolate(
     second: Second images, of the same shape as `first`.
     steps: Number of images to return, including the two ends; at least 2.
     method: Method, 'linear' or 'spherical'; see `interpolate_latents`.
-    condition: Condition [K] of all images, for a conditional flow.
+    condition: Condition of all images, without a batch shape, for a conditional
+      flow; see `tfp_cinc.given`.
 
   Returns:
     `Tensor` [N, steps, H, W, C]. The first and the last of the `steps` images

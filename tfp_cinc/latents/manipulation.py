@@ -52,7 +52,8 @@ def manipulate(
     layer: Name of a layer, such as 'level_0_step_3'; see `layer_names`. Its
       activations are moved instead of the latents, and `direction` must belong
       to them, see `activations`.
-    condition: Condition [K] of all images, for a conditional flow.
+    condition: Condition of all images, without a batch shape, for a conditional
+      flow; see `tfp_cinc.given`.
 
   Returns:
     `Tensor` [N, S, H, W, C]. Values can be outside [-0.5, 0.5];

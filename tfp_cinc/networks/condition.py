@@ -1,8 +1,15 @@
-"""Appends conditions to images as additional channels."""
+"""Conditions of image networks, as additional channels of the images."""
 
+import numpy as np
 import tensorflow as tf
 
-__all__ = ['append_condition', 'condition_channels', 'missing_condition']
+__all__ = [
+  'append_condition',
+  'condition_channels',
+  'condition_vector',
+  'convolve_equal_pixels',
+  'missing_condition',
+]
 
 
 def append_condition(network: str, x: tf.Tensor, condition, channels: int):
@@ -119,6 +126,58 @@ def _concat(network, x, condition):
   ]
   channels = x.shape[-1] + condition.shape[-1]
   return tf.ensure_shape(tf.concat(parts, -1), [*static, channels])
+
+
+def condition_vector(x: tf.Tensor, condition, channels: int):
+  """Returns a condition [..., K] if it is a valid vector, else None.
+
+  Args:
+    x: Floating `Tensor` [..., H, W, C].
+    condition: As in `append_condition`, which raises an error if it is invalid.
+    channels: Number of channels K of the condition.
+  """
+  if condition is None or not channels or (x.shape.rank or 0) < 3:
+    return None
+  condition = tf.convert_to_tensor(condition, dtype_hint=x.dtype)
+  rank = condition.shape.rank
+  is_pixel = rank > 2 and condition.shape[-3:-1] == [1, 1]
+  if not rank or rank > x.shape.rank or (rank > 2 and not is_pixel):
+    return None
+  vector = condition[..., 0, 0, :] if is_pixel else condition
+  batch, own = vector.shape[:-1], x.shape[:-3]
+  pairs = zip(batch[::-1], own[::-1], strict=False)
+  fits = batch.rank <= own.rank and all(a in (1, b) for a, b in pairs)
+  if not fits or vector.shape[-1] != channels or None in x.shape[-3:]:
+    return None
+  return tf.cast(vector, x.dtype)
+
+
+def convolve_equal_pixels(vector, kernel, size):
+  """Returns the convolution of images whose pixels all equal a vector.
+
+  Args:
+    vector: `Tensor` [..., K].
+    kernel: `Tensor` [k, k, K, C_out].
+    size: Height and width of the images.
+
+  Returns:
+    `Tensor` [..., H, W, C_out].
+  """
+  taps, channels = kernel.shape[0], kernel.shape[-1]
+  offsets = np.arange(taps) - (taps - 1) // 2
+  inside = []  # whether a tap of a pixel is inside, by row and by column
+  for length in size:
+    place = np.arange(length)[:, np.newaxis] + offsets
+    inside.append((place >= 0) & (place < length))
+  inside = np.einsum('ha,wb->hwab', *inside).reshape([-1, taps * taps])
+  of_taps = tf.tensordot(vector, kernel, [[-1], [2]])
+  batch_shape = tf.shape(vector)[:-1]
+  of_taps = tf.reshape(
+    of_taps, tf.concat([batch_shape, [taps * taps, channels]], 0)
+  )
+  sums = tf.matmul(tf.constant(inside, kernel.dtype), of_taps)
+  sums = tf.reshape(sums, tf.concat([batch_shape, [*size, channels]], 0))
+  return tf.ensure_shape(sums, [*vector.shape[:-1], *size, channels])
 
 
 def condition_channels(network) -> int:

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.networks.dense_condition import ConditionalDenseNetwork
 from tfp_cinc.networks.opaque_network import as_composite
 
 __all__ = [
@@ -125,7 +126,8 @@ def with_condition(network, condition, keyword: str):
 
 def has_condition(network) -> bool:
   """Returns whether a network is bound to a condition."""
-  return getattr(network, 'condition', None) is not None
+  kinds = ConditionedNetwork | ConditionalDenseNetwork
+  return isinstance(network, kinds) and network.condition is not None
 
 
 def broadcast_to_condition(network, x: tf.Tensor, event_ndims: int):

@@ -1,5 +1,6 @@
 """Convolutions and networks of consecutive convolutions."""
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -8,8 +9,12 @@ import tensorflow as tf
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.seeds import split_seed
-from tfp_cinc.internal.shapes import check_sizes
+from tfp_cinc.internal.shapes import check_sizes, on_image_batch
 from tfp_cinc.networks.base import ImageNetwork
+from tfp_cinc.networks.condition import (
+  condition_vector,
+  convolve_equal_pixels,
+)
 
 __all__ = [
   'Conv2D',
@@ -139,7 +144,8 @@ class ConvNetwork(ImageNetwork, tfp_compat.CompositeModule):
   y = conv_n(relu(... conv_2(relu(conv_1(x)))))
   ```
 
-  Cost: O(k^2 H W C C') for each layer of k x k from C to C' channels.
+  Cost: O(k^2 H W C C') for each layer of k x k from C to C' channels. A
+  condition vector costs as much as one more input channel, whatever its size.
 
   #### Example
 
@@ -179,8 +185,23 @@ class ConvNetwork(ImageNetwork, tfp_compat.CompositeModule):
     )
     self._convs = list(convs)
 
-  def _apply(self, x):
-    for i, conv in enumerate(self._convs):
+  def __call__(self, x: tf.Tensor, condition=None) -> tf.Tensor:
+    """Returns the output of the network, see `ImageNetwork`."""
+    x = tf.convert_to_tensor(x)
+    vector = condition_vector(x, condition, self._condition_channels)
+    if vector is None or x.shape[-1] != self._in_channels:
+      return super().__call__(x, condition)
+    # The first layer does not convolve the equal pixels of the condition.
+    dtype, size = self._network_dtype, x.shape[-3:-1]
+    kernel, bias = self._convs[0].weights(dtype)
+    own, others = kernel[:, :, : x.shape[-1]], kernel[:, :, x.shape[-1] :]
+    y = on_image_batch(lambda x: convolve(x, own, bias), tf.cast(x, dtype))
+    y += convolve_equal_pixels(tf.cast(vector, dtype), others, size)
+    y = on_image_batch(functools.partial(self._apply, first=1), y)
+    return tf.cast(y, self._dtype)
+
+  def _apply(self, x, first=0):
+    for i, conv in enumerate(self._convs[first:], first):
       x = conv(tf.nn.relu(x) if i else x)
     return x
 

@@ -119,3 +119,35 @@ def test_bad_input():
     networks.trainable_dense_network(2, 2, num_layers=0)
   with pytest.raises(ValueError, match=r'they must be \[..., H, W, C\]'):
     networks.trainable_glow_network(2, 2, hidden_channels=1)(tf.zeros([3, 2]))
+
+
+@pytest.mark.parametrize('kernel_size', [1, 2, 3, 5])
+@pytest.mark.parametrize(
+  ('batch_shape', 'condition_shape'),
+  [
+    ([], [3]),
+    ([2], [3]),
+    ([2], [2, 3]),
+    ([0], [3]),
+    ([4, 2], [2, 3]),
+    ([4, 2], [4, 1, 1, 1, 3]),
+  ],
+)
+def test_a_condition_vector_is_a_map_of_equal_pixels(
+  kernel_size, batch_shape, condition_shape
+):
+  """Also at the border, and for images that are smaller than the kernel."""
+  network = networks.trainable_conv_network(
+    2, [(4, kernel_size), (3, 1)], condition_channels=3, dtype=tf.float64
+  )
+  rng = np.random.default_rng(0)
+  for variable in network.trainable_variables:
+    variable.assign(rng.normal(size=variable.shape))
+  x = tf.constant(rng.normal(size=[*batch_shape, 4, 3, 2]))
+  condition = tf.constant(rng.normal(size=condition_shape))
+  pixel = condition
+  if len(condition_shape) < 3:
+    pixel = condition[..., tf.newaxis, tf.newaxis, :]
+  shape = [*pixel.shape[:-3], 4, 3, 3]
+  expected = network(x, tf.broadcast_to(pixel, shape))
+  np.testing.assert_allclose(network(x, condition), expected, atol=1e-12)
