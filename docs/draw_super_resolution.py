@@ -3,9 +3,9 @@
   make train CONFIG=super_resolution_photos
   python docs/draw_super_resolution.py runs/super_resolution_photos
 
-It prints the mean peak signal-to-noise ratio (PSNR) of the mean of 8 samples
-and of bicubic interpolation, with their standard errors and that of the
-difference.
+It prints the peak signal-to-noise ratio (PSNR) of the mean of 8 samples and of
+bicubic interpolation: its mean over images with the standard error, and that of
+the squared error of all images together, to which smooth images add little.
 """
 
 import argparse
@@ -58,6 +58,11 @@ def psnr(images: np.ndarray, found: np.ndarray) -> np.ndarray:
   return 10 * np.log10(255**2 / error)
 
 
+def standard_error(values: np.ndarray) -> float:
+  """Returns the standard error of the mean of values [N]."""
+  return float(np.std(values) / np.sqrt(len(values)))
+
+
 def main():
   """Prints the PSNR and draws the picture."""
   from training import open_flow
@@ -84,16 +89,21 @@ def main():
   )
   mean = np.floor(draws.mean(axis=1) + 0.5).astype(np.uint8)
   smooth = bicubic(small, size)
-  ours, theirs = psnr(images, mean), psnr(images, smooth)
   print(f'PSNR over {len(images)} test images, in decibels:')
-  for name, values in (
-    (f'mean of {_SAMPLES} samples', ours),
-    ('one sample', psnr(images, draws[:, 0])),
-    ('bicubic interpolation', theirs),
-    ('difference of mean and bicubic', ours - theirs),
+  of_bicubic = psnr(images, smooth)
+  for name, found in (
+    (f'mean of {_SAMPLES} samples', mean),
+    ('one sample', draws[:, 0]),
+    ('bicubic interpolation', smooth),
   ):
-    error = np.std(values) / np.sqrt(len(values))
-    print(f'  {name}: {np.mean(values):.2f} +- {error:.2f}')
+    values = psnr(images, found)
+    difference = values - of_bicubic
+    pooled = -10 * np.log10(np.mean(10 ** (-values / 10)))
+    print(
+      f'  {name}: {np.mean(values):.2f} +- {standard_error(values):.2f}, '
+      f'difference from bicubic {np.mean(difference):.2f} +- '
+      f'{standard_error(difference):.2f}; all together {pooled:.2f}'
+    )
   shown = slice(0, len(images), max(1, len(images) // _ROWS))
   large = small.repeat(factor, axis=1).repeat(factor, axis=2)
   columns = {
