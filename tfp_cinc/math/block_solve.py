@@ -20,7 +20,7 @@ _ROW_BLOCK = 64
 _PIXEL_CHANNELS = 48
 # From this number of products on, wavefronts are computed in a `tf.while_loop`.
 # It is traced at once, but takes about twice as long to run.
-_LOOP_PRODUCTS = 300
+_LOOP_PRODUCTS = 150
 
 
 class _Grid:
