@@ -8,6 +8,7 @@ from tests.training.data.helpers import batches
 from training.configs.loading import config_names, load_config
 from training.configs.options import check_values
 from training.configs.smoke import reduce_if_smoke
+from training.data.condition import find_condition
 from training.data.load import load_dataset
 from training.loop.model import build_flow
 from training.loop.optimization.learning_rate import learning_rate_schedule
@@ -30,7 +31,7 @@ def test_small_version_builds(name):
   dataset = load_dataset(config.data)
   assert dataset.name == 'made-up images'
   assert dataset.image_shape == shape
-  flow = build_flow(config, shape)
+  flow = build_flow(config, shape, find_condition(config, dataset))
   assert flow.event_shape == shape
   assert tfp_cinc.math.parameter_count(flow) < 1e6
   assert config.flow.levels == full.flow.levels
