@@ -120,6 +120,8 @@ def _as_condition(flow, condition, channels):
   condition = tfp_compat.convert_nonref_to_tensor(condition)
   dtype = tf.as_dtype(condition.dtype)
   if dtype.is_integer:
+    if condition.shape.rank and condition.shape.rank > 1:
+      _check_labels(flow, condition.shape, channels)
     return _one_hot(flow, tf.convert_to_tensor(condition), channels), True
   if dtype.is_bool:
     condition = tf.cast(condition, flow.dtype or tf.float32)
@@ -131,11 +133,20 @@ def _as_condition(flow, condition, channels):
   shape = condition.shape
   if not shape.rank or shape[-1] != channels:
     raise ValueError(
-      f'`condition` has shape {shape}; {flow.name} takes labels [N] of '
-      f'integers, vectors [N, {channels}] or maps [N, H, W, {channels}], with '
-      'or without N.'
+      f'`condition` has shape {shape}; {flow.name} takes class labels [N] of '
+      f'an integer dtype, vectors [N, {channels}] or maps '
+      f'[N, H, W, {channels}], with or without N.'
     )
   return condition, False
+
+
+def _check_labels(flow, shape, channels):
+  """Raises `ValueError` if integers look like vectors or maps."""
+  if shape[-1] == channels:
+    raise ValueError(
+      f'`condition` has shape {shape} and an integer dtype, which means class '
+      f'labels; cast the vectors or maps of {flow.name} to a floating dtype.'
+    )
 
 
 def _one_hot(flow, labels, channels):

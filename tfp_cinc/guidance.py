@@ -11,9 +11,13 @@ from tfp_cinc.conditioning import given
 from tfp_cinc.networks.conditioned_network import has_condition
 from tfp_cinc.tree import layers, root, walk
 
-__all__ = ['sample_guided']
+__all__ = ['NoGuidanceError', 'sample_guided']
 
 tfd = tfp.distributions
+
+
+class NoGuidanceError(ValueError):
+  """Raised if a conditional part of a flow has no shift and scale."""
 
 
 def sample_guided(
@@ -64,7 +68,8 @@ def sample_guided(
 
   Args:
     flow: Conditional flow, trained with label dropout. Its conditional parts
-      are couplings with the functions 'affine' and 'additive', learned priors
+      are couplings of any number of blocks with the functions 'affine' and
+      'additive', learned priors
       and `MaskedAutoregressive`.
     condition: Condition of the samples, as in `tfp_cinc.given`.
     sample_shape: Shape of the batch, as in `flow.sample`. For N conditions it
@@ -77,8 +82,9 @@ def sample_guided(
     `Tensor` [*sample_shape, *event_shape].
 
   Raises:
-    ValueError: If `guidance` is negative, the flow takes no condition, or one
-      of its conditional parts has no shift and scale.
+    ValueError: If `guidance` is negative or the flow takes no condition.
+    NoGuidanceError: A `ValueError`, if one of its conditional parts has no
+      shift and scale.
   """
   if isinstance(guidance, numbers.Real) and not guidance >= 0:
     raise ValueError(f'`guidance` is {guidance}; it must be at least 0.')
@@ -94,7 +100,7 @@ def sample_guided(
       return _through_autoregressive(layer, other, x, guidance)
     if isinstance(layer.bijector, BlockCoupling):
       return _through_coupling(layer, other, x, guidance)
-    raise ValueError(_no_shift(layer, type(layer.bijector).__name__))
+    raise _no_shift(layer, type(layer.bijector).__name__)
 
   latents = flow.distribution.sample(sample_shape, seed=seed)
   return walk(root(conditional), latents, decode)
@@ -115,7 +121,7 @@ def _through_coupling(layer, other, x, guidance):
       for read in reads
     ]
     if None in pairs:
-      raise ValueError(_no_shift(layer, type(function).__name__))
+      raise _no_shift(layer, type(function).__name__)
     shift, log_scale = _guided(
       *pairs, guidance, invert=layer.invert, shift_first=not layer.invert
     )
@@ -170,7 +176,8 @@ def _guided(conditional, unconditional, guidance, *, invert, shift_first):
 
 
 def _no_shift(layer, kind):
-  return (
+  return NoGuidanceError(
     f'{layer.name} is conditional and its {kind} has no shift and scale; '
-    'guidance needs affine or additive couplings, or autoregressive layers.'
+    'guidance needs affine (two blocks or four) or additive couplings, or '
+    'autoregressive layers.'
   )

@@ -148,6 +148,12 @@ def test_bad_input():
     tfp_cinc.given(tfp_cinc.given(flow, LABELS), LABELS)
   with pytest.raises(ValueError, match=r'has shape \(3, 2\); cinc takes'):
     tfp_cinc.given(flow, LABELS[:, :2])
+  with pytest.raises(ValueError, match='integer dtype, which means class'):
+    tfp_cinc.given(flow, tf.cast(LABELS, tf.int32))
+  with pytest.raises(
+    ValueError, match=r'takes class labels \[N\] of an integer'
+  ):
+    tfp_cinc.given(flow, [0.0, 1.0])
   with pytest.raises(ValueError, match='`condition` is complex64; it must be'):
     tfp_cinc.given(flow, tf.cast(LABELS, tf.complex64))
   with pytest.raises(ValueError, match='is conditional'):

@@ -11,6 +11,7 @@ from tfp_cinc.conditioning import is_conditional, num_condition_channels
 from tfp_cinc.initialization import is_initialized
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.latents import weights_digest
+from tfp_cinc.saved_model.condition_input import ConditionInput
 from tfp_cinc.tree import subtree
 
 __all__ = ['check_condition', 'check_extras', 'check_flow']
@@ -84,6 +85,11 @@ def check_condition(flow, condition):
     )
   if condition is None:
     return
+  if not isinstance(condition, ConditionInput):
+    raise ValueError(
+      f'`condition` is {condition!r}; it must be a description, such as '
+      "`tfp_cinc.ConditionInput('label', [10])`."
+    )
   channels = num_condition_channels(flow)
   if not channels:
     raise ValueError(

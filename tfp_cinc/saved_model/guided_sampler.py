@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfp_cinc.guidance import sample_guided
+from tfp_cinc.guidance import NoGuidanceError, sample_guided
 from tfp_cinc.latents import with_temperature
 from tfp_cinc.saved_model.condition_input import ConditionInput
 
@@ -47,6 +47,6 @@ def guided_sampler(
 
   try:
     sample(tf.zeros([1, *condition.shape], flow.dtype), 1.0, 0.0, [0, 0])
-  except ValueError:
+  except NoGuidanceError:
     return None
   return sample

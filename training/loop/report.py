@@ -125,7 +125,7 @@ class Report:
           tensorboard.write_sample_rows(
             step, model.flow, model.condition, images, conditions, num_bits
           )
-          density = given(density, conditions(slice(_FEW)))
+          density = given(density, conditions(slice(len(few))))
         # At the cost of the evaluation above, in the time of the training.
         found = classify(run, self._log_prob, cost=settings.num_images)
         if found is not None:

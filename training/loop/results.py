@@ -201,6 +201,9 @@ After only {step} steps samples show nothing yet; resume with \
 Most probable under their own label: {metrics['test_accuracy']:.1%} +- \
 {metrics['test_accuracy_standard_error']:.1%} of \
 {metrics['classified_test_images']} test images"""
+  # The page has no way to give an image as the condition.
+  has_page = run.model.condition is None or run.model.condition.takes_labels
+  demo = f'\n  tfp-cinc demo {quoted}' if has_page else ''
   return f"""
 Test bits/dim{condition} {metrics['test_bits_per_dim']:.4f} +- \
 {metrics['test_bits_per_dim_standard_error']:.4f} (standard error over \
@@ -212,8 +215,7 @@ In {folder}: samples.png, reconstructions.png, metrics.json, config.json,
 Next, with the environment active (. .venv/bin/activate):
   tfp-cinc {_first_command(run.model.condition, quoted)}
   tfp-cinc reconstruct {quoted}
-  tfp-cinc evaluate {quoted} --noise-draws 32
-  tfp-cinc demo {quoted}
+  tfp-cinc evaluate {quoted} --noise-draws 32{demo}
   tensorboard --logdir {quoted}/tensorboard"""
 
 
@@ -226,5 +228,5 @@ def _first_command(condition, folder):
   return {
     '': f'sample {folder} --temperature 0.7',
     'low_resolution': f'upscale {folder} test:0',
-    'mask': f'inpaint {folder} test:0',
+    'mask': f'inpaint {folder} test:0 --mask MASK.png',
   }[kind]

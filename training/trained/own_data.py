@@ -86,7 +86,7 @@ def own_labels(
   unknown = [name for name in names if name not in known]
   if unknown or labels.ndim > 1:
     raise UserError(
-      f'the labels of {dataset.name} are {", ".join(names)}; those of '
-      f'{flow.path} are {", ".join(known)}.'
+      f'{flow.path} does not know the labels {", ".join(unknown or names)} of '
+      f'{dataset.name}; it knows {", ".join(known)}.'
     )
   return np.array([known.index(name) for name in names])[labels]

@@ -232,7 +232,7 @@ class TrainedFlow:
     if self.condition.input.optional:
       return (
         f'{self.path} allows no guidance, because its couplings have no shift '
-        'and scale; train a flow with config.flow.coupling=affine.'
+        'and scale; train a flow with config.flow.coupling=affine or quad.'
       )
     return (
       f'{self.path} allows no guidance, because it was trained without label '

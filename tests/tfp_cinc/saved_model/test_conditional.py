@@ -349,6 +349,7 @@ def test_flows_that_do_not_take_the_condition_are_refused(served, tmp_path):
   refused('glow is conditional; describe its condition', flow)
   plain = given(flow, tf.one_hot(1, 4))
   refused('takes none', plain, condition=CONDITIONS['label'])
+  refused("'label'; it must be a description", plain, condition='label')
   several = given(flow, tf.one_hot([1, 2], 4))
   refused('which has a batch dimension', several)
   refused(

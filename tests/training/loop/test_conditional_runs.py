@@ -66,6 +66,7 @@ def test_run_given_classes_of_a_folder_is_trained_and_resumed(config, tmp_path):
 
 def test_run_given_a_map(config, tmp_path):
   config.flow.condition = 'mask'
+  config.eval.num_images = 4  # fewer than are drawn
   train(config, str(tmp_path / 'run'))
   metrics = metrics_of(tmp_path / 'run')
   assert metrics['condition'] == 'mask'

@@ -83,7 +83,17 @@ def condition_of(flow, images, pixels: np.ndarray, text: str | None):
     numbers = test_numbers(images or [''])
     if numbers is not None and flow.test_labels is not None:
       labels = flow.test_labels[numbers]
-  return flow.condition_of(pixels, labels)
+  if images is not None or flow.condition is None or not len(pixels):
+    return flow.condition_of(pixels, labels)
+  import tensorflow as tf
+
+  # One by one, so that the mask of a file does not depend on other files.
+  labels = [None] * len(pixels) if labels is None else labels[:, np.newaxis]
+  found = [
+    flow.condition_of(image, label)
+    for image, label in zip(pixels[:, np.newaxis], labels, strict=True)
+  ]
+  return {name: tf.concat([one[name] for one in found], 0) for name in found[0]}
 
 
 def test_numbers(images) -> list[int] | None:
