@@ -141,8 +141,10 @@ def _of_files(signature):
       files = inputs.pop(f'{name}_bytes')
       inputs[name] = image_files.decode_images(files, shape, f'{name}_bytes')
     outputs = signature.function(**inputs)
-    outputs.pop('values', None)  # the same images, not quantized
-    for name in [k for k, v in outputs.items() if v.dtype == tf.uint8]:
+    drawn = [k for k, v in outputs.items() if v.dtype == tf.uint8]
+    if drawn:
+      outputs.pop('values', None)  # the same images, not quantized
+    for name in drawn:
       outputs[f'{name}_bytes'] = image_files.encode_images(outputs.pop(name))
     return outputs
 

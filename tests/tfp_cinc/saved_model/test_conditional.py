@@ -67,10 +67,13 @@ OTHERS = {
     'strengths': np.float32([-1.0, 1.0]),
   },
 }
-# Learned noise, with which the flow given labels is exported.
-NOISE = trainable_variational_dequantization(
-  SHAPE, hidden_channels=4, condition_channels=4, seed=0
-)
+# Learned noise, with which some of the flows are exported.
+NOISES = {
+  kind: trainable_variational_dequantization(
+    SHAPE, hidden_channels=4, condition_channels=channels, seed=0
+  )
+  for kind, channels in (('label', 4), ('low_resolution', 3))
+}
 CLIENT = """
 import json
 import sys
@@ -118,7 +121,7 @@ def served(tmp_path_factory):
     values = tfp_cinc.dequantize(IMAGES[:N], seed=0)
     tfp_cinc.initialize_from_data(flow, values, tensor_of(kind))
     rng = np.random.default_rng(1)
-    noise = NOISE if kind == 'label' else None
+    noise = NOISES.get(kind)
     trained = [] if noise is None else noise.trainable_variables
     for variable in (*flow.trainable_variables, *trained):
       variable.assign_add(0.1 * rng.normal(size=variable.shape))
@@ -182,10 +185,12 @@ def test_signatures_are_those_of_the_flow(served, results, kind):
     ('log_prob_values', OTHERS['log_prob_values']['values']),
   ):
     log_q = 0.0
-    if (kind, name) == ('label', 'log_prob'):
-      noise = given(NOISE, tensor_of(kind))
+    if kind in NOISES and name == 'log_prob':
+      noise = given(NOISES[kind], tensor_of(kind))
       values, log_q = noise.replace_uniform(values)
-      found = results['label/learned_noise/log_q']
+      found = results[f'{kind}/learned_noise/values']
+      np.testing.assert_allclose(found, values, atol=1e-5)
+      found = results[f'{kind}/learned_noise/log_q']
       np.testing.assert_allclose(found, log_q, rtol=1e-5, atol=1e-5)
     log_prob = flow.log_prob(values) - log_q
     found = results[f'{kind}/{name}/log_prob']
@@ -246,6 +251,7 @@ def test_files_give_what_arrays_give(results):
   }
   kinds = {key.split('/')[0] for key in pairs}
   assert kinds == set(CONDITIONS)
+  assert 'low_resolution/learned_noise_bytes/values' in pairs
   for key, other in pairs.items():
     np.testing.assert_array_equal(results[key], results[other], err_msg=key)
 
