@@ -120,8 +120,7 @@ def _as_condition(flow, condition, channels):
   condition = tfp_compat.convert_nonref_to_tensor(condition)
   dtype = tf.as_dtype(condition.dtype)
   if dtype.is_integer:
-    if condition.shape.rank and condition.shape.rank > 1:
-      _check_labels(flow, condition.shape, channels)
+    _check_labels(flow, condition.shape, channels)
     return _one_hot(flow, tf.convert_to_tensor(condition), channels), True
   if dtype.is_bool:
     condition = tf.cast(condition, flow.dtype or tf.float32)
@@ -141,11 +140,11 @@ def _as_condition(flow, condition, channels):
 
 
 def _check_labels(flow, shape, channels):
-  """Raises `ValueError` if integers look like vectors or maps."""
-  if shape[-1] == channels:
+  """Raises `ValueError` if integers are maps."""
+  if (shape.rank or 0) > 2 and shape[-1] == channels:
     raise ValueError(
       f'`condition` has shape {shape} and an integer dtype, which means class '
-      f'labels; cast the vectors or maps of {flow.name} to a floating dtype.'
+      f'labels; cast the maps of {flow.name} to a floating dtype.'
     )
 
 

@@ -361,7 +361,8 @@ class FlowBijector(
         '`tf.ensure_shape`.'
       )
     for network in self.own_networks():
-      x = broadcast_to_condition(network, x, event_ndims)
+      if hasattr(network, 'condition'):
+        x = broadcast_to_condition(network, x, event_ndims)
     if not self.validate_args:
       return x
     checks = self._parameter_control_dependencies(is_init=False)

@@ -187,6 +187,8 @@ class ConvNetwork(ImageNetwork, tfp_compat.CompositeModule):
 
   def __call__(self, x: tf.Tensor, condition=None) -> tf.Tensor:
     """Returns the output of the network, see `ImageNetwork`."""
+    if condition is None:
+      return super().__call__(x)
     x = tf.convert_to_tensor(x)
     vector = condition_vector(x, condition, self._condition_channels)
     if vector is None or x.shape[-1] != self._in_channels:
