@@ -78,7 +78,7 @@ def measure(shape, has_numba):
     'round-trip error': float(np.max(np.abs(inverse(y) - x))),
   }
   if has_numba:
-    # The loop is for many images, of which each core inverts some.
+    # The loop runs on all cores only if there are many images.
     is_measured = shape[0] == max(BATCHES)
     loop = timing.in_new_process(per_pixel_seconds, shape) if is_measured else 0
     row['per pixel, ms'] = 1e3 * loop or None

@@ -228,8 +228,8 @@ def check_conditions_of_a_batch(case):
 
   together = evaluate(x, conditions)
   for i in range(3):
-    alone = evaluate(x[i], conditions[i])
-    for ours, expected in zip(together, alone, strict=True):
+    single = evaluate(x[i], conditions[i])
+    for ours, expected in zip(together, single, strict=True):
       np.testing.assert_allclose(
         tf.broadcast_to(ours, [3, *ours.shape[1:]])[i],
         expected,

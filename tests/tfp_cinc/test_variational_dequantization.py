@@ -124,11 +124,11 @@ def test_given_a_label():
   pixels = PIXELS[:2]
   x, log_q = tfp_cinc.given(noise, [2, 0]).dequantize(pixels, noise=uniform)
   for i, label in enumerate([2, 0]):
-    alone, log_q_alone = tfp_cinc.given(noise, label).dequantize(
+    expected, expected_log_q = tfp_cinc.given(noise, label).dequantize(
       pixels[i], noise=uniform[i]
     )
-    np.testing.assert_allclose(x[i], alone, atol=1e-6)
-    np.testing.assert_allclose(log_q[i], log_q_alone, rtol=1e-4)
+    np.testing.assert_allclose(x[i], expected, atol=1e-6)
+    np.testing.assert_allclose(log_q[i], expected_log_q, rtol=1e-4)
   _, other = tfp_cinc.given(noise, None).dequantize(pixels, noise=uniform)
   assert np.all(np.abs(other - log_q) > 1e-3)
   with pytest.raises(ValueError, match='`condition` is missing'):

@@ -119,7 +119,7 @@ class ImageNetwork(tf.Module):
     if x.shape[-1] != self._in_channels:
       check_channels(self.name, x, self._in_channels)
     if self._condition_channels or condition is not None:
-      x = append_condition(self.name, x, condition, self._condition_channels)
+      return self._given(x, condition)
     if x.shape.rank == 4 and x.shape[0]:
       return self._run(x)
     return on_image_batch(self._run, x)
@@ -139,6 +139,11 @@ class ImageNetwork(tf.Module):
     other = copy.copy(self)
     other._network_dtype = resolve_network_dtype(self._dtype, network_dtype)
     return other
+
+  def _given(self, x, condition):
+    """Returns the output under a condition."""
+    x = append_condition(self.name, x, condition, self._condition_channels)
+    return on_image_batch(self._run, x)
 
   def _run(self, x):
     x = tf.cast(x, self._network_dtype)

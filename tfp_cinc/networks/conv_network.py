@@ -185,14 +185,10 @@ class ConvNetwork(ImageNetwork, tfp_compat.CompositeModule):
     )
     self._convs = list(convs)
 
-  def __call__(self, x: tf.Tensor, condition=None) -> tf.Tensor:
-    """Returns the output of the network, see `ImageNetwork`."""
-    if condition is None:
-      return super().__call__(x)
-    x = tf.convert_to_tensor(x)
+  def _given(self, x, condition):
     vector = condition_vector(x, condition, self._condition_channels)
-    if vector is None or x.shape[-1] != self._in_channels:
-      return super().__call__(x, condition)
+    if vector is None:
+      return super()._given(x, condition)
     # The first layer does not convolve the equal pixels of the condition.
     dtype, size = self._network_dtype, x.shape[-3:-1]
     kernel, bias = self._convs[0].weights(dtype)

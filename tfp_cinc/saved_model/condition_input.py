@@ -22,7 +22,7 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class ConditionInput:
-  """What a conditional flow takes as its condition.
+  """A description of the condition of a flow.
 
   The kind says which inputs the condition of N images consists of, and how they
   become the condition [N, *shape] that the flow takes:

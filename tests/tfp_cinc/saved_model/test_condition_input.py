@@ -1,4 +1,4 @@
-"""The inputs of which the condition of an exported flow consists."""
+"""Tests of the descriptions of conditions."""
 
 import json
 

@@ -10,6 +10,10 @@ import pytest
 import tensorflow as tf
 
 import tfp_cinc
+from tests.tfp_cinc.saved_model.comparison import (
+  assert_same_pixels,
+  file_results,
+)
 from tfp_cinc import ConditionInput, given, latents
 from tfp_cinc.latents import AttributeDirections
 from tfp_cinc.saved_model import fixed_noise
@@ -150,7 +154,7 @@ def tensor_of(kind, order=1):
 
 @pytest.fixture(scope='module')
 def results(served, tmp_path_factory):
-  """What all signatures give to a client that has only TensorFlow."""
+  """Returns the outputs of all signatures in a client with only TensorFlow."""
   folder = tmp_path_factory.mktemp('client')
   (folder / 'client.py').write_text(CLIENT)
   np.savez(
@@ -212,7 +216,7 @@ def test_signatures_are_those_of_the_flow(served, results, kind):
     encoded, latents.encode(flow, middle[N:]), 4, 'linear'
   )
   for step in range(4):
-    _assert_same_pixels(
+    assert_same_pixels(
       results[f'{kind}/interpolate/images'][:, step],
       latents.decode(flow, way[:, step]),
     )
@@ -234,21 +238,9 @@ def test_guided_samples_are_those_of_the_flow(served, results):
   assert 'mask/sample_guided/values' not in results
 
 
-def _assert_same_pixels(images, values):
-  """Equal, but for values that rounding takes to the next pixel value."""
-  expected = tfp_cinc.quantize(values).numpy()
-  difference = np.abs(images.astype(int) - expected)
-  assert np.max(difference) <= 1
-  assert np.mean(difference) < 0.01
-
-
 @pytest.mark.slow
 def test_files_give_what_arrays_give(results):
-  pairs = {
-    key: key.replace('_bytes/', '/').removesuffix('_bytes')
-    for key in results
-    if '_bytes/' in key
-  }
+  pairs = file_results(results)
   kinds = {key.split('/')[0] for key in pairs}
   assert kinds == set(CONDITIONS)
   assert 'low_resolution/learned_noise_bytes/values' in pairs

@@ -8,6 +8,10 @@ import pytest
 import tensorflow as tf
 
 import tfp_cinc
+from tests.tfp_cinc.saved_model.comparison import (
+  assert_same_pixels,
+  file_results,
+)
 from tfp_cinc import latents
 from tfp_cinc.saved_model import fixed_noise
 from tfp_cinc.saved_model.signatures import flow_signatures
@@ -125,33 +129,20 @@ def test_images_are_those_of_the_flow(served, results):
   between = latents.interpolate(
     served.flow, values[:2], values[2:4], 4, 'spherical'
   )
-  _assert_same_pixels(results['interpolate/images'], between)
+  assert_same_pixels(results['interpolate/images'], between)
   changed = latents.manipulate(
     served.flow,
     values,
     served.directions.direction('Smiling'),
     [-1.0, 0.0, 2.0],
   )
-  _assert_same_pixels(results['manipulate/images'], changed)
+  assert_same_pixels(results['manipulate/images'], changed)
   assert np.any(results['manipulate/images'][:, 2] != served.images)
-
-
-def _assert_same_pixels(images, values):
-  """Equal, but for values that rounding takes to the next pixel value."""
-  expected = tfp_cinc.quantize(values).numpy()
-  assert images.shape == expected.shape
-  difference = np.abs(images.astype(int) - expected)
-  assert np.max(difference) <= 1
-  assert np.mean(difference) < 0.01
 
 
 @pytest.mark.slow
 def test_files_give_what_arrays_give(results):
-  pairs = {
-    key: key.replace('_bytes/', '/').removesuffix('_bytes')
-    for key in results
-    if '_bytes/' in key
-  }
+  pairs = file_results(results)
   assert len(pairs) == 12
   for key, other in pairs.items():
     np.testing.assert_array_equal(results[key], results[other], err_msg=key)

@@ -10,9 +10,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-import tfp_cinc
+from tests.training.exported import export_conditional
 from tests.training.png import read_png, write_png
-from tfp_cinc import ConditionInput
 from training.data.condition import low_resolution
 from training.trained import open_flow
 
@@ -31,26 +30,7 @@ def export(tmp_path_factory):
   folder = tmp_path_factory.mktemp('exported')
 
   def write(kind, shape, names=None):
-    path = folder / kind
-    if path.exists():
-      return path
-    condition = ConditionInput(kind, shape, names)
-    flow = tfp_cinc.models.glow(
-      [8, 8, 1],
-      levels=1,
-      depth=1,
-      hidden_channels=4,
-      condition_channels=shape[-1],
-      seed=0,
-    )
-    zeros = np.zeros([len(IMAGES), *shape], np.float32)
-    values = tfp_cinc.dequantize(IMAGES, seed=0)
-    tfp_cinc.initialize_from_data(flow, values, zeros)
-    for variable in flow.trainable_variables:
-      noise = np.random.default_rng(0).normal(size=variable.shape)
-      variable.assign_add(0.05 * noise)
-    tfp_cinc.export_saved_model(flow, path, [8, 8, 1], condition=condition)
-    return path
+    return export_conditional(folder / kind, IMAGES, kind, shape, names)
 
   return write
 

@@ -1,4 +1,4 @@
-"""Tests of the conditions of images, alone and in the stream of batches."""
+"""Tests of conditions: of given images, and in the stream of batches."""
 
 import numpy as np
 import pytest

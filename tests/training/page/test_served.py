@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-import tfp_cinc
-from tfp_cinc import ConditionInput
+from tests.training.exported import export_conditional
 from training.errors import UserError
 from training.page.served import Served, open_served
 from training.trained import open_flow
@@ -12,30 +11,11 @@ from training.trained import open_flow
 IMAGES = np.random.default_rng(0).integers(0, 256, [4, 4, 4, 1], np.uint8)
 
 
-def export(path, kind, shape, names=None):
-  """Exports a flow of random weights given a kind of condition."""
-  flow = tfp_cinc.models.glow(
-    [4, 4, 1],
-    levels=1,
-    depth=1,
-    hidden_channels=4,
-    condition_channels=shape[-1],
-    seed=0,
-  )
-  zeros = np.zeros([len(IMAGES), *shape], np.float32)
-  values = tfp_cinc.dequantize(IMAGES, seed=0)
-  tfp_cinc.initialize_from_data(flow, values, zeros)
-  for variable in flow.trainable_variables:
-    noise = np.random.default_rng(0).normal(size=variable.shape)
-    variable.assign_add(0.1 * noise)
-  condition = ConditionInput(kind, shape, names)
-  tfp_cinc.export_saved_model(flow, path, [4, 4, 1], condition=condition)
-  return path
-
-
 @pytest.mark.slow
 def test_attributes_are_labels_too(tmp_path):
-  path = export(tmp_path / 'model', 'values', [2], ['hat', 'smile'])
+  path = export_conditional(
+    tmp_path / 'model', IMAGES, 'values', [2], ['hat', 'smile']
+  )
   served = Served(open_flow(path))
   assert served.label_names == ('hat', 'smile')
   assert (served.has_classes, served.first_label) == (False, (0, 0))
@@ -68,6 +48,8 @@ def test_flow_given_classes(conditional):
 
 @pytest.mark.slow
 def test_flow_given_images_is_refused(tmp_path):
-  path = export(tmp_path / 'model', 'low_resolution', [2, 2, 1])
+  path = export_conditional(
+    tmp_path / 'model', IMAGES, 'low_resolution', [2, 2, 1]
+  )
   with pytest.raises(UserError, match='is conditional on images, which the'):
     open_served(path)

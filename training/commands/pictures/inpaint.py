@@ -42,7 +42,7 @@ def command(
   files,
   scale,
 ):
-  """Draw samples of images of which only the pixels outside a hole are known.
+  """Fill a hole in images, with several samples of each.
 
   PATH is the folder of a run or of a SavedModel whose flow is conditional on
   masked images. IMAGE is a file, or test:N for test image N. The pixels outside

@@ -23,11 +23,11 @@ __all__ = ['command']
 def command(
   path, images, number, temperature, seed, resize, convert, output, files, scale
 ):
-  """Draw samples of images of which only the low resolution is known.
+  """Enlarge images, with several samples of each.
 
   PATH is the folder of a run or of a SavedModel whose flow is conditional on
   images of low resolution. IMAGE is a file of this size, or test:N for test
-  image N, of which the low resolution is computed. The picture also shows
+  image N, which is made smaller first. The picture also shows
   bicubic interpolation and the mean of the samples.
   """
   from ...data.condition import low_resolution
