@@ -310,7 +310,7 @@ def _ffjord(dtype, seed):
     num_layers=1,
     seed=seed,
     dtype=dtype,
-    tolerance=1e-9 if dtype == tf.float64 else 1e-5,
+    tolerance=1e-10 if dtype == tf.float64 else 1e-5,
   )
   return flow.bijector.bijector
 
