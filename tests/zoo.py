@@ -176,8 +176,8 @@ def _masked(channels, condition_channels=0, **options):
 
 def _checkerboard(dtype, seed):
   network = _network(1, 1, dtype, seed)
-  return tfp_cinc.bijectors.CheckerboardCoupling(
-    network, 'second', 'additive', dtype=dtype
+  return tfp_cinc.bijectors.MaskedCoupling(
+    network, 'checkerboard', 'second', 'additive', dtype=dtype
   )
 
 
@@ -201,6 +201,36 @@ def _coupling(kind, channels, *options, width=2, condition_channels=0):
     return kind(network, *options, dtype=dtype)
 
   return make
+
+
+def _transformer_coupling(dtype, seed):
+  """A coupling of rows of pixels, with rotary positions."""
+  network = networks.trainable_vision_transformer(
+    2, 4, hidden_channels=4, num_layers=1, seed=seed, dtype=dtype
+  )
+  return tfp_cinc.bijectors.MaskedCoupling(
+    network, 'rows', 'second', scale_function='doubled_sigmoid', dtype=dtype
+  )
+
+
+def _autoregressive_transformer(channels, **options):
+  def make(dtype, seed):
+    return tfp_cinc.bijectors.trainable_autoregressive_transformer(
+      channels,
+      hidden_channels=4,
+      num_layers=1,
+      seed=seed,
+      dtype=dtype,
+      **options,
+    )
+
+  return make
+
+
+def _transformer_parameters(inputs, outputs, width=4, layers=1, tokens=0):
+  layer = 12 * width**2 + 9 * width + 4 * width  # and two norms
+  ends = inputs * width + width + width * outputs + outputs
+  return layers * layer + ends + 2 * width + tokens * width
 
 
 def _prior(dtype, seed):
@@ -450,10 +480,22 @@ LAYERS = [
     _glow_network_parameters(3, 6),
   ),
   Case(
-    'CheckerboardCoupling',
+    'MaskedCoupling-additive',
     _checkerboard,
     (3, 3, 1),
     _glow_network_parameters(1, 1),
+  ),
+  Case(
+    'MaskedCoupling-columns',
+    _masked(2, mask='columns'),
+    (2, 3, 2),
+    _glow_network_parameters(2, 4),
+  ),
+  Case(
+    'MaskedCoupling-transformer',
+    _transformer_coupling,
+    (3, 2, 2),
+    _transformer_parameters(2, 4),
   ),
   Case(
     'AffineCoupling',
@@ -503,6 +545,18 @@ LAYERS = [
     ),
     (4,),
     _dense_parameters(4, 6, 8),
+  ),
+  Case(
+    'AutoregressiveTransformer',
+    _autoregressive_transformer(2, image_size=(2, 2)),
+    (2, 2, 2),
+    _transformer_parameters(2, 4, tokens=4),
+  ),
+  Case(
+    'AutoregressiveTransformer-jacobi',
+    _autoregressive_transformer(1, solver='jacobi', order='reversed'),
+    (2, 3, 1),
+    _transformer_parameters(1, 2),
   ),
   Case('LeadingChannels', _leading, (2, 3, 3), 15),
   Case('Planar', _vector(tfp_cinc.bijectors.trainable_planar, 5), (5,), 11),
@@ -598,6 +652,13 @@ CONDITIONAL_LAYERS = [
     condition_shape=(2,),
   ),
   Case(
+    'AutoregressiveTransformer-given',
+    _autoregressive_transformer(2, condition_channels=1, order='reversed'),
+    (2, 2, 2),
+    _transformer_parameters(3, 4),
+    condition_shape=(4, 4, 1),
+  ),
+  Case(
     'ResidualFlow-given',
     _vector(
       tfp_cinc.bijectors.trainable_residual_flow,
@@ -687,6 +748,24 @@ def _nice(**options):
   return make
 
 
+def _patch_flow(model, **options):
+  """A flow of the four patches of an image."""
+
+  def make(dtype, seed):
+    flow = model(
+      [4, 4, 1],
+      patch_size=2,
+      num_layers=1,
+      hidden_channels=4,
+      seed=seed,
+      dtype=dtype,
+      **options,
+    )
+    return flow.bijector.bijector
+
+  return make
+
+
 def _given(name, model, condition_shape, **options):
   """A small conditional flow of images."""
 
@@ -725,6 +804,13 @@ FLOWS = [
     _pointwise_parameters,
     memory='reversible',
   ),
+  _flow(
+    'inverse_cinc',
+    models.cinc,
+    lambda n: _cinc_parameters(n) + n**2,
+    _pointwise_parameters,
+    layers='one_by_one+inverse_cinc',
+  ),
   _flow('cinc_paper', models.cinc_paper, _cinc_parameters, _quad_parameters),
   _flow('glow', models.glow, lambda n: n**2, others=0, split_prior=False),
   _flow(
@@ -749,6 +835,20 @@ FLOWS = [
   ),
   Case(
     'nice', _nice(), (2, 3, 2), 2 * (6 * 3 + 3 + 3 * 3 + 3 + 3 * 6 + 6) + 12
+  ),
+  Case(
+    # The last of the five couplings is one of pixels.
+    'jet',
+    _patch_flow(models.jet, depth=5),
+    (4, 4, 1),
+    4 * _transformer_parameters(2, 4, tokens=4)
+    + _transformer_parameters(4, 8, tokens=4),
+  ),
+  Case(
+    'tarflow',
+    _patch_flow(models.tarflow, depth=2),
+    (4, 4, 1),
+    2 * _transformer_parameters(4, 8, tokens=4),
   ),
   Case(
     'maf',
@@ -790,6 +890,13 @@ CONDITIONAL_FLOWS = [
     'cinc-given', models.cinc, (2,), memory='reversible', conditional_base=True
   ),
   _given('real_nvp-given', models.real_nvp, (1, 1, 2), checkerboards=1),
+  Case(
+    'tarflow-given',
+    _patch_flow(models.tarflow, depth=2, condition_channels=2),
+    (4, 4, 1),
+    2 * _transformer_parameters(6, 8, tokens=4),
+    condition_shape=(2,),
+  ),
   Case(
     'nice-given',
     _nice(condition_channels=2, conditional_base=True),

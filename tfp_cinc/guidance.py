@@ -1,13 +1,18 @@
 """Samples under classifier-free guidance."""
 
+import math
 import numbers
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.bijectors.autoregressive_transformer import (
+  AutoregressiveTransformer,
+)
 from tfp_cinc.bijectors.block_coupling import BlockCoupling
 from tfp_cinc.bijectors.masked_autoregressive import MaskedAutoregressive
 from tfp_cinc.conditioning import given
+from tfp_cinc.internal import tfp_compat
 from tfp_cinc.networks.conditioned_network import has_condition
 from tfp_cinc.tree import layers, root, walk
 
@@ -69,8 +74,8 @@ def sample_guided(
   Args:
     flow: Conditional flow, trained with label dropout. Its conditional parts
       are couplings of any number of blocks with the functions 'affine' and
-      'additive', learned priors
-      and `MaskedAutoregressive`.
+      'additive', learned priors, `MaskedAutoregressive` and
+      `AutoregressiveTransformer`.
     condition: Condition of the samples, as in `tfp_cinc.given`.
     sample_shape: Shape of the batch, as in `flow.sample`. For N conditions it
       ends with N.
@@ -98,6 +103,8 @@ def sample_guided(
     other = others[layer.place].bijector
     if isinstance(layer.bijector, MaskedAutoregressive):
       return _through_autoregressive(layer, other, x, guidance)
+    if isinstance(layer.bijector, AutoregressiveTransformer):
+      return _through_transformer(layer, other, x, guidance)
     if isinstance(layer.bijector, BlockCoupling):
       return _through_coupling(layer, other, x, guidance)
     raise _no_shift(layer, type(layer.bijector).__name__)
@@ -146,6 +153,64 @@ def _through_autoregressive(layer, other, x, guidance):
 
   guided = own.copy(network=network)
   return guided.inverse(x) if layer.invert else guided.forward(x)
+
+
+def _through_transformer(layer, other, x, guidance):
+  """Passes x through a guided autoregressive transformer."""
+  own = layer.bijector
+  if not layer.invert:  # the layer shifts and scales in the other direction
+    raise _no_shift(layer, type(own).__name__)
+  network = _GuidedNetwork([own, other], guidance)
+  return own.copy(network=network, max_log_scale=math.inf).inverse(x)
+
+
+class _GuidedNetwork(tfp_compat.CompositeModule):
+  """The network of a guided autoregressive transformer."""
+
+  def __init__(self, layers, guidance, name='guided_network'):
+    super().__init__(name=name)
+    self._layers, self._guidance = layers, guidance
+
+  @property
+  def _networks(self):
+    return [layer.network for layer in self._layers]
+
+  @property
+  def in_channels(self):
+    return self._networks[0].in_channels
+
+  @property
+  def dtype(self):
+    return self._networks[0].dtype
+
+  @property
+  def order(self):
+    return self._networks[0].order
+
+  def __call__(self, x):
+    return self._combined([network(x) for network in self._networks])
+
+  def read_pixels(self, x):
+    pairs = [network.read_pixels(x) for network in self._networks]
+    states, steps = zip(*pairs, strict=True)
+
+    def step(place, pixel, states):
+      pairs = [
+        step(place, pixel, state)
+        for step, state in zip(steps, states, strict=True)
+      ]
+      outputs, states = zip(*pairs, strict=True)
+      return self._combined(outputs), list(states)
+
+    return list(states), step
+
+  def _combined(self, outputs):
+    pairs = [
+      layer.shift_and_log_scale(output)
+      for layer, output in zip(self._layers, outputs, strict=True)
+    ]
+    guided = _guided(*pairs, self._guidance, invert=False, shift_first=False)
+    return tf.concat(guided, -1)
 
 
 def _guided(conditional, unconditional, guidance, *, invert, shift_first):

@@ -9,6 +9,10 @@ from tfp_cinc.bijectors.autoregressive_conv2d import (
   AutoregressiveConv2D,
   trainable_autoregressive_conv2d,
 )
+from tfp_cinc.bijectors.autoregressive_transformer import (
+  AutoregressiveTransformer,
+  trainable_autoregressive_transformer,
+)
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.bijectors.block_coupling import BlockCoupling
 from tfp_cinc.bijectors.chain import Chain
@@ -45,10 +49,7 @@ from tfp_cinc.bijectors.masked_autoregressive import (
   MaskedAutoregressive,
   trainable_masked_autoregressive,
 )
-from tfp_cinc.bijectors.masked_coupling import (
-  CheckerboardCoupling,
-  MaskedCoupling,
-)
+from tfp_cinc.bijectors.masked_coupling import MaskedCoupling
 from tfp_cinc.bijectors.one_by_one_conv2d import (
   OneByOneConv2D,
   trainable_one_by_one_conv2d,
@@ -81,11 +82,11 @@ __all__ = [
   'Affine',
   'AffineCoupling',
   'AutoregressiveConv2D',
+  'AutoregressiveTransformer',
   'BlockCoupling',
   'CInCConv2D',
   'Chain',
   'ChannelAffine',
-  'CheckerboardCoupling',
   'ConditionalPrior',
   'ContinuousFlow',
   'CouplingFunction',
@@ -114,6 +115,7 @@ __all__ = [
   'random_shuffle_channels',
   'trainable_act_norm',
   'trainable_autoregressive_conv2d',
+  'trainable_autoregressive_transformer',
   'trainable_channel_affine',
   'trainable_cinc_conv2d',
   'trainable_continuous_flow',

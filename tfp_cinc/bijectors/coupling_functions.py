@@ -5,6 +5,7 @@ close to the identity. More than 300 lines: the four functions implement one
 interface and are read side by side.
 """
 
+import math
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -37,11 +38,17 @@ def _log_sigmoid_of_2_more(h):
   return tf.math.log_sigmoid(h + 2.0)
 
 
+def _log_of_doubled_sigmoid(h):
+  """log(2 sigmoid(h))"""
+  return tf.math.log_sigmoid(h) + math.log(2.0)
+
+
 # Functions from a network's output to the logarithm of the scale.
 SCALE_FUNCTIONS = {
   'sigmoid': _log_sigmoid_of_2_more,
   'exp': _identity,
   'tanh': tf.tanh,
+  'doubled_sigmoid': _log_of_doubled_sigmoid,
 }
 
 
@@ -173,8 +180,8 @@ class Affine(CouplingFunction):
     Args:
       scale_function: Function from the network's output h to the logarithm of
         the scale, or one of the names 'sigmoid' for log sigmoid(h + 2) (as in
-        the published code), 'exp' for h (as in the papers) and 'tanh' for
-        tanh(h) (as in RealNVP).
+        the published code), 'exp' for h (as in the papers), 'tanh' for tanh(h)
+        (as in RealNVP) and 'doubled_sigmoid' for log(2 sigmoid(h)) (as in Jet).
       name: Name of the module.
 
     Raises:

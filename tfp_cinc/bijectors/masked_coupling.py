@@ -1,4 +1,4 @@
-"""Couplings with checkerboard and channel masks."""
+"""Couplings with masks of pixels or channels."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,9 @@ from tfp_cinc.bijectors.coupling import OneNetworkCoupling
 from tfp_cinc.bijectors.coupling_functions import CouplingFunction
 from tfp_cinc.internal.choices import check_choice
 
-__all__ = ['CheckerboardCoupling', 'MaskedCoupling']
+__all__ = ['MaskedCoupling']
 
-MASKS = ('checkerboard', 'channels')
+MASKS = ('checkerboard', 'rows', 'columns', 'channels')
 KEPT = ('first', 'second')
 
 
@@ -60,11 +60,11 @@ class MaskedCoupling(OneNetworkCoupling):
     Args:
       network: Network from [..., H, W, C] to [..., H, W, P*C]; see
         `BlockCoupling`.
-      mask: 'checkerboard' divides the pixels by the parity of row + column;
-        'channels' divides the channels into halves.
-      kept: The entries that the layer does not change. 'first': the pixels with
-        an even row + column, or the first half of the channels. 'second': the
-        others.
+      mask: 'checkerboard' divides the pixels by the parity of row + column,
+        'rows' by that of the row, 'columns' by that of the column. 'channels'
+        divides the channels into halves.
+      kept: The entries that the layer does not change. 'first': the pixels of
+        even parity, or the first half of the channels. 'second': the others.
       function: The function g, as in `BlockCoupling`.
       scale_function: As in `BlockCoupling`.
       dtype: Dtype of the images.
@@ -123,60 +123,11 @@ class MaskedCoupling(OneNetworkCoupling):
     if self._mask_name == 'channels':
       is_second = np.arange(channels) >= channels // 2
     else:
-      is_second = np.indices([height, width, 1]).sum(axis=0) % 2 == 1
+      row, column, _ = np.indices([height, width, 1])
+      number = {
+        'checkerboard': row + column,
+        'rows': row,
+        'columns': column,
+      }[self._mask_name]
+      is_second = number % 2 == 1
     return is_second if self._kept == 'first' else ~is_second
-
-
-class CheckerboardCoupling(MaskedCoupling):
-  """A `MaskedCoupling` with a checkerboard mask.
-
-  #### Example
-
-  >>> from tfp_cinc.networks import trainable_residual_network
-  >>> network = trainable_residual_network(3, 6, hidden_channels=16, seed=1)
-  >>> layer = CheckerboardCoupling(network, kept='second')
-  >>> layer.forward(tf.zeros([5, 8, 8, 3])).shape
-  TensorShape([5, 8, 8, 3])
-
-  #### References
-
-  Dinh, Sohl-Dickstein and Bengio 2017, [RealNVP](
-  https://arxiv.org/abs/1605.08803), section 3.4 and figure 3.
-  """
-
-  def __init__(
-    self,
-    network: Network,
-    kept: str = 'first',
-    function: str | CouplingFunction = 'affine',
-    scale_function: str | Callable | None = None,
-    dtype=tf.float32,
-    validate_args: bool = False,
-    name: str = 'checkerboard_coupling',
-  ):
-    """Creates the layer.
-
-    Args:
-      network: As in `MaskedCoupling`.
-      kept: 'first' or 'second', as in `MaskedCoupling`.
-      function: The function g, as in `BlockCoupling`.
-      scale_function: As in `BlockCoupling`.
-      dtype: Dtype of the images.
-      validate_args: Whether to check that inputs are finite.
-      name: Name of the layer.
-
-    Raises:
-      ValueError: If `kept`, `function` or `scale_function` is an unknown name.
-    """
-    parameters = dict(locals())
-    super().__init__(
-      network,
-      'checkerboard',
-      kept,
-      function,
-      scale_function,
-      dtype,
-      validate_args,
-      name,
-      parameters,
-    )

@@ -1,11 +1,11 @@
-"""Fixed points of contractions."""
+"""Fixed points of contractions and of triangular maps."""
 
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-__all__ = ['fixed_point']
+__all__ = ['fixed_point', 'triangular_fixed_point']
 
 
 def fixed_point(
@@ -61,5 +61,57 @@ def fixed_point(
     move,
     (0, start, infinity, tf.ones_like(infinity, tf.bool)),
     maximum_iterations=max_iterations,
+  )
+  return x, count
+
+
+def triangular_fixed_point(
+  function: Callable[[tf.Tensor], tf.Tensor],
+  start: tf.Tensor,
+  *,
+  length: int,
+  tolerance: float | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
+  """Iterates x = function(x) to the fixed point of a strictly triangular map.
+
+  Token i of function(x) depends only on the tokens before it, or only on those
+  after it. Step n therefore makes one more token exact: the fixed point is
+  reached after at most L steps from any start. Most maps are close to it much
+  earlier. This is the Jacobi iteration for triangular systems.
+
+  The iteration ends when the last step changed no element of the batch by more
+  than tolerance * (1 + |x|), or after L steps.
+
+  #### References
+
+  Song et al. 2021, [Accelerating Feedforward Computation via Parallel Nonlinear
+  Equation Solving](https://arxiv.org/abs/2002.03629), proposition 1.
+
+  Args:
+    function: Function from a `Tensor` to a `Tensor` of the same shape.
+    start: `Tensor` x_0 that holds sequences of L tokens.
+    length: Number of tokens L.
+    tolerance: Maximum change of the last step, relative to 1 + |x|. None means
+      16 times the machine epsilon of the dtype.
+
+  Returns:
+    (x, the number of steps taken). No custom gradient is defined.
+  """
+  if tolerance is None:
+    tolerance = 16 * float(np.finfo(start.dtype.as_numpy_dtype).eps)
+
+  def move(count, x, _):
+    new = function(x)
+    return (
+      count + 1,
+      new,
+      tf.reduce_any(tf.abs(new - x) > tolerance * (1 + tf.abs(new))),
+    )
+
+  count, x, _ = tf.while_loop(
+    lambda count, x, is_moving: is_moving,
+    move,
+    (0, start, tf.size(start) > 0),
+    maximum_iterations=length,
   )
   return x, count

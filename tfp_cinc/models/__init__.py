@@ -1,6 +1,7 @@
 """Functions that build flows; each returns a `tfd.TransformedDistribution`."""
 
 from tfp_cinc.models.autoregressive import iaf, maf
+from tfp_cinc.models.jet import jet
 from tfp_cinc.models.multiscale import multiscale_flow
 from tfp_cinc.models.nice import nice
 from tfp_cinc.models.presets import (
@@ -13,6 +14,7 @@ from tfp_cinc.models.presets import (
   real_nvp,
   shift_conv,
 )
+from tfp_cinc.models.tarflow import tarflow
 from tfp_cinc.models.vector import ffjord, residual
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
   'ffjord',
   'glow',
   'iaf',
+  'jet',
   'maf',
   'multiscale_flow',
   'nice',
@@ -30,4 +33,5 @@ __all__ = [
   'real_nvp',
   'residual',
   'shift_conv',
+  'tarflow',
 ]

@@ -46,12 +46,22 @@ def _injector(channels, *, network, dtype):
   )
 
 
+def _inverse_cinc(channels, **options):
+  """Returns the inverse of a `CInCConv2D`; accepts factory arguments."""
+  layer = bijectors.trainable_cinc_conv2d(channels, **options)
+  return bijectors.Inverse(layer, name='inverse_cinc_conv2d')
+
+
+_inverse_cinc.__signature__ = inspect.signature(bijectors.trainable_cinc_conv2d)
+
+
 # Maps names to factories of layers. A factory also receives the options of
 # `StepFactory` that it has as arguments: `kernel_size`, `padding`, ..., and
 # `network`, the function that returns the networks of the couplings.
 LAYERS: dict[str, LayerFactory] = {
   'one_by_one': bijectors.trainable_one_by_one_conv2d,
   'cinc': bijectors.trainable_cinc_conv2d,
+  'inverse_cinc': _inverse_cinc,
   'autoregressive': bijectors.trainable_autoregressive_conv2d,
   'emerging': bijectors.trainable_emerging_conv2d,
   'periodic': bijectors.trainable_periodic_conv2d,
@@ -158,9 +168,20 @@ class StepFactory:
     """
     return [
       bijectors.trainable_act_norm(channels, dtype=self._dtype),
-      *(self._layer(layer, channels) for layer in self._layers),
-      self._coupling(channels),
+      *self.layers(channels),
+      self.coupling(channels),
     ]
+
+  def layers(self, channels: int) -> list[tfb.Bijector]:
+    """Returns the layers before a coupling, from image to latent.
+
+    Args:
+      channels: Number of channels of the image.
+
+    Raises:
+      ValueError: If a layer cannot be built for this number of channels.
+    """
+    return [self._layer(layer, channels) for layer in self._layers]
 
   def checkerboard_step(self, channels: int, kept: str) -> list[tfb.Bijector]:
     """Returns ActNorm and a coupling of the pixels of a checkerboard.
@@ -168,22 +189,37 @@ class StepFactory:
     Args:
       channels: Number of channels of the image.
       kept: Pixels that stay unchanged, 'first' or 'second'; see
-        `CheckerboardCoupling`.
+        `MaskedCoupling`.
 
     Raises:
       ValueError: If the coupling of the flow is a factory.
     """
-    coupling = bijectors.CheckerboardCoupling(
+    return [
+      bijectors.trainable_act_norm(channels, dtype=self._dtype),
+      self.masked_coupling(channels, 'checkerboard', kept),
+    ]
+
+  def masked_coupling(
+    self, channels: int, mask: str, kept: str
+  ) -> tfb.Bijector:
+    """Returns a coupling of the pixels inside and outside a mask.
+
+    Args:
+      channels: Number of channels of the image.
+      mask: Mask of pixels, see `MaskedCoupling`.
+      kept: Pixels that stay unchanged, 'first' or 'second'.
+
+    Raises:
+      ValueError: If the coupling of the flow is a factory.
+    """
+    return bijectors.MaskedCoupling(
       self._network(channels, channels * self._num_parameters()),
+      mask,
       kept,
       self._function,
       dtype=self._dtype,
       name='coupling',
     )
-    return [
-      bijectors.trainable_act_norm(channels, dtype=self._dtype),
-      coupling,
-    ]
 
   def split_prior(self, channels: int, name: str) -> tfb.Bijector:
     """Returns the learned prior of the second half of the channels.
@@ -300,7 +336,16 @@ class StepFactory:
       )
     return bijector
 
-  def _coupling(self, channels):
+  def coupling(self, channels: int) -> tfb.Bijector:
+    """Returns a coupling of blocks of channels.
+
+    Args:
+      channels: Number of channels of the image.
+
+    Raises:
+      ValueError: If the channels cannot be divided into the blocks of the
+        coupling.
+    """
     if self._coupling_factory is not None:
       return self._made_by(self._coupling_factory, 'coupling', channels)
     blocks = self._blocks
@@ -331,7 +376,7 @@ class StepFactory:
   def _num_parameters(self):
     if self._function is None:
       raise ValueError(
-        '`coupling` is a factory; `checkerboards` need a name or a '
+        '`coupling` is a factory; couplings of pixels need a name or a '
         '`CouplingFunction`.'
       )
     return self._function.num_parameters(_COMPONENTS)

@@ -19,6 +19,7 @@ from tfp_cinc.networks.conv_network import (
   trainable_conv2d,
   trainable_conv_network,
 )
+from tfp_cinc.networks.dense import Dense, trainable_dense
 from tfp_cinc.networks.layer_norm import LayerNorm, trainable_layer_norm
 from tfp_cinc.networks.lipschitz_network import (
   LipschitzNetwork,
@@ -42,6 +43,12 @@ from tfp_cinc.networks.shared_network import (
   SharedNetwork,
   trainable_shared_network,
 )
+from tfp_cinc.networks.transformers import (
+  CausalTransformer,
+  VisionTransformer,
+  trainable_causal_transformer,
+  trainable_vision_transformer,
+)
 from tfp_cinc.networks.velocity_network import (
   VelocityNetwork,
   trainable_velocity_network,
@@ -50,10 +57,12 @@ from tfp_cinc.networks.velocity_network import (
 __all__ = [
   'NETWORKS',
   'AttentionNetwork',
+  'CausalTransformer',
   'CompositeModule',
   'ConditionedNetwork',
   'Conv2D',
   'ConvNetwork',
+  'Dense',
   'ImageNetwork',
   'LayerNorm',
   'LipschitzNetwork',
@@ -61,9 +70,12 @@ __all__ = [
   'ResidualNetwork',
   'SharedNetwork',
   'VelocityNetwork',
+  'VisionTransformer',
   'trainable_attention_network',
+  'trainable_causal_transformer',
   'trainable_conv2d',
   'trainable_conv_network',
+  'trainable_dense',
   'trainable_dense_network',
   'trainable_glow_network',
   'trainable_layer_norm',
@@ -73,6 +85,7 @@ __all__ = [
   'trainable_residual_network',
   'trainable_shared_network',
   'trainable_velocity_network',
+  'trainable_vision_transformer',
   'trainable_zero_conv_network',
 ]
 
@@ -86,4 +99,5 @@ NETWORKS = {
   'pointwise': trainable_pointwise_network,
   'residual': trainable_residual_network,
   'shared': trainable_shared_network,
+  'transformer': trainable_vision_transformer,
 }

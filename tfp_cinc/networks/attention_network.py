@@ -22,7 +22,7 @@ from tfp_cinc.networks.layer_norm import (
   LayerNorm,
   trainable_layer_norm,
 )
-from tfp_cinc.networks.precision import at_least_float32
+from tfp_cinc.networks.transformers.attention import attention
 
 __all__ = [
   'AttentionNetwork',
@@ -116,9 +116,9 @@ class AttentionNetwork(ImageNetwork, tfp_compat.CompositeModule):
     h = self._first(x)
     positions = position_encoding(height, width, h.shape[-1])
     positions = [tf.constant(part, h.dtype) for part in positions]
-    for convolution, attention in self._blocks:
-      h = convolution(h)
-      h = attention(h, positions)
+    for gated_convolution, gated_attention in self._blocks:
+      h = gated_convolution(h)
+      h = gated_attention(h, positions)
     return self._last(h)
 
 
@@ -284,9 +284,7 @@ def _attention(h, num_heads):
   depth = channels // num_heads
   h = tf.reshape(h, [-1, height * width, 3, num_heads, depth])
   query, key, value = tf.unstack(tf.transpose(h, [2, 0, 3, 1, 4]))
-  scores = tf.matmul(query * depth**-0.5, key, transpose_b=True)
-  weights = tf.cast(tf.nn.softmax(at_least_float32(scores)), h.dtype)
-  attended = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
+  attended = tf.transpose(attention(query, key, value), [0, 2, 1, 3])
   return tf.reshape(attended, [-1, height, width, channels])
 
 

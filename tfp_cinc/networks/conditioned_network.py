@@ -8,6 +8,7 @@ from tfp_cinc.networks.opaque_network import as_composite
 
 __all__ = [
   'ConditionedBlockNetwork',
+  'ConditionedCausalNetwork',
   'ConditionedNetwork',
   'broadcast_to_condition',
   'has_condition',
@@ -106,6 +107,42 @@ class ConditionedBlockNetwork(ConditionedNetwork):
     return self._network.read_blocks(known, **{self._keyword: self._condition})
 
 
+class ConditionedCausalNetwork(ConditionedNetwork):
+  """A `ConditionedNetwork` whose network is a `CausalTransformer`."""
+
+  def __init__(
+    self,
+    network,
+    condition,
+    keyword: str = 'condition',
+    name: str = 'conditioned_causal_network',
+  ):
+    super().__init__(network, condition, keyword, name)
+
+  @property
+  def in_channels(self) -> int:
+    """Number of channels of the images."""
+    return self._network.in_channels
+
+  @property
+  def dtype(self) -> tf.DType:
+    """Dtype of inputs and outputs."""
+    return self._network.dtype
+
+  @property
+  def order(self) -> str:
+    """Order of the pixels."""
+    return self._network.order
+
+  def read_pixels(self, x):
+    """Calls `CausalTransformer.read_pixels` with the condition.
+
+    Args:
+      x: `Tensor` of the shape of the images.
+    """
+    return self._network.read_pixels(x, **{self._keyword: self._condition})
+
+
 def with_condition(network, condition, keyword: str):
   """Returns a conditional network bound to a condition.
 
@@ -119,8 +156,12 @@ def with_condition(network, condition, keyword: str):
   """
   if hasattr(network, 'with_condition'):
     return network.with_condition(condition)
-  is_of_blocks = hasattr(network, 'read_blocks')
-  kind = ConditionedBlockNetwork if is_of_blocks else ConditionedNetwork
+  if hasattr(network, 'read_blocks'):
+    kind = ConditionedBlockNetwork
+  elif hasattr(network, 'read_pixels'):
+    kind = ConditionedCausalNetwork
+  else:
+    kind = ConditionedNetwork
   return kind(network, condition, keyword)
 
 

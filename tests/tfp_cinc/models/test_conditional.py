@@ -13,6 +13,7 @@ X = tf.random.stateless_uniform([3, *SHAPE], [0, 0]) - 0.5
 
 OF_IMAGES = {'levels': 1, 'depth': 1}
 OF_VECTORS = {'depth': 1, 'num_layers': 1}
+OF_PATCHES = {'depth': 1, 'num_layers': 1, 'patch_size': 1}
 OPTIONS = {
   models.autoregressive_conv: OF_IMAGES,
   models.cinc: OF_IMAGES,
@@ -21,6 +22,7 @@ OPTIONS = {
   models.ffjord: OF_VECTORS,
   models.glow: OF_IMAGES,
   models.iaf: OF_VECTORS,
+  models.jet: OF_PATCHES,
   models.maf: OF_VECTORS,
   models.multiscale_flow: OF_IMAGES,
   models.nice: OF_VECTORS,
@@ -28,6 +30,7 @@ OPTIONS = {
   models.real_nvp: OF_IMAGES | {'checkerboards': 1},
   models.residual: OF_VECTORS,
   models.shift_conv: OF_IMAGES,
+  models.tarflow: OF_PATCHES,
 }
 all_models = pytest.mark.parametrize(
   'model', OPTIONS, ids=lambda model: model.__name__

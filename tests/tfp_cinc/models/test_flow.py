@@ -14,13 +14,21 @@ from tfp_cinc.models import base
 tfd = tfp.distributions
 
 SHAPE = [4, 4, 2]
+PATCHES = {
+  'depth': 1,
+  'num_layers': 1,
+  'hidden_channels': 4,
+  'patch_size': 2,
+}
 SMALL = {
   'ffjord': {'hidden_channels': 3},
   'iaf': {'depth': 1, 'hidden_channels': 3},
+  'jet': PATCHES,
   'maf': {'depth': 1, 'hidden_channels': 3},
   'nice': {'depth': 1, 'hidden_channels': 3},
   'real_nvp': {'levels': 1, 'depth': 1, 'checkerboards': 1},
   'residual': {'depth': 1, 'hidden_channels': 3},
+  'tarflow': PATCHES,
 }
 
 

@@ -25,6 +25,10 @@ MODELS = {
   'ffjord': (4, {'hidden_channels': 16}),
   'glow': (8, SMALL),
   'iaf': (4, {'depth': 2, 'hidden_channels': 32}),
+  'jet': (
+    8,
+    {'patch_size': 2, 'depth': 5, 'num_layers': 1, 'hidden_channels': 16},
+  ),
   'maf': (8, {'depth': 2, 'hidden_channels': 64}),
   'nice': (8, {'hidden_channels': 64, 'num_layers': 2}),
   'periodic': (8, SMALL),
@@ -32,6 +36,7 @@ MODELS = {
   # Its inverse is a fixed point, of up to 1,000 iterations.
   'residual': (8, {'depth': 3, 'hidden_channels': 32}),
   'shift_conv': (8, SMALL),
+  'tarflow': (8, {'depth': 2, 'num_layers': 1, 'hidden_channels': 32}),
 }
 
 
