@@ -44,6 +44,8 @@ FLOWS = {
   'nice': lambda: build(models.nice, num_layers=1),
   'maf': lambda: build(models.maf, num_layers=1),
   'iaf': lambda: build(models.iaf, num_layers=1),
+  'jet': lambda: build(models.jet, patch_size=1, num_layers=1),
+  'tarflow': lambda: build(models.tarflow, patch_size=1, num_layers=1),
 }
 
 
@@ -104,8 +106,33 @@ def autoregressive(invert):
   return tfd.TransformedDistribution(base, layer)
 
 
-@pytest.mark.parametrize('make', [prior, autoregressive])
-@pytest.mark.parametrize('invert', [False, True])
+def transformer(invert):
+  assert not invert
+  layer = moved(
+    bijectors.trainable_autoregressive_transformer(
+      1,
+      hidden_channels=4,
+      num_layers=1,
+      condition_channels=2,
+      seed=0,
+      dtype=tf.float64,
+    ),
+    0.5,
+  )
+  base = tfd.Sample(tfd.Normal(tf.zeros([], tf.float64), 1.0), [1, 1, 1])
+  return tfd.TransformedDistribution(base, bijectors.Inverse(layer))
+
+
+@pytest.mark.parametrize(
+  ('make', 'invert'),
+  [
+    (prior, False),
+    (prior, True),
+    (autoregressive, False),
+    (autoregressive, True),
+    (transformer, False),
+  ],
+)
 @pytest.mark.parametrize('label', [0, 1])
 @pytest.mark.parametrize('guidance', [0.5, 3.0])
 def test_is_the_product_of_normal_densities(make, invert, label, guidance):
