@@ -14,6 +14,7 @@ NAMES = (
   'solvers',
   'sampling',
   'image_size',
+  'autoregressive',
   'serving',
   'training',
   'memory',
