@@ -11,6 +11,7 @@ from tfp_cinc import (
   tree,
 )
 from tfp_cinc.conditioning import given
+from tfp_cinc.denoising import denoise
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.flow_model import FlowModel
 from tfp_cinc.freezing import freeze
@@ -27,6 +28,7 @@ __all__ = [
   '__version__',
   'bijectors',
   'bits_per_dim',
+  'denoise',
   'dequantize',
   'export_saved_model',
   'freeze',

@@ -11,9 +11,14 @@ __all__ = ['initialize_from_data', 'is_initialized']
 
 tfd = tfp.distributions
 
+_LARGEST = 8.0  # standard deviations of noise; float32 draws at most 6
+
 
 def initialize_from_data(
-  flow: tfd.TransformedDistribution, images, condition=None
+  flow: tfd.TransformedDistribution,
+  images,
+  condition=None,
+  noise_scale: float = 0.0,
 ) -> None:
   """Initializes the layers of a flow, such as `ActNorm`, from data.
 
@@ -36,6 +41,9 @@ def initialize_from_data(
       flow over vectors.
     condition: Condition of the images for a conditional flow, as in
       `tfp_cinc.given`.
+    noise_scale: Standard deviation of Gaussian noise that was added to the
+      images, see `tfp_cinc.denoise`. Values may then be outside of [-0.5, 0.5],
+      by at most 8 * noise_scale.
 
   Raises:
     ValueError: If `images` are not as described above.
@@ -48,10 +56,12 @@ def initialize_from_data(
   if not bool(tf.reduce_all(tf.math.is_finite(images))):
     raise ValueError('`images` have values that are not finite.')
   least, most = float(tf.reduce_min(images)), float(tf.reduce_max(images))
-  if flow.event_shape.rank == 3 and (least < -0.5 or most > 0.5):
+  limit = 0.5 + _LARGEST * noise_scale
+  if flow.event_shape.rank == 3 and (least < -limit or most > limit):
     raise ValueError(
       f'`images` have values from {least:.4g} to {most:.4g}; a flow takes '
-      '[-0.5, 0.5], as returned by `tfp_cinc.dequantize`.'
+      '[-0.5, 0.5], as returned by `tfp_cinc.dequantize`. Pass the '
+      '`noise_scale` of images with Gaussian noise.'
     )
 
   def initialize(layer, x):

@@ -9,7 +9,7 @@ PACKAGE = pathlib.Path(tfp_cinc.__file__).parent
 # From the bottom up; those of one line do not know each other.
 LAYERS = [
   {'internal', 'version'},
-  {'math', 'dequantization'},
+  {'math', 'denoising', 'dequantization'},
   {'networks', 'matrices'},
   {'bijectors', 'variational_dequantization'},
   {'tree', 'models', 'plotting'},

@@ -126,6 +126,16 @@ def test_bad_images(bad, message):
   assert not tfp_cinc.initialization.is_initialized(flow)
 
 
+def test_images_with_gaussian_noise_are_outside_of_the_range(images):
+  flow, noisy = make_flow(), images + 0.2
+  with pytest.raises(ValueError, match='Pass the `noise_scale` of images'):
+    tfp_cinc.initialize_from_data(flow, noisy)
+  with pytest.raises(ValueError, match=r'values from -1.3 to'):
+    tfp_cinc.initialize_from_data(flow, images - 0.8, noise_scale=0.05)
+  tfp_cinc.initialize_from_data(flow, noisy, noise_scale=0.05)
+  assert tfp_cinc.initialization.is_initialized(flow)
+
+
 def test_an_inverted_layer_is_initialized():
   layer = tfp_cinc.bijectors.trainable_act_norm(2)
   encoder = tfp_cinc.bijectors.Inverse(layer)

@@ -22,6 +22,7 @@ from tfp_cinc.saved_model.export_checks import (
   check_condition,
   check_extras,
   check_flow,
+  check_noise_scale,
 )
 from tfp_cinc.saved_model.model_card import (
   FORMAT,
@@ -44,6 +45,7 @@ def export_saved_model(
   num_bits: int = 8,
   *,
   noise: VariationalDequantization | None = None,
+  noise_scale: float = 0.0,
   condition: ConditionInput | None = None,
   directions: AttributeDirections | None = None,
   card: Mapping | None = None,
@@ -81,6 +83,10 @@ def export_saved_model(
   - `sample_guided`, for a flow with an optional `condition` and with couplings
     that `tfp_cinc.sample_guided` supports: `guidance` [], finite and at least
     0, and the inputs and outputs of `sample`.
+
+    If there is a `noise_scale`, samples are denoised by `tfp_cinc.denoise`, and
+    `sample` and `sample_guided` also return `noisy_values`, the samples before
+    that.
   - `interpolate`: `first` and `second` uint8 [N, H, W, C], `steps` int32 [], at
     least 2, `method` string [], 'linear' or 'spherical' -> `images` uint8
     [N, steps, H, W, C] and `clipped` [N, steps], see
@@ -97,7 +103,7 @@ def export_saved_model(
   `log_prob_bytes`. Its name and the names of its image inputs and outputs end
   with `_bytes`. Each uint8 array is replaced by a string array without the
   dimensions [H, W, C], whose elements are the bytes of PNG files. Inputs can
-  also be JPEG files. The output `values` is omitted.
+  also be JPEG files. The outputs `values` and `noisy_values` are omitted.
 
   Load a signature with `tf.saved_model.load(path).signatures[name]`; this needs
   neither tfp_cinc nor TFP or tf_keras. Matrices that depend only on the weights
@@ -118,6 +124,8 @@ def export_saved_model(
     num_bits: Bits per channel, 1 to 8, with which the flow was trained.
     noise: Learned dequantization noise with which the flow was trained. None
       dequantizes images with uniform noise, which gives lower densities.
+    noise_scale: Standard deviation of the Gaussian noise that the training
+      images had, see `tfp_cinc.denoise`; 0 for a flow without such noise.
     condition: Condition that a conditional flow takes. None for other flows,
       such as `tfp_cinc.given(flow, condition)` for a single condition.
     directions: Directions of attributes in the latents of this flow.
@@ -143,6 +151,7 @@ def export_saved_model(
   card, extra_files = dict(card or {}), dict(extra_files or {})
   check_flow(flow, image_shape, directions, precision)
   check_condition(flow, condition)
+  check_noise_scale(noise_scale)
   own = {
     'format': FORMAT,
     'format_version': FORMAT_VERSION,
@@ -151,6 +160,7 @@ def export_saved_model(
     'num_bits': int(num_bits),
     'precision': precision,
     'noise': 'uniform' if noise is None else 'learned',
+    'noise_scale': float(noise_scale),
     'condition': None if condition is None else condition.to_json(),
     'attributes': [] if directions is None else list(directions.names),
     'weights': weights_digest(flow),
@@ -166,7 +176,9 @@ def export_saved_model(
     frozen = freeze(with_network_dtype(flow, network_dtype))
     if noise is not None:
       noise = with_network_dtype(noise, network_dtype)
-    module, signatures = serve(frozen, num_bits, directions, noise, condition)
+    module, signatures = serve(
+      frozen, num_bits, directions, noise, condition, noise_scale
+    )
     _save(module, folder, {name: s.function for name, s in signatures.items()})
     own['signatures'] = {name: describe(s) for name, s in signatures.items()}
     _write_extras(folder, flow, directions, extra_files)

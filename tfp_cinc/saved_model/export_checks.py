@@ -2,6 +2,7 @@
 
 import json
 import math
+import numbers
 import os
 import pathlib
 
@@ -14,7 +15,12 @@ from tfp_cinc.latents import weights_digest
 from tfp_cinc.saved_model.condition_input import ConditionInput
 from tfp_cinc.tree import subtree
 
-__all__ = ['check_condition', 'check_extras', 'check_flow']
+__all__ = [
+  'check_condition',
+  'check_extras',
+  'check_flow',
+  'check_noise_scale',
+]
 
 PRECISIONS = ('full', 'bfloat16')
 _OWN_FILES = ('latents.npz', 'directions.npz')
@@ -100,6 +106,16 @@ def check_condition(flow, condition):
     raise ValueError(
       f'`condition` has the shape {list(condition.shape)}; {flow.name} takes '
       f'{channels} channels.'
+    )
+
+
+def check_noise_scale(noise_scale):
+  """Raises `ValueError` unless a noise scale is a number of at least 0."""
+  is_number = isinstance(noise_scale, numbers.Real)
+  if not (is_number and math.isfinite(noise_scale) and noise_scale >= 0):
+    raise ValueError(
+      f'`noise_scale` is {noise_scale!r}; it must be a finite number of at '
+      'least 0, the standard deviation of the noise.'
     )
 
 

@@ -99,6 +99,12 @@ def _check_values(card, path):
       f'{path} has the `num_bits` {num_bits!r}; it must be an integer from 1 '
       'to 8.'
     )
+  noise_scale = card.get('noise_scale', 0.0)
+  if not (isinstance(noise_scale, int | float) and noise_scale >= 0):
+    raise ValueError(
+      f'{path} has the `noise_scale` {noise_scale!r}; it must be a number of '
+      'at least 0.'
+    )
   condition = card.get('condition')
   try:
     if condition is not None:

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-__all__ = ['require', 'require_equal_numbers', 'require_shape']
+__all__ = [
+  'require',
+  'require_equal_numbers',
+  'require_factor',
+  'require_shape',
+]
 
 
 def require(condition, *sentence) -> tf.Operation:
@@ -27,6 +32,21 @@ def require(condition, *sentence) -> tf.Operation:
     for part in sentence
   ]
   return tf.debugging.Assert(condition, [tf.strings.join(parts)])
+
+
+def require_factor(name: str, value: tf.Tensor) -> tf.Operation:
+  """Returns an operation that fails if a factor is negative or not finite.
+
+  Args:
+    name: Name of the argument, for the error message.
+    value: Floating `Tensor` [].
+  """
+  return require(
+    tf.math.is_finite(value) & (value >= 0),
+    f'`{name}` is ',
+    value,
+    '; it must be finite and at least 0.',
+  )
 
 
 def require_shape(tensor: tf.Tensor, name: str, shape) -> tf.Tensor:

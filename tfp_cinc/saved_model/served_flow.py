@@ -30,6 +30,7 @@ def serve(
   directions: AttributeDirections | None,
   noise: VariationalDequantization | None = None,
   condition: ConditionInput | None = None,
+  noise_scale: float = 0.0,
 ) -> tuple[tf.Module, dict[str, Signature]]:
   """Returns a module with the variables of a flow, and its traced signatures.
 
@@ -39,6 +40,8 @@ def serve(
     directions: Directions of attributes. None omits `manipulate`.
     noise: Learned dequantization noise. None omits `learned_noise`.
     condition: The condition of a conditional flow, or None.
+    noise_scale: Standard deviation of the Gaussian noise to remove from
+      samples; 0 for none.
 
   Returns:
     (module, signatures), with concrete functions in the signatures.
@@ -69,6 +72,7 @@ def serve(
     module.directions if names else None,
     noise,
     condition,
+    noise_scale,
   )
   image_shape = flow.event_shape.as_list()
   signatures = {}
@@ -143,7 +147,8 @@ def _of_files(signature):
     outputs = signature.function(**inputs)
     drawn = [k for k, v in outputs.items() if v.dtype == tf.uint8]
     if drawn:
-      outputs.pop('values', None)  # the same images, not quantized
+      for values in ('values', 'noisy_values'):  # images, not quantized
+        outputs.pop(values, None)
     for name in drawn:
       outputs[f'{name}_bytes'] = image_files.encode_images(outputs.pop(name))
     return outputs

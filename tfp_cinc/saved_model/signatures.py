@@ -11,12 +11,13 @@ import tensorflow_probability as tfp
 from tfp_cinc import latents as latents_lib
 from tfp_cinc.conditioning import given as given_condition
 from tfp_cinc.conditioning import is_conditional
+from tfp_cinc.denoising import denoise
 from tfp_cinc.dequantization import bits_per_dim, dequantize, quantize
 from tfp_cinc.latents.interpolation import METHODS
 from tfp_cinc.saved_model.condition_input import ConditionInput
 from tfp_cinc.saved_model.guided_sampler import guided_sampler
 from tfp_cinc.saved_model.noise import fixed_noise
-from tfp_cinc.saved_model.requirements import require
+from tfp_cinc.saved_model.requirements import require, require_factor
 from tfp_cinc.variational_dequantization import VariationalDequantization
 
 __all__ = ['Signature', 'flow_signatures']
@@ -44,6 +45,7 @@ def flow_signatures(
   directions: tf.Variable | None,
   noise: VariationalDequantization | None = None,
   condition: ConditionInput | None = None,
+  noise_scale: float = 0.0,
 ) -> dict[str, Signature]:
   """Returns the signatures of a flow, as described in `export_saved_model`.
 
@@ -58,6 +60,8 @@ def flow_signatures(
     noise: Learned dequantization noise. None omits `learned_noise`.
     condition: The condition of a conditional flow, which becomes an input of
       each signature; None for other flows.
+    noise_scale: Standard deviation of the Gaussian noise of the images on which
+      the flow was trained, which is removed from samples; 0 for none.
 
   Returns:
     Mapping from names to `Signature`.
@@ -68,14 +72,9 @@ def flow_signatures(
 
   def traced(function, *event_shape):
     """Traces a function of examples and, if there is one, their condition."""
-    shapes = (
-      [event_shape]
-      if condition is None
-      else [
-        event_shape,
-        condition.shape,
-      ]
-    )
+    shapes = [event_shape]
+    if condition is not None:
+      shapes.append(condition.shape)
     specs = [tf.TensorSpec([None, *shape], dtype) for shape in shapes]
 
     def call(*tensors):
@@ -107,8 +106,11 @@ def flow_signatures(
   to_values = traced(of_flow(latents_lib.decode), size)
   if noise is not None:
     moved = traced(
-      lambda x, *c: _noise_given(noise, *c).replace_uniform(x, num_bits), *shape
+      lambda x, *c: _given(noise, *c).replace_uniform(x, num_bits), *shape
     )
+  denoised = traced(
+    lambda x, *c: denoise(_given(flow, *c), x, noise_scale), *shape
+  )
 
   def continuous(images, noise):
     return tf.cast(dequantize(images, num_bits, noise=noise), dtype)
@@ -172,6 +174,11 @@ def flow_signatures(
       'clipped': 1.0 - tf.reduce_mean(is_inside, [1, 2, 3]),
     }
 
+  def samples_of(values, *given):
+    if not noise_scale:
+      return images_of(values)
+    return {**images_of(denoised(values, *given)), 'noisy_values': values}
+
   def decode(latents, **inputs):
     return decode_given(latents, *condition_of(inputs))
 
@@ -181,23 +188,24 @@ def flow_signatures(
       number = tf.shape(given[0])[0]
     checks = [
       require(number >= 0, '`number` is ', number, '; it must be at least 0.'),
-      _require_factor('temperature', temperature),
+      require_factor('temperature', temperature),
     ]
     with tf.control_dependencies(checks):
       latents = flow.distribution.sample([number], seed=seed)
     latents *= tf.cast(temperature, dtype)
-    return decode_given(tf.reshape(latents, [-1, size]), *given)
+    values = to_values(tf.reshape(latents, [-1, size]), *given)
+    return samples_of(values, *given)
 
   guided = guided_sampler(flow, condition)
 
   def sample_guided(temperature, guidance, seed, **inputs):
     [given] = condition_of(inputs)
     checks = [
-      _require_factor('temperature', temperature),
-      _require_factor('guidance', guidance),
+      require_factor('temperature', temperature),
+      require_factor('guidance', guidance),
     ]
     with tf.control_dependencies(checks):
-      return images_of(guided(given, temperature, guidance, seed))
+      return samples_of(guided(given, temperature, guidance, seed), given)
 
   def interpolate(first, second, steps, method, **inputs):
     is_method = tf.equal(method, list(METHODS))
@@ -283,18 +291,8 @@ def flow_signatures(
   return table
 
 
-def _require_factor(name, value):
-  """Returns an operation that fails if a factor is negative or not finite."""
-  return require(
-    tf.math.is_finite(value) & (value >= 0),
-    f'`{name}` is ',
-    value,
-    '; it must be finite and at least 0.',
-  )
-
-
-def _noise_given(noise, *condition):
-  """Returns learned noise bound to the condition, if it takes one."""
-  if condition and is_conditional(noise):
-    return given_condition(noise, *condition)
-  return noise
+def _given(part, *condition):
+  """Returns a flow or learned noise, bound to the condition if it takes one."""
+  if condition and is_conditional(part):
+    return given_condition(part, *condition)
+  return part

@@ -76,6 +76,8 @@ def test_changed_cards_are_found(folder, entries):
     ({'num_bits': 9}, 'has the `num_bits` 9; it must be an integer from 1 to'),
     ({'num_bits': '8'}, "has the `num_bits` '8'"),
     ({'num_bits': True}, 'has the `num_bits` True'),
+    ({'noise_scale': -0.1}, 'has the `noise_scale` -0.1; it must be a number'),
+    ({'noise_scale': None}, 'has the `noise_scale` None'),
     ({'num_bits': None}, 'has the `num_bits` None'),
     ({'condition': []}, 'has the `condition` [], which describes no condition'),
     ({'condition': {'kind': 'sound', 'shape': [2]}}, 'describes no condition'),
