@@ -49,12 +49,14 @@ PAPERS = {
   'ffjord': 'FFJORD (Grathwohl et al. 2019)',
   'glow': 'Glow (Kingma and Dhariwal 2018)',
   'iaf': 'IAF (Kingma et al. 2016)',
+  'jet': 'Jet (Kolesnikov et al. 2024)',
   'maf': 'MAF (Papamakarios et al. 2017)',
   'nice': 'NICE (Dinh et al. 2015)',
   'periodic': 'Emerging (Hoogeboom et al. 2019)',
   'real_nvp': 'RealNVP (Dinh et al. 2017)',
   'residual': 'i-ResNet (Behrmann et al. 2019)',
   'shift_conv': 'shift n x n (Truong et al. 2019)',
+  'tarflow': 'TarFlow (Zhai et al. 2024)',
 }
 
 

@@ -35,6 +35,11 @@ class Dense(tfp_compat.CompositeModule):
     self._kernel, self._bias = kernel, bias
 
   @property
+  def kernel(self):
+    """Kernel [C_in, C_out]."""
+    return self._kernel
+
+  @property
   def in_channels(self) -> int:
     """Number of input channels C_in."""
     return self._kernel.shape[0]

@@ -4,7 +4,12 @@ import ml_collections
 
 from .options import default_config
 
-__all__ = ['get_base_config', 'get_digits_config', 'get_photos_config']
+__all__ = [
+  'get_base_config',
+  'get_digits_config',
+  'get_photos_config',
+  'get_short_config',
+]
 
 
 def get_base_config() -> ml_collections.ConfigDict:
@@ -12,10 +17,10 @@ def get_base_config() -> ml_collections.ConfigDict:
   return default_config()
 
 
-def get_photos_config(model: str) -> ml_collections.ConfigDict:
-  """Returns a configuration of an image flow on the photographs.
+def get_short_config(model: str) -> ml_collections.ConfigDict:
+  """Returns a configuration of 5 minutes of training on the photographs.
 
-  It trains for 5 minutes on 2 CPU cores.
+  The flow has the default arguments of its function.
 
   Args:
     model: Name of a function of `tfp_cinc.models`.
@@ -25,6 +30,24 @@ def get_photos_config(model: str) -> ml_collections.ConfigDict:
   """
   config = get_base_config()
   config.flow.name = model
+  config.train.num_steps = 1200
+  config.train.max_minutes = 5.0
+  config.train.schedule = 'cosine'
+  return config
+
+
+def get_photos_config(model: str) -> ml_collections.ConfigDict:
+  """Returns a configuration of a multi-scale flow on the photographs.
+
+  It trains for 5 minutes on 2 CPU cores.
+
+  Args:
+    model: Name of a function of `tfp_cinc.models`.
+
+  Returns:
+    The configuration.
+  """
+  config = get_short_config(model)
   config.flow.levels = 3
   config.flow.depth = 4
   config.flow.coupling = 'affine'
@@ -33,9 +56,6 @@ def get_photos_config(model: str) -> ml_collections.ConfigDict:
   config.flow.scale_function = 'tanh'
   config.flow.hidden_channels = 128
   config.train.learning_rate = 3e-3
-  config.train.num_steps = 1200
-  config.train.max_minutes = 5.0
-  config.train.schedule = 'cosine'
   return config
 
 
@@ -50,12 +70,8 @@ def get_digits_config(model: str) -> ml_collections.ConfigDict:
   Returns:
     The configuration.
   """
-  config = get_base_config()
+  config = get_short_config(model)
   config.data.name = 'digits'
   config.data.image_size = 8
   config.data.flip = False
-  config.flow.name = model
-  config.train.num_steps = 1200
-  config.train.max_minutes = 5.0
-  config.train.schedule = 'cosine'
   return config

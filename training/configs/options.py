@@ -292,6 +292,35 @@ _ALL = (
     at_most=16384,
   ),
   _flow(
+    'num_layers',
+    int,
+    'Number of layers of each transformer',
+    at_least=1,
+    at_most=1000,
+  ),
+  _flow(
+    'num_heads',
+    int,
+    'Number of heads of each transformer; by default heads of 64 channels',
+    at_least=1,
+    at_most=16384,
+  ),
+  _flow(
+    'patch_size',
+    int,
+    'Height and width of a patch, the token of a transformer',
+    at_least=1,
+    at_most=1024,
+  ),
+  _flow(
+    'solver',
+    str,
+    'How an autoregressive transformer samples: pixel by pixel with a cache, '
+    'or all pixels at once, repeatedly',
+    True,
+    choices=('cache', 'jacobi'),
+  ),
+  _flow(
     'kernel_size',
     int,
     'k of the k x k convolutions',
@@ -374,6 +403,24 @@ _ALL = (
     choices=('adam', 'adamax', 'muon'),
   ),
   Option(
+    'train.beta_2',
+    float,
+    0.999,
+    'Decay of the second moments of Adam and Adamax',
+    at_least=0,
+    less_than=1,
+  ),
+  Option(
+    'train.weight_decay',
+    float,
+    0.0,
+    'Decay of all weights at each step, times the learning rate, as in AdamW; '
+    'for adam and muon',
+    True,
+    at_least=0,
+    at_most=_STEPS,
+  ),
+  Option(
     'train.learning_rate',
     float,
     1e-3,
@@ -426,8 +473,17 @@ _ALL = (
     'train.dequantization',
     str,
     'uniform',
-    'Noise within the bin of each pixel: uniform, or learned (variational)',
-    choices=('uniform', 'variational'),
+    'Noise of training images: uniform within the bin of each pixel, learned '
+    'within it (variational), or gaussian, which is removed from samples',
+    choices=('uniform', 'variational', 'gaussian'),
+  ),
+  Option(
+    'train.noise_scale',
+    float,
+    0.025,
+    'Standard deviation of gaussian noise, for pixels in [-0.5, 0.5]',
+    more_than=0,
+    at_most=1,
   ),
   _count(
     'train.noise_channels',

@@ -14,9 +14,9 @@ def reduce_if_smoke(
   """Reduces a configuration to two steps of a small flow on random images.
 
   The flow keeps its function and its levels, with one step per level and
-  networks of 8 channels. Images larger than 64x64 become 64x64. Each worker
-  takes two images per step. Reducing twice is the same as reducing once, so the
-  same command resumes the run.
+  networks of 8 channels; transformers have one layer of one head. Images larger
+  than 64x64 become 64x64. Each worker takes two images per step. Reducing twice
+  is the same as reducing once, so the same command resumes the run.
 
   Args:
     config: Any configuration. It is changed if `config.smoke` is True.
@@ -37,6 +37,8 @@ def reduce_if_smoke(
     data.image_size, data.low_resolution_factor = _LARGEST, 2
   flow.depth = 1
   flow.hidden_channels = 8
+  for name in ('num_layers', 'num_heads'):  # None if it is no transformer
+    flow[name] = flow[name] and 1
   train.num_steps = 2
   train.max_minutes = 0.0
   train.scale_rule = 'per_worker'

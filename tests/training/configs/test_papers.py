@@ -48,7 +48,14 @@ SHALLOW = {
 
 def published():
   """Returns {configuration: bits/dim or None} of all experiments."""
-  found = {'nice_mnist': '4.356', 'shift_conv_celeba_hq256': None}
+  found = {
+    'nice_mnist': '4.356',
+    'shift_conv_celeba_hq256': None,
+    'jet_imagenet64': '3.72',
+    'jet_cifar10': None,
+    'tarflow_imagenet64': '2.99',
+    'tarflow_cifar10': None,
+  }
   for model, results in PUBLISHED.items():
     for data, bits in zip(SIZES, results, strict=False):
       found[f'{model}_{data}'] = bits
@@ -79,8 +86,8 @@ def test_docstring_has_the_command_and_the_result(name):
   text = inspect.cleandoc(module.__doc__).replace('\\\n', ' ')
   command, _, rest = (' '.join(x.split()) for x in text.partition('Published:'))
   assert f'tfp-cinc train --config {name} --workdir runs/{name}' in command
-  if name.startswith('shift_conv'):
-    workers = 8 if 'celeba' in name else 4
+  if name.startswith(('shift_conv', 'jet', 'tarflow')):
+    workers = 8 if re.search('celeba|(jet|tarflow)_imagenet', name) else 4
     assert f'horovodrun --gloo -np {workers} ' in command
   if load_config(name).data.name == 'folder':
     assert '--data FOLDER' in command
@@ -108,6 +115,9 @@ def test_size_and_training_are_those_of_the_paper(name):
     ('tfds', tfds_name) if tfds_name else ('folder', '')
   )
   assert data.image_size == size
+  if name.startswith(('jet', 'tarflow')):
+    assert flow.levels is None
+    return
   assert data.image_size % 2**flow.levels == 0
   if name.startswith('real_nvp'):
     assert flow.depth == 3
@@ -130,6 +140,36 @@ def test_size_and_training_are_those_of_the_paper(name):
       if key == 'cifar10' and not shallow
       else 600
     )
+
+
+@pytest.mark.parametrize(
+  ('model', 'size', 'rate', 'decay', 'batch_size'),
+  [
+    ('jet', (4, 32, 2, 512), 3e-4, 1 / 30, 1024),
+    ('tarflow', (2, 8, 8, 768), 1e-4, 1e-4, 256),
+  ],
+)
+def test_transformers_have_the_recipe_of_their_paper(
+  model, size, rate, decay, batch_size
+):
+  for data, images in (('imagenet64', 1_281_149), ('cifar10', 50_000)):
+    config = load_config(f'{model}_{data}')
+    flow, train = config.flow, config.train
+    assert size == (
+      flow.patch_size,
+      flow.depth,
+      flow.num_layers,
+      flow.hidden_channels,
+    )
+    assert (train.optimizer, train.beta_2) == ('adam', 0.95)
+    assert train.learning_rate == rate
+    assert train.weight_decay == pytest.approx(decay)
+    assert (train.schedule, train.clip_norm) == ('cosine', 1.0)
+    assert train.dequantization == 'uniform'
+    assert train.batch_size == batch_size
+    assert 199.9 < train.num_steps * batch_size / images <= 200
+    if model == 'jet':
+      assert train.warmup_steps == pytest.approx(train.num_steps / 10, abs=1)
 
 
 def parameters(name, **overrides):

@@ -35,6 +35,7 @@ def test_small_version_builds(name):
   assert flow.event_shape == shape
   assert tfp_cinc.math.parameter_count(flow) < 1e6
   assert config.flow.levels == full.flow.levels
+  assert (config.flow.num_layers is None) == (full.flow.num_layers is None)
 
 
 @pytest.mark.parametrize(

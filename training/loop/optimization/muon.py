@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterable
 
 import tensorflow as tf
-import tf_keras
 
-from tfp_cinc.networks import Conv2D
+from tfp_cinc.networks import Conv2D, Dense
 from tfp_cinc.networks.precision import resolve_network_dtype
+
+from .adamw import AdamW
 
 __all__ = ['Muon', 'network_kernels']
 
@@ -19,10 +20,11 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
 
-class Muon(tf_keras.optimizers.legacy.Adam):
+class Muon(AdamW):
   """Orthogonal steps for some kernels, and Adam for all other weights.
 
-  The step of a kernel [k, k, C_in, C_out], as a matrix of k * k * C_in rows, is
+  The step of a kernel [k, k, C_in, C_out], as a matrix of k * k * C_in rows, or
+  of a kernel [C_in, C_out] is
 
   ```
   -rate * 0.2 * sqrt(max(rows, columns)) * U V^T,  U S V^T = g + 0.95 m
@@ -33,7 +35,7 @@ class Muon(tf_keras.optimizers.legacy.Adam):
   which the gradient is large. The factor makes steps about as large as those of
   Adam with the same learning rate. U V^T is approximated with only matrix
   products: its singular values are between 0.7 and 1.2 instead of 1, and
-  smaller if S is less than 1/200 of its norm.
+  smaller if S is less than 1/200 of its norm. The weights decay as in `AdamW`.
 
   Cost: 15 matrix products per kernel and step.
 
@@ -48,17 +50,21 @@ class Muon(tf_keras.optimizers.legacy.Adam):
     self,
     learning_rate,
     kernels: Iterable[tf.Variable],
+    beta_2: float = 0.999,
+    weight_decay: float = 0.0,
     name: str = 'Muon',
   ):
     """Creates the optimizer.
 
     Args:
       learning_rate: A number or a `LearningRateSchedule`.
-      kernels: Kernels with orthogonal steps, [k, k, C_in, C_out] each. Adam
-        trains all other Variables.
+      kernels: Kernels with orthogonal steps, [k, k, C_in, C_out] or [C_in,
+        C_out] each. Adam trains all other Variables.
+      beta_2: See `AdamW`.
+      weight_decay: See `AdamW`.
       name: Name of the optimizer.
     """
-    super().__init__(learning_rate, name=name)
+    super().__init__(learning_rate, beta_2, weight_decay, name=name)
     self._kernels = {kernel.ref() for kernel in kernels}
 
   def _create_slots(self, var_list):
@@ -84,25 +90,28 @@ class Muon(tf_keras.optimizers.legacy.Adam):
   def _resource_apply_dense(self, grad, var, apply_state=None):
     if var.ref() not in self._kernels:
       return super()._resource_apply_dense(grad, var, apply_state)
+    self._decay(var, apply_state)
     rate = apply_state[(var.device, var.dtype.base_dtype)]['lr_t']
     factor = 0.2 * math.sqrt(max(grad.shape))
     return var.assign_sub(tf.reshape(rate * factor * grad, var.shape))
 
 
 def network_kernels(module: tf.Module) -> list[tf.Variable]:
-  """Returns the kernels of all convolutions of the networks of a module.
+  """Returns the kernels of all networks of a module.
 
-  The kernels of invertible convolutions are not included, because they are
-  parametrized in parts or must stay invertible.
+  These are the kernels of their convolutions, and of the linear layers of their
+  transformers, including the first and the last layer. The kernels of
+  invertible convolutions are not included, because they are parametrized in
+  parts or must stay invertible.
 
   Args:
     module: Module, such as a flow.
 
   Returns:
-    A list of Variables [k, k, C_in, C_out].
+    A list of Variables [k, k, C_in, C_out] or [C_in, C_out].
   """
-  found = [part for part in module.submodules if isinstance(part, Conv2D)]
-  return [conv.kernel for conv in found]
+  layers = (Conv2D, Dense)
+  return [x.kernel for x in module.submodules if isinstance(x, layers)]
 
 
 def _orthogonal(matrices):

@@ -4,17 +4,10 @@ import tensorflow as tf
 import tf_keras
 
 from ...errors import UserError
+from .adamw import AdamW
 from .muon import Muon, network_kernels
 
 __all__ = ['build_optimizer']
-
-# The legacy optimizers have one kernel per variable. The newer Adam builds its
-# update from about 35 operations per variable, which takes longer to trace than
-# the whole flow.
-_OPTIMIZERS = {
-  'adam': tf_keras.optimizers.legacy.Adam,
-  'adamax': tf_keras.optimizers.legacy.Adamax,
-}
 
 
 def build_optimizer(
@@ -33,17 +26,27 @@ def build_optimizer(
     A legacy optimizer of `tf_keras`.
 
   Raises:
-    UserError: If the optimizer is Muon and the module has no kernels for it.
+    UserError: If the optimizer is Muon and the module has no kernels for it, or
+      it is Adamax and there is weight decay.
   """
+  beta_2, decay = config.beta_2, config.weight_decay
   if config.optimizer == 'muon':
     kernels = network_kernels(module)
     if not kernels:
       raise UserError(
         "config.train.optimizer is 'muon', which is for flows whose networks "
-        "are convolutional; the networks of this flow are not: use 'adam'."
+        'are convolutional or transformers; the networks of this flow are '
+        "neither: use 'adam'."
       )
-    optimizer = Muon(learning_rate, kernels)
+    optimizer = Muon(learning_rate, kernels, beta_2, decay)
+  elif config.optimizer == 'adam':
+    optimizer = AdamW(learning_rate, beta_2, decay)
+  elif decay:
+    raise UserError(
+      f'config.train.weight_decay is {decay:g}, which adamax does not have; '
+      "set it to 0, or config.train.optimizer to 'adam'."
+    )
   else:
-    optimizer = _OPTIMIZERS[config.optimizer](learning_rate)
+    optimizer = tf_keras.optimizers.legacy.Adamax(learning_rate, beta_2=beta_2)
   optimizer._create_all_weights(list(module.trainable_variables))
   return optimizer

@@ -34,7 +34,9 @@ def moves(shape, values, optimizer=None, is_kernel=True):
   return found
 
 
-@pytest.mark.parametrize('shape', [[3, 3, 4, 24], [1, 1, 16, 16], [3, 3, 8, 6]])
+@pytest.mark.parametrize(
+  'shape', [[3, 3, 4, 24], [1, 1, 16, 16], [3, 3, 8, 6], [8, 24], [24, 8]]
+)
 def test_a_kernel_moves_by_an_orthogonal_matrix(shape):
   values = gradients(shape, 3)
   size = max(np.prod(shape[:-1]), shape[-1])
@@ -106,3 +108,13 @@ def test_kernels_are_those_of_the_networks():
   expected = [[3, 3, 2, 8], [1, 1, 8, 8], [1, 1, 8, 4]]
   expected += [[3, 3, 4, 8], [1, 1, 8, 8], [1, 1, 8, 8], [3, 3, 2, 4]]
   assert shapes == sorted(expected)
+
+
+def test_kernels_of_a_transformer_are_those_of_its_linear_layers():
+  flow = tfp_cinc.models.tarflow(
+    [4, 4, 1], depth=1, num_layers=1, hidden_channels=8, seed=0
+  )
+  shapes = [kernel.shape.as_list() for kernel in network_kernels(flow)]
+  layer = [[8, 24], [8, 8], [8, 32], [32, 8]]
+  # The first and the last linear layer are among them.
+  assert sorted(shapes) == sorted([[4, 8], *layer, [8, 8]])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfp_cinc
 from tests.training import tiny
 from training.errors import UserError
 from training.loop.optimization.learning_rate import (
@@ -82,7 +83,31 @@ def test_learning_rate_follows_the_number_of_workers():
   np.testing.assert_allclose(moved[1], 3 * moved[0], rtol=1e-5)
 
 
-def test_muon_needs_a_flow_with_convolutional_networks():
+@pytest.mark.parametrize('name', ['adam', 'muon', 'adamax'])
+def test_values_of_a_configuration_reach_the_optimizer(name):
+  decay = 0.0 if name == 'adamax' else 0.25
+  config = train_config(optimizer=name, beta_2=0.5, weight_decay=decay)
+  module, weight = one_weight()
+  weight.assign(2.0)
+  module.network = tfp_cinc.networks.trainable_dense(2, 3)
+  config.update(warmup_steps=0, learning_rate=0.1)
+  optimizer = build_optimizer(config, module, learning_rate_schedule(config))
+  assert optimizer.get_config()['beta_2'] == pytest.approx(0.5)
+  optimizer.apply_gradients([(tf.constant(3.0), weight)])
+  # The first step of Adam and Adamax is the learning rate.
+  np.testing.assert_allclose(weight, 2.0 - 0.1 * (1 + 2.0 * decay), rtol=1e-5)
+
+
+def test_adamax_has_no_weight_decay():
+  config = train_config(optimizer='adamax', weight_decay=0.1)
+  rate = learning_rate_schedule(config)
+  with pytest.raises(
+    UserError, match=r'weight_decay is 0\.1, which adamax doe'
+  ):
+    build_optimizer(config, one_weight()[0], rate)
+
+
+def test_muon_needs_a_flow_with_kernels():
   config = train_config(optimizer='muon')
   rate = learning_rate_schedule(config)
   with pytest.raises(UserError, match="'muon', which is for flows whose netw"):
