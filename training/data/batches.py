@@ -10,7 +10,8 @@ import tfp_cinc
 from ..errors import UserError
 from .condition import Condition, find_condition
 from .dataset import Dataset, telling_user_errors
-from .randomness import CROP, DROPOUT, FLIP, MASK, NOISE, uniform
+from .noise import gaussian_noise_scale
+from .randomness import CROP, DROPOUT, FLIP, MASK, NOISE, normal, uniform
 
 __all__ = ['configured_batches', 'next_batch', 'training_batches']
 
@@ -23,6 +24,7 @@ def training_batches(
   num_bits: int,
   flip: bool,
   crop: int = 0,
+  noise_scale: float = 0.0,
   first_position: int = 0,
   rank: int = 0,
   size: int = 1,
@@ -45,6 +47,8 @@ def training_batches(
     flip: Whether to mirror images at random.
     crop: Largest random shift in pixels, in each direction. The pixels of the
       border are repeated.
+    noise_scale: Standard deviation of the Gaussian noise that is added to the
+      middle of the bin of each pixel. 0 dequantizes with uniform noise.
     first_position: Position to start from.
     rank: Rank of this worker.
     size: Number of workers.
@@ -54,7 +58,7 @@ def training_batches(
       if it follows from the label.
 
   Returns:
-    `tf.data.Dataset` of float32 [share, H, W, C], dequantized; with a
+    `tf.data.Dataset` of float32 [share, H, W, C], images with noise; with a
     condition, of pairs (images, conditions), see `Condition.of`.
 
   Raises:
@@ -93,8 +97,12 @@ def training_batches(
     if flip:
       chance = uniform(seed, FLIP, start, [shape[0], 1, 1, 1])
       images = tf.where(chance < 0.5, tf.reverse(images, [2]), images)
-    noise = uniform(seed, NOISE, start, shape)
-    values = tfp_cinc.dequantize(images, num_bits, noise=noise)
+    if noise_scale:
+      values = tfp_cinc.dequantize(images, num_bits, noise=0.5)
+      values += noise_scale * normal(seed, NOISE, start, shape)
+    else:
+      noise = uniform(seed, NOISE, start, shape)
+      values = tfp_cinc.dequantize(images, num_bits, noise=noise)
     return values if condition is None else (values, conditions(images, start))
 
   return (
@@ -128,6 +136,7 @@ def configured_batches(
     num_bits=config.data.num_bits,
     flip=config.data.flip,
     crop=config.data.crop,
+    noise_scale=gaussian_noise_scale(config),
     condition=find_condition(config, dataset),
     label_dropout=config.train.label_dropout,
     **position,

@@ -8,7 +8,21 @@ import tensorflow as tf
 import tfp_cinc
 from tfp_cinc.saved_model import fixed_noise
 
-__all__ = ['noisy_batches']
+__all__ = ['gaussian_noise_scale', 'noisy_batches']
+
+
+def gaussian_noise_scale(config) -> float:
+  """Returns the standard deviation of the Gaussian noise in training.
+
+  Args:
+    config: The whole configuration.
+
+  Returns:
+    The standard deviation in the range of the flow; 0 for training images that
+    are dequantized with uniform noise.
+  """
+  is_gaussian = config.train.dequantization == 'gaussian'
+  return float(config.train.noise_scale) if is_gaussian else 0.0
 
 
 def noisy_batches(

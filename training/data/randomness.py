@@ -11,6 +11,7 @@ __all__ = [
   'MASK',
   'NOISE',
   'PHOTO',
+  'normal',
   'shuffled',
   'uniform',
 ]
@@ -24,9 +25,6 @@ _BLOCK = 4  # numbers that Philox generates per counter value
 def uniform(seed: int, use: int, start: tf.Tensor, shape) -> tf.Tensor:
   """Returns uniform numbers in [0, 1) for examples start, start + 1, ...
 
-  A single call generates them all: Philox computes numbers from a key, here
-  (seed, use), and a counter, of which each position has its own range.
-
   Args:
     seed: Seed of the run.
     use: Use of the numbers, one of the constants of this module.
@@ -37,12 +35,29 @@ def uniform(seed: int, use: int, start: tf.Tensor, shape) -> tf.Tensor:
   Returns:
     float32 [n, ...].
   """
+  return _numbers(tf.raw_ops.StatelessRandomUniformV2, seed, use, start, shape)
+
+
+def normal(seed: int, use: int, start: tf.Tensor, shape) -> tf.Tensor:
+  """Returns normal numbers with mean 0 and variance 1.
+
+  Args and result are those of `uniform`.
+  """
+  return _numbers(tf.raw_ops.StatelessRandomNormalV2, seed, use, start, shape)
+
+
+def _numbers(distribution, seed, use, start, shape):
+  """Returns random numbers for examples start, start + 1, ...
+
+  A single call generates them all: Philox computes numbers from a key, here
+  (seed, use), and a counter, of which each position has its own range.
+  """
   count = math.prod(shape[1:])
   blocks = -(-count // _BLOCK)
   key, _ = tf.raw_ops.StatelessRandomGetKeyCounter(
     seed=tf.constant([seed, use], tf.int64)
   )
-  numbers = tf.raw_ops.StatelessRandomUniformV2(
+  numbers = distribution(
     shape=[shape[0], blocks * _BLOCK],
     key=key,
     counter=tf.cast(tf.stack([start * blocks, 0]), tf.uint64),

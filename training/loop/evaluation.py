@@ -83,6 +83,7 @@ def sample(
   num_bits: int,
   seed: int = 0,
   condition: tf.Tensor | None = None,
+  noise_scale: float = 0.0,
 ) -> np.ndarray:
   """Draws images at a temperature.
 
@@ -94,13 +95,18 @@ def sample(
     seed: Seed of the latents. Another temperature with the same seed scales the
       same latents.
     condition: Conditions [number, ...] of the images for a conditional flow.
+    noise_scale: Standard deviation of the Gaussian noise to remove from the
+      images, see `Model`.
 
   Returns:
     uint8 array [number, H, W, C].
   """
   flow = given(flow, condition)
   latents = temperature * flow.distribution.sample([number], seed=[seed, 0])
-  return tfp_cinc.quantize(flow.bijector.forward(latents), num_bits).numpy()
+  values = flow.bijector.forward(latents)
+  if noise_scale:
+    values = tfp_cinc.denoise(flow, values, noise_scale)
+  return tfp_cinc.quantize(values, num_bits).numpy()
 
 
 def make_log_prob(flow, parallel: int = 1, condition: Condition | None = None):

@@ -58,6 +58,7 @@ def write_saved_model(
       data.image_shape,
       num_bits,
       noise=model.noise,
+      noise_scale=model.noise_scale,
       condition=None if model.condition is None else model.condition.input,
       directions=directions,
       card={

@@ -9,6 +9,7 @@ import tfp_cinc
 from tfp_cinc import variational_dequantization
 
 from ..data.condition import Condition
+from ..data.noise import gaussian_noise_scale
 from ..errors import UserError, did_you_mean
 from .flow_with_noise import FlowWithNoise
 from .optimization.averaging import WeightAverage
@@ -25,12 +26,15 @@ class Model:
     density: What is trained and evaluated: the flow, or a `FlowWithNoise`.
     average: `WeightAverage` of the trainable weights of the density.
     condition: `Condition` of the flow; None if it takes none.
+    noise_scale: Standard deviation of the Gaussian noise of the training
+      images, which is removed from samples; 0 for other noise.
   """
 
   flow: tf.Module
   density: tf.Module
   average: WeightAverage
   condition: Condition | None = None
+  noise_scale: float = 0.0
 
   @property
   def noise(self):
@@ -66,7 +70,7 @@ def build_model(
   average = WeightAverage(
     list(density.trainable_variables), config.train.ema_decay
   )
-  return Model(flow, density, average, condition)
+  return Model(flow, density, average, condition, gaussian_noise_scale(config))
 
 
 def build_flow(config, image_shape, condition: Condition | None = None):
@@ -92,13 +96,13 @@ def build_flow(config, image_shape, condition: Condition | None = None):
   arguments.pop('condition', None)
   if condition is not None:
     arguments['condition_channels'] = condition.channels
-  models = tfp_cinc.models.__all__
+  models = tfp_cinc.models.MODELS
   if name not in models:
     raise UserError(
       f'config.flow.name is {name!r}; it must be one of {sorted(models)}'
       f'{did_you_mean(name, models)}.'
     )
-  build = getattr(tfp_cinc.models, name)
+  build = models[name]
   parameters = inspect.signature(build).parameters
   if condition is not None and 'condition_channels' not in parameters:
     raise UserError(
@@ -120,7 +124,7 @@ def build_flow(config, image_shape, condition: Condition | None = None):
 def _build_density(config, flow, condition):
   """Returns the flow, or a `FlowWithNoise` if the noise is learned."""
   train = config.train
-  if train.dequantization == 'uniform':
+  if train.dequantization != 'variational':
     return flow
   noise = variational_dequantization.trainable_variational_dequantization(
     flow.event_shape,

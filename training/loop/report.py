@@ -120,10 +120,18 @@ class Report:
       density, few = model.density, images[:_FEW]
       with model.average.applied():
         if conditions is None:
-          tensorboard.write_samples(step, model.flow, num_bits)
+          tensorboard.write_samples(
+            step, model.flow, num_bits, noise_scale=model.noise_scale
+          )
         else:
           tensorboard.write_sample_rows(
-            step, model.flow, model.condition, images, conditions, num_bits
+            step,
+            model.flow,
+            model.condition,
+            images,
+            conditions,
+            num_bits,
+            model.noise_scale,
           )
           density = given(density, conditions(slice(len(few))))
         # At the cost of the evaluation above, in the time of the training.

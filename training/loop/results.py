@@ -93,6 +93,8 @@ def _evaluate(run):
     'finite_test_images': int(np.sum(np.isfinite(bits))),
     'noise_draws': settings.noise_draws,
     'dequantization': 'uniform' if model.noise is None else 'variational',
+    'training_noise': run.config.train.dequantization,
+    'noise_scale': model.noise_scale,
     'training_seconds': seconds,
     # The mean over all training time, with tracing, evaluations and
     # checkpoints; the logs have the speed of the steps alone.
@@ -146,7 +148,8 @@ def _write_pictures(run, metrics):
     {'x': chosen, 'decode(encode(x))': decoded},
     f'Largest error {largest:.1e}; the width of a bin is {2.0**-num_bits:.1e}',
   )
-  step = int(run.state.step)
+  step, noise_scale = int(run.state.step), run.model.noise_scale
+  words = f'after {step} steps{", denoised" if noise_scale else ""}'
   if conditions is not None:
     samples = sample_rows(
       run.model.flow,
@@ -155,11 +158,12 @@ def _write_pictures(run, metrics):
       conditions,
       temperature=_TEMPERATURE,
       num_bits=num_bits,
+      noise_scale=noise_scale,
     )
     pictures.write_rows(
       run.folder / 'samples.png',
       samples.rows,
-      f'Samples at temperature {_TEMPERATURE:g} after {step} steps',
+      f'Samples at temperature {_TEMPERATURE:g} {words}',
       samples.columns,
     )
     return
@@ -172,19 +176,21 @@ def _write_pictures(run, metrics):
         10 if temperature else 1,
         temperature=temperature,
         num_bits=num_bits,
+        noise_scale=noise_scale,
       )
       for temperature in TEMPERATURES
     },
-    f'Samples at temperature T after {step} steps',
+    f'Samples at temperature T {words}',
   )
 
 
 def _summary(run, metrics):
   folder, step = run.folder, metrics['step']
   quoted = shlex.quote(str(folder))
-  noise = ''
-  if metrics['dequantization'] == 'variational':
-    noise = ', variational noise'
+  noise = {
+    'variational': ', variational noise',
+    'gaussian': f', Gaussian training noise {metrics["noise_scale"]:g}',
+  }.get(metrics['training_noise'], '')
   hint = ''
   if step < _FEW_STEPS:
     train = run.config.train

@@ -143,7 +143,7 @@ class Run:
     if restored is None:
       status.forget(self.folder)
       batch = next_batch(iter(self.batches(self.config.train.init_images)))
-      initialize(self.model.flow, batch)
+      initialize(self.model.flow, batch, self.model.noise_scale)
       self.say('Initialized from data.')
     else:
       self.note(f'Resumed from step {restored}.')

@@ -152,7 +152,12 @@ def write_test(
 
 
 def write_samples(
-  step: int, flow, num_bits: int, number: int = 8, seed: int = 0
+  step: int,
+  flow,
+  num_bits: int,
+  number: int = 8,
+  seed: int = 0,
+  noise_scale: float = 0.0,
 ) -> None:
   """Writes samples of the same latents at all `TEMPERATURES`.
 
@@ -163,6 +168,7 @@ def write_samples(
     number: Number of samples. At temperature 0 all samples are the same, and
       only one is written.
     seed: Seed of the latents.
+    noise_scale: See `evaluation.sample`.
   """
   for temperature in TEMPERATURES:
     images = evaluation.sample(
@@ -171,6 +177,7 @@ def write_samples(
       temperature=temperature,
       num_bits=num_bits,
       seed=seed,
+      noise_scale=noise_scale,
     )
     tag = f'samples/temperature_{temperature:g}'
     tf.summary.image(tag, viewable(images), step, max_outputs=number)
@@ -183,6 +190,7 @@ def write_sample_rows(
   images: np.ndarray,
   conditions: Callable[[slice], tf.Tensor],
   num_bits: int,
+  noise_scale: float = 0.0,
 ) -> None:
   """Writes samples given conditions at all `TEMPERATURES` except 0.
 
@@ -193,6 +201,7 @@ def write_sample_rows(
     images: See `sample_rows`.
     conditions: See `sample_rows`.
     num_bits: Bits per channel.
+    noise_scale: See `evaluation.sample`.
   """
   for temperature in TEMPERATURES[1:]:
     rows = sample_rows(
@@ -202,6 +211,7 @@ def write_sample_rows(
       conditions,
       temperature=temperature,
       num_bits=num_bits,
+      noise_scale=noise_scale,
     )
     picture = tile(rows.images, len(rows.rows[0][1]), gap=1)
     tag = f'samples/temperature_{temperature:g}'

@@ -37,6 +37,8 @@ class FlowSource:
     weights: `tfp_cinc.latents.weights_digest` of the flow, or None if not
       known.
     condition: `Condition` of a conditional flow; None for other flows.
+    noise_scale: Standard deviation of the Gaussian noise of its training
+      images; 0 for other noise. Not 0: its samples are denoised.
   """
 
   functions: Mapping[str, Callable[..., dict[str, tf.Tensor]]]
@@ -48,3 +50,4 @@ class FlowSource:
   folder: pathlib.Path
   weights: str | None
   condition: Condition | None = None
+  noise_scale: float = 0.0

@@ -102,6 +102,7 @@ def from_run(folder: pathlib.Path) -> FlowSource:
     folder=run.folder,
     weights=weights_digest(model.flow),
     condition=model.condition,
+    noise_scale=model.noise_scale,
   )
 
 
@@ -129,6 +130,7 @@ def _functions(model, num_bits):
     directions=None,
     noise=None if noise is None else full_precision(model.density).noise,
     condition=None if model.condition is None else model.condition.input,
+    noise_scale=model.noise_scale,
   )
   return {
     name: _traced_at_first_call(table[name])

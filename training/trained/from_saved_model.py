@@ -80,6 +80,7 @@ def from_saved_model(path: pathlib.Path) -> FlowSource:
     folder=pathlib.Path(),
     weights=weights,
     condition=_condition(card),
+    noise_scale=card.get('noise_scale', 0.0),
   )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+import tfp_cinc
 from tfp_cinc import latents as latent_space
 
 from ..data.condition import held_out_inputs
@@ -42,6 +43,8 @@ class TrainedFlow:
     latent_levels: int32 [H*W*C], the level of each latent.
     condition: `Condition` of a conditional flow; None for other flows.
     noise: 'uniform' or 'variational': the dequantization noise of its bits/dim.
+    noise_scale: Standard deviation of the Gaussian noise of its training
+      images, which is removed from samples; 0 for other noise.
     batch_size: Number of images that go through the flow together.
     folder: Folder for files that are made from the flow: that of the run, or
       the current folder.
@@ -65,6 +68,7 @@ class TrainedFlow:
     self.condition, self._functions = source.condition, source.functions
     is_learned = 'learned_noise' in self._functions
     self.noise = 'variational' if is_learned else 'uniform'
+    self.noise_scale = source.noise_scale
     self.num_made = self.not_finite = 0
 
   @functools.cached_property
@@ -185,6 +189,7 @@ class TrainedFlow:
     first: int = 0,
     condition: Mapping | None = None,
     guidance: float = 0.0,
+    denoise: bool | None = None,
   ) -> np.ndarray:
     """Draws images at a temperature.
 
@@ -197,13 +202,22 @@ class TrainedFlow:
         images are drawn in several calls.
       condition: See the class, with `number` elements.
       guidance: See `tfp_cinc.sample_guided`. 0 draws samples of the flow.
+      denoise: Whether to remove Gaussian noise, see `tfp_cinc.denoise`. None
+        does it for a flow that was trained with such noise.
 
     Returns:
       uint8 [number, H, W, C].
 
     Raises:
-      UserError: If the flow does not allow guidance.
+      UserError: If the flow does not allow guidance or was not trained with
+        Gaussian noise.
     """
+    if denoise and not self.noise_scale:
+      raise UserError(
+        f'{self.path} has no noise to remove, because it was trained without '
+        'Gaussian noise; train a flow with '
+        '--config.train.dequantization=gaussian.'
+      )
     self._check_condition(condition, number)
     name, given = 'sample', {}
     if guidance:
@@ -222,6 +236,10 @@ class TrainedFlow:
         **drawn,
         **given,
       )
+      if denoise is False and self.noise_scale:
+        noisy = answer['noisy_values']
+        images = tfp_cinc.quantize(noisy, self.num_bits)
+        answer = {'images': images, 'values': noisy}
       batches.append(self._pixels(answer))
     return np.concatenate(batches)
 

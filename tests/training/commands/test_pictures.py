@@ -196,6 +196,7 @@ def test_bad_images_are_refused(refused, path, digits):
     (['sample', '--temperature', '-1'], "'--temperature': -1.0 is not in"),
     (['sample', '--temperature', 'nan'], "'nan' is not a number"),
     (['sample', '--temperature', '0.5,'], "'' is not a valid float"),
+    (['sample', '--denoise'], 'no noise to remove, because it was trained'),
     (['sample', '--output', 'a.jpg'], 'must be the name of a PNG file'),
     (['sample', '--temperature', '0,7'], 'write 0.7 for one, or 0.0,7 for two'),
     (['sample', '--temperature', '0,05'], 'write 0.05 for one'),

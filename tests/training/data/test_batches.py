@@ -84,6 +84,22 @@ def test_noise_is_uniform_and_independent_between_images(digits):
   assert np.max(np.abs(correlations)) < 6 / 8
 
 
+def test_gaussian_noise_is_added_to_the_middle_of_the_bins(digits):
+  options = {'batch_size': 50, 'flip': False, 'num_bits': 4}
+  uniform = np.concatenate(batches(digits, 40, **options))
+  values = np.concatenate(batches(digits, 40, noise_scale=0.02, **options))
+  middles = (np.floor((uniform + 0.5) * 16) + 0.5) / 16 - 0.5
+  noise = (values - middles) / 0.02
+  for power, moment in ((1, 0.0), (2, 1.0), (3, 0.0), (4, 3.0)):
+    np.testing.assert_allclose(np.mean(noise**power), moment, atol=0.1)
+  flat = noise.reshape([len(noise), -1])
+  correlations = flat @ flat.T / flat.shape[1]
+  np.fill_diagonal(correlations, 0)
+  assert np.max(np.abs(correlations)) < 7 / 8
+  rest = batches(digits, 2, noise_scale=0.02, first_position=38 * 50, **options)
+  np.testing.assert_array_equal(np.concatenate(rest), values[38 * 50 :])
+
+
 def test_flip_mirrors_about_half_of_the_images(photos):
   plain = np.concatenate(batches(photos, 16, flip=False))
   flipped = np.concatenate(batches(photos, 16))

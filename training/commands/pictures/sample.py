@@ -76,10 +76,25 @@ _TEMPERATURES = listing(_Temperature())
   show_default=True,
   help='Guidance of a flow trained with label dropout; 1 to 3 are usual.',
 )
+@click.option(
+  '--denoise/--no-denoise',
+  default=None,
+  help='Remove the Gaussian noise that a flow was trained with. [default: do '
+  'it if there is such noise]',
+)
 @seed_option('latents')
 @output_file
 def command(
-  path, number, temperature, condition, guidance, seed, output, files, scale
+  path,
+  number,
+  temperature,
+  condition,
+  guidance,
+  denoise,
+  seed,
+  output,
+  files,
+  scale,
 ):
   """Draw images from a flow.
 
@@ -103,7 +118,7 @@ def command(
   rows, single = [], {}
   for name, label in given.items():
     for value, text in zip(temperature, texts, strict=True):
-      images = _sample(flow, number, value, seed, label, guidance)
+      images = _sample(flow, number, value, seed, label, guidance, denoise)
       words = f'{name}, T = {text}' if name else f'T = {text}'
       for start in range(0, number, width):
         rows.append((words, images[start : start + width]))
@@ -115,6 +130,10 @@ def command(
   if guidance:
     names.append(f'guidance_{guidance:g}')
     title += f', guidance {guidance:g}'
+  if flow.noise_scale:
+    kept = denoise is False
+    names += ['noisy'] * kept
+    title += ', with noise' if kept else ', denoised'
   target.write(
     flow,
     '_'.join(['samples', *names, *texts, str(seed)]),
@@ -149,14 +168,14 @@ def _check_unconditional(flow):
   raise UserError(f'{flow.path} is a conditional flow; {remedy}.')
 
 
-def _sample(flow, number, temperature, seed, condition, guidance):
+def _sample(flow, number, temperature, seed, condition, guidance, denoise):
   size = flow.batch_size
 
   def draw(start):
     here = slice(start, min(start + size, number))
     some = condition and {name: x[here] for name, x in condition.items()}
     count = here.stop - start
-    return flow.sample(count, temperature, seed, start, some, guidance)
+    return flow.sample(count, temperature, seed, start, some, guidance, denoise)
 
   parts = [
     draw(start)

@@ -43,14 +43,15 @@ def log_prob(density, batch) -> tf.Tensor:
   return given(density, condition).log_prob(images)
 
 
-def initialize(flow, batch) -> None:
+def initialize(flow, batch, noise_scale: float = 0.0) -> None:
   """Initializes a flow from a batch of `training_batches`.
 
   Args:
     flow: The flow.
     batch: See `log_prob`.
+    noise_scale: Standard deviation of the Gaussian noise of the images.
   """
-  tfp_cinc.initialize_from_data(flow, *_split(batch))
+  tfp_cinc.initialize_from_data(flow, *_split(batch), noise_scale)
 
 
 def batch_spec(density, condition: Condition | None):

@@ -46,6 +46,7 @@ def sample_rows(
   temperature: float,
   num_bits: int,
   seed: int = 0,
+  noise_scale: float = 0.0,
 ) -> SampleRows:
   """Draws samples given each class, or given the conditions of test images.
 
@@ -57,6 +58,7 @@ def sample_rows(
     temperature: Factor of the latents; 1 is the distribution of the flow.
     num_bits: Bits per channel.
     seed: Seed of the latents.
+    noise_scale: See `evaluation.sample`.
 
   Returns:
     `SampleRows`: if the condition is a class, a row of samples for each of the
@@ -72,6 +74,7 @@ def sample_rows(
       num_bits=num_bits,
       seed=seed,
       condition=tf.repeat(given, number, axis=0),
+      noise_scale=noise_scale,
     )
     return found.reshape([len(given), number, *found.shape[1:]])
 
