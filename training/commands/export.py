@@ -20,8 +20,10 @@ __all__ = ['command']
 @run_argument
 @click.option(
   '--output',
-  metavar='FOLDER',
-  help='Folder of the SavedModel. [default: saved_model in that of the run]',
+  metavar='PATH',
+  help='Folder of the SavedModel, or an .npz file for the weights only, which '
+  '`tfp_cinc.models.load` reads. [default: saved_model in the folder of the '
+  'run]',
 )
 @click.option(
   '--directions',
@@ -48,7 +50,7 @@ __all__ = ['command']
   '--license', metavar='TEXT', help='License of the data, for the model card.'
 )
 def command(run, output, directions, checkpoint, precision, license):
-  """Write the SavedModel of a run.
+  """Write the SavedModel of a run, or a file of its weights.
 
   RUN is the folder of the run. The SavedModel has the averaged weights, the
   attribute directions and a model card. The data set is not needed.
@@ -56,7 +58,13 @@ def command(run, output, directions, checkpoint, precision, license):
   if pathlib.Path(run, 'saved_model.pb').exists():
     raise UserError(f'{run} is a SavedModel already; name the folder of a run.')
   read_config(run)
-  check_output(output, is_folder=True)
+  is_file = output is not None and pathlib.Path(output).suffix == '.npz'
+  if is_file and (directions is not None or precision != 'full'):
+    raise UserError(
+      f'--output {output} is a file of weights, which holds no directions and '
+      'is always in full precision; name a folder for a SavedModel.'
+    )
+  check_output(output, is_folder=not is_file)
   lock = contextlib.nullcontext()
   if output is None:
     # A process that trains in the folder writes there at its end.
@@ -73,11 +81,15 @@ def _export(folder, target, directions, checkpoint, precision, license):
   from ..loop.export import write_saved_model
   from ..run_folder.directions import read_directions, run_directions
   from ..trained.from_run import restore_run
+  from ..trained.weights_file import write_weights
 
   run = restore_run(folder, checkpoint)
   data = run.data
   if license is not None:
     data = dataclasses.replace(data, license=license)
+  if target.suffix == '.npz':
+    write_weights(run, target, data, _metrics(run))
+    return
   if directions is None:
     found = run_directions(folder, run.model.flow, _say)
   else:

@@ -39,7 +39,7 @@ def make(name):
   return flow, x, flow.log_prob(tf.identity(x))
 
 
-@pytest.mark.parametrize('name', models.__all__)
+@pytest.mark.parametrize('name', models.MODELS)
 def test_is_copied_and_pickled(name):
   flow, x, log_prob = make(name)
   assert isinstance(flow, tfd.TransformedDistribution)
@@ -57,7 +57,7 @@ def test_is_copied_and_pickled(name):
   'name',
   [
     pytest.param(name, marks=() if name == 'maf' else pytest.mark.slow)
-    for name in models.__all__
+    for name in models.MODELS
   ],
 )
 def test_is_an_argument_of_functions_and_loops(name):

@@ -48,7 +48,7 @@ def digits(side):
 
 
 @pytest.mark.parametrize(
-  'name', [n for n in models.__all__ if n != 'multiscale_flow']
+  'name', [n for n in models.MODELS if n != 'multiscale_flow']
 )
 def test_learns_samples_inverts_and_is_served(name, tmp_path):
   side, options = MODELS[name]

@@ -8,10 +8,12 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tfp_cinc import latents
+from tfp_cinc import latents, models
 from training.run_folder import manifest
 from training.run_folder.lock import lock_folder
+from training.trained.from_run import restore_run
 
 
 def test_saved_model_of_a_run(call, refused, used):
@@ -90,3 +92,17 @@ def test_full_disk_is_reported_in_one_sentence(refused, used):
     refused('export', used[0], '--output', 'x', words=words)
   finally:
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_weights_of_a_run_in_a_file(call, refused, used):
+  words = 'export', used[0], '--output', 'flow.npz'
+  refused(*words, '--precision', 'bfloat16', words=['file of weights'])
+  code, out, _ = call(*words)
+  assert (code, out) == (0, 'Wrote flow.npz\n')
+  card = models.card('flow.npz')
+  assert card['metrics']['step'] == card['step']
+  run = restore_run(used[0])
+  images = tf.zeros([2, *card['image_shape']])
+  np.testing.assert_array_equal(
+    models.load('flow.npz').log_prob(images), run.model.flow.log_prob(images)
+  )
