@@ -8,8 +8,8 @@ import pathlib
 import matplotlib
 
 matplotlib.use('Agg')
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
 
 FIGURES = pathlib.Path(__file__).parent / 'figures'
 KEPT, CHANGED, NETWORK = '#d6d6d6', '#f2a65a', '#5b8db8'
