@@ -40,7 +40,7 @@ def load(name) -> tf.Module:
 
   >>> flow = tfp_cinc.models.load('cinc_digits')
   >>> flow.sample(2, seed=1).shape
-  TensorShape([2, 8, 8, 1])
+  TensorShape([2, 16, 16, 1])
 
   Args:
     name: One of `pretrained_names()`, or the path of a file, ending in .npz.

@@ -1,5 +1,6 @@
 """config.json, the configuration of a run and what it was made with."""
 
+import importlib.util
 import json
 import pathlib
 
@@ -16,6 +17,7 @@ __all__ = [
   'check_flow',
   'facts',
   'flat_dict',
+  'is_weights',
   'read_config',
   'read_data_facts',
   'write_config',
@@ -83,21 +85,45 @@ def check_config(config, folder, data: dict | None = None) -> dict[str, str]:
   return changed
 
 
-def check_flow(path) -> None:
-  """Raises `UserError` if a folder holds neither a run nor a SavedModel.
+def is_weights(path) -> bool:
+  """Returns whether a path is that of a file of weights, or a name of one.
 
   Args:
-    path: The folder.
+    path: Path of a file that `tfp_cinc.models.load` reads, or a name of a
+      trained flow of the package, if there is no folder of that name.
+  """
+  path = pathlib.Path(path)
+  return path.suffix == '.npz' or (
+    not path.exists() and str(path) in _names_in_package()
+  )
+
+
+def check_flow(path) -> None:
+  """Raises `UserError` if there is no trained flow at a path.
+
+  Args:
+    path: Folder of a run or of a SavedModel, or as in `is_weights`.
 
   Raises:
     UserError: Naming the files that are missing.
   """
+  if is_weights(path):
+    if pathlib.Path(path).suffix == '.npz' and not pathlib.Path(path).exists():
+      raise UserError(f'{path} does not exist.')
+    return
   files = [pathlib.Path(path, x) for x in ('config.json', 'saved_model.pb')]
   if not any(file.exists() for file in files):
     raise UserError(
       f'{path} holds no run and no SavedModel: there is neither {files[0]} nor '
-      f'{files[1]}.'
+      f'{files[1]}. The trained flows of the package are '
+      f'{", ".join(_names_in_package())}.'
     )
+
+
+def _names_in_package():
+  """Returns the names of the trained flows, without importing TensorFlow."""
+  package = pathlib.Path(importlib.util.find_spec('tfp_cinc').origin).parent
+  return sorted(path.stem for path in package.glob('models/weights/*.npz'))
 
 
 def read_config(folder) -> ml_collections.ConfigDict:

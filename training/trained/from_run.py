@@ -9,7 +9,6 @@ import ml_collections
 import tensorflow as tf
 
 from tfp_cinc.latents import latent_levels, weights_digest
-from tfp_cinc.saved_model.signatures import flow_signatures
 
 from ..data.condition import find_condition
 from ..data.facts import DataFacts
@@ -20,7 +19,8 @@ from ..loop.model import Model, build_model
 from ..run_folder.checkpoints import Checkpoints
 from ..run_folder.config_file import read_config, read_data_facts
 from ..run_folder.directions import run_directions
-from .flow_source import FUNCTIONS, OPTIONAL, FlowSource
+from .flow_source import FlowSource
+from .functions import flow_functions
 
 __all__ = ['RestoredRun', 'from_run', 'restore_run']
 
@@ -92,8 +92,15 @@ def from_run(folder: pathlib.Path) -> FlowSource:
   """
   run = restore_run(folder)
   model, num_bits = run.model, run.config.data.num_bits
+  exact = full_precision(model.density)
   return FlowSource(
-    functions=_functions(model, num_bits),
+    functions=flow_functions(
+      full_precision(model.flow),
+      num_bits,
+      noise=None if model.noise is None else exact.noise,
+      condition=None if model.condition is None else model.condition.input,
+      noise_scale=model.noise_scale,
+    ),
     data=run.data,
     num_bits=num_bits,
     latent_levels=latent_levels(model.flow),
@@ -118,36 +125,6 @@ def _data_facts(folder, config):
       f'{folder / "config.json"} does not describe the data of the run; move '
       'it away and start the run again.'
     ) from None
-
-
-def _functions(model, num_bits):
-  """Returns, for a flow in memory, the functions of an exported model."""
-  noise = model.noise
-  table = flow_signatures(
-    full_precision(model.flow),
-    num_bits,
-    attributes=[],
-    directions=None,
-    noise=None if noise is None else full_precision(model.density).noise,
-    condition=None if model.condition is None else model.condition.input,
-    noise_scale=model.noise_scale,
-  )
-  return {
-    name: _traced_at_first_call(table[name])
-    for name in (*FUNCTIONS, *OPTIONAL)
-    if name in table
-  }
-
-
-def _traced_at_first_call(signature):
-  specs = {
-    name: tf.TensorSpec([None if n == 'N' else n for n in shape], dtype, name)
-    for name, (dtype, shape) in signature.inputs.items()
-  }
-  # Without autograph, which would convert the code of the whole flow.
-  function = tf.function(signature.function, autograph=False)
-  trace = functools.cache(lambda: function.get_concrete_function(**specs))
-  return lambda **inputs: trace()(**inputs)
 
 
 def _say(sentence):

@@ -10,6 +10,10 @@ from .from_run import RestoredRun
 
 __all__ = ['write_weights']
 
+# Not arguments of the flow, or only about how it is trained. A loaded flow
+# computes in float32.
+_NOT_SAVED = ('name', 'condition', 'memory', 'network_dtype')
+
 
 def write_weights(
   run: RestoredRun,
@@ -33,11 +37,9 @@ def write_weights(
   arguments = {
     key: value
     for key, value in config.flow.to_dict().items()
-    if value is not None and key not in ('name', 'condition')
+    if value is not None and key not in _NOT_SAVED
   }
   noise_arguments = {'hidden_channels': config.train.noise_channels}
-  if arguments.get('network_dtype'):
-    noise_arguments['network_dtype'] = arguments['network_dtype']
   if model.condition is not None:
     arguments['condition_channels'] = model.condition.channels
     noise_arguments['condition_channels'] = model.condition.channels
@@ -53,6 +55,11 @@ def write_weights(
       facts={
         'data': data.name,
         'data_license': data.license or None,
+        'facts': data.to_json(),
+        'condition': (
+          None if model.condition is None else model.condition.input.to_json()
+        ),
+        'noise_scale': model.noise_scale,
         'step': run.step,
         'metrics': metrics,
       },
