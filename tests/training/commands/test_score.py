@@ -6,9 +6,11 @@ import os
 import pathlib
 import shutil
 
+import numpy as np
 import PIL.Image
 import pytest
 
+from training.data.compression import webp_bits_per_dim
 from training.trained import open_flow
 
 
@@ -67,3 +69,38 @@ def test_wrong_folders_are_refused(refused, path, digits, tmp_path):
   refused(*arguments, words=['is a folder; name a CSV file'])
   arguments = ('score', path, digits, '--output', 'no/such/a.csv')
   refused(*arguments, words=['the folder no does not exist'])
+
+
+@pytest.mark.parametrize('method', ['typicality', 'complexity'])
+def test_other_scores_come_first(call, path, digits, method):
+  options = ['--typical', 3.0] if method == 'typicality' else []
+  code, out, _ = call('score', path, digits, '--method', method, *options)
+  assert code == 0
+  rows = list(csv.DictReader(io.StringIO(out)))
+  assert list(rows[0]) == [method, 'bits_per_dim', 'file', 'error']
+  scores = [float(row[method]) for row in rows]
+  assert scores == sorted(scores, reverse=True)
+  for row, score in zip(rows, scores, strict=True):
+    bits = float(row['bits_per_dim'])
+    if method == 'typicality':
+      expected = abs(bits - 3.0)
+    else:
+      image = np.asarray(PIL.Image.open(digits / row['file']))
+      expected = bits - webp_bits_per_dim(image[np.newaxis, ..., np.newaxis])[0]
+    assert score == pytest.approx(expected, abs=2e-4)
+
+
+def test_typicality_takes_the_test_images_of_a_run(call, used, digits):
+  code, out, _ = call('score', used[0], digits, '--method', 'typicality')
+  assert code == 0
+  flow = open_flow(used[0])
+  typical = flow.bits_per_dim(flow.test_images).mean()
+  for row in csv.DictReader(io.StringIO(out)):
+    distance = abs(float(row['bits_per_dim']) - typical)
+    assert float(row['typicality']) == pytest.approx(distance, abs=2e-4)
+
+
+def test_a_typical_value_needs_its_method(refused, used, digits):
+  refused(
+    'score', used[0], digits, '--typical', 3.0, words=['--typical is for']
+  )
