@@ -2,6 +2,7 @@
 WORKERS ?= 2
 CONFIG ?= cinc_photos
 WORKDIR ?= runs/$(CONFIG)
+DATA ?= photos
 # The first of these that can make environments; 3.11 is the one tested in CI.
 PYTHON ?= $(shell for version in 3.11 3.12 3.10 3.13; do \
   python$$version -c 'import ensurepip, venv' 2>/dev/null && \
@@ -53,9 +54,10 @@ benchmark: .venv/dev .venv/horovod  ## compare speeds, into docs/benchmarks.md
 	@$(PIP) install -q $(CONSTRAINTS) normflows numba
 	$(RUN) python -m benchmarks
 
-compare: .venv/dev .venv/horovod  ## compare test bits/dim, into docs/results.md
+# DATA=PATH takes other images than the photographs, such as CIFAR-10 as arrays.
+compare: .venv/dev  ## compare test bits/dim on DATA, into docs/results.md
 	@$(PIP) install -q $(CONSTRAINTS) normflows numba
-	$(RUN) python -m benchmarks.bits_per_dim
+	$(RUN) python -m benchmarks.bits_per_dim --data $(DATA)
 	$(RUN) python -m benchmarks.bits_per_dim --report
 
 clean:  ## remove .venv and generated files; runs/ stays

@@ -20,7 +20,7 @@ _TEMPERATURE = 0.8
 _LABELS = {
   'cinc': 'cinc (ours)',
   'glow, ours': 'Glow (ours)',
-  'normflows Glow': 'Glow (normflows)',
+  'normflows Glow, bfloat16': 'Glow (normflows)',
   'tfb.Glow': 'Glow (TFP)',
 }
 
@@ -45,9 +45,10 @@ def draw(runs: list[str]) -> None:
   matplotlib.use('Agg')
   import matplotlib.pyplot as plt
 
+  from benchmarks.bits_per_dim.compare import recorded
   from benchmarks.bits_per_dim.comparisons import COMPARISONS
-  from benchmarks.bits_per_dim.curves import mean_curves
   from benchmarks.bits_per_dim.records import Records
+  from benchmarks.bits_per_dim.results_page.curves import mean_curves
   from training import open_flow
 
   records = Records(ROOT / 'benchmarks' / 'records')
@@ -64,13 +65,16 @@ def draw(runs: list[str]) -> None:
     ax.imshow(np.squeeze(grid(images)), cmap='gray', interpolation='nearest')
     ax.set_title(f'samples, {flow.name}', fontsize='medium')
     ax.axis('off')
-  curves = mean_curves(COMPARISONS['peers'], records)
+  peers = recorded(COMPARISONS['peers'], records)[0]
+  curves = mean_curves(peers, records)
   for name, (seconds, _, bits) in curves.items():
     if name in _LABELS:
       axes[-1].plot(seconds, bits, marker='.', label=_LABELS[name])
-  axes[-1].set_ylim(2.3, 4.6)
+  least = min(bits[-1] for _, _, bits in curves.values())
+  axes[-1].set_ylim(least - 0.15, least + 2.15)
   axes[-1].set_xlabel('seconds of training, 2 CPU cores')
-  axes[-1].set_title('test bits/dim, photographs', fontsize='medium')
+  data = peers.protocol.conditions.data.name
+  axes[-1].set_title(f'test bits/dim, {data}', fontsize='medium')
   axes[-1].grid(alpha=0.3)
   axes[-1].legend(fontsize='small')
   temporary = PICTURE.with_suffix('.tmp')

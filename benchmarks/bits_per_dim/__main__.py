@@ -46,13 +46,33 @@ def _parser():
   )
   add('--list', action='store_true', help='print the comparisons and exit')
   add('--report', action='store_true', help='write the page from the records')
+  add(
+    '--rates',
+    action='store_true',
+    help='measure only the step times that are missing. Let nothing else run '
+    'on the machine; beside the pilots and runs, other jobs may run',
+  )
   add('--models', nargs='+', metavar='MODEL', help='run only these models')
-  add('--data', help="'photos', 'digits' or a prepared TensorFlow data set")
-  add('--data_dir', help='folder of the prepared data set')
+  add(
+    '--data',
+    metavar='PATH',
+    help="'photos' (the default), 'digits', or the path of images, which are "
+    'resized to 32 x 32: .npy or .npz arrays, or a folder of a data set that '
+    '`tfp-cinc prepare` has prepared; not needed for --report, which writes a '
+    'section for each data set that has records',
+  )
+  add(
+    '--machine',
+    metavar='KIND',
+    help='kind of machine, as in the records, whose step times are used '
+    '(default: that of this machine; with --report, that with most runs)',
+  )
   amount = parser.add_mutually_exclusive_group()
-  amount.add_argument('--seconds', type=float, help='training time of each run')
+  amount.add_argument(
+    '--seconds', type=float, help='seconds of training of each run'
+  )
   amount.add_argument('--steps', type=int, help='training steps of each run')
-  add('--pilot_seconds', type=float, help='training time of each pilot')
+  add('--pilot_seconds', type=float, help='seconds of training of each pilot')
   add('--seeds', type=int, help='number of runs of each model')
   add('--out', default=_OUT, help='folder of records (default: %(default)s)')
   add('--page', default=_PAGE, help='path of the page (default: %(default)s)')
@@ -67,10 +87,8 @@ def _parser():
 
 def _run(options):
   # Imported here so that --help and usage errors are fast.
-  from benchmarks.bits_per_dim import honesty, page
-  from benchmarks.bits_per_dim.compare import compare
   from benchmarks.bits_per_dim.comparisons import COMPARISONS
-  from benchmarks.bits_per_dim.layer_parameters import layer_parameters
+  from benchmarks.bits_per_dim.exactness import honesty
   from benchmarks.bits_per_dim.records import Records
 
   if options.honesty:
@@ -89,44 +107,76 @@ def _run(options):
       )
   if options.list:
     for name, comparison in COMPARISONS.items():
-      print(f'{name}: {comparison.title} ({comparison.protocol.conditions})')
+      print(f'{name}: {comparison.title} ({comparison.protocol.amount})')
       for model in comparison.models:
         print(f'  {model.name}')
     return []
+  comparisons = {n: _adapted(COMPARISONS[n], options) for n in names}
   records = Records(options.out)
-  failed, sections = [], {}
-  for name in names:
-    comparison = _adapted(COMPARISONS[name], options)
-    command = _command(name, options)
-    if not options.report:
-      failed += compare(comparison, records, command)
-      found = page.rows(comparison, records)
-      if found:
-        lines = [list(row.values()) for row in found]
-        print(f'\n{page.table(list(found[0]), lines)}', flush=True)
-      continue
-    data = comparison.protocol.conditions.data
-    section_name = name if data == 'photos' else f'{name}_{data}'
-    section_name = section_name.replace('/', '_')
-    figures = os.path.join(os.path.dirname(options.page), 'figures')
-    text = page.section(section_name, comparison, records, command, figures)
-    if text:
-      sections[section_name] = text
   if options.report:
-    sections['layer_parameters'] = layer_parameters()
-    record = records.find_named('honesty')
-    if record:
-      sections['honesty'] = honesty.section(record)
-    page.write(options.page, sections)
-    print(f'Wrote {options.page}: {", ".join(sections)}.')
+    _report(comparisons, records, options)
+    return []
+  return _compare(comparisons, records, options)
+
+
+def _compare(comparisons, records, options):
+  """Runs comparisons and returns messages of failed jobs."""
+  from benchmarks import report
+  from benchmarks.bits_per_dim.compare import compare
+  from benchmarks.bits_per_dim.images import find_data_set
+  from benchmarks.bits_per_dim.results_page import page
+
+  data = find_data_set(options.data or 'photos')
+  failed = []
+  for name, comparison in comparisons.items():
+    comparison = comparison.on(data, options.machine or report.machine())
+    command = _command(name, options, data)
+    failed += compare(comparison, records, command, only_rates=options.rates)
+    found = page.rows(comparison, records)
+    if found and not options.rates:
+      lines = [list(row.values()) for row in found]
+      print(f'\n{page.table(list(found[0]), lines)}', flush=True)
   return failed
+
+
+def _report(comparisons, records, options):
+  """Writes the page, with a section for each data set that has records."""
+  from benchmarks.bits_per_dim.compare import recorded
+  from benchmarks.bits_per_dim.exactness import honesty
+  from benchmarks.bits_per_dim.results_page import page
+  from benchmarks.bits_per_dim.results_page.layer_parameters import (
+    layer_parameters,
+  )
+
+  sections = {}
+  figures = os.path.join(os.path.dirname(options.page), 'figures')
+  for name, comparison in comparisons.items():
+    for found in recorded(comparison, records, options.machine):
+      data = found.protocol.conditions.data
+      words = [name, *([] if data.name == 'photos' else [data.name])]
+      if options.seconds or options.steps:
+        words.append(found.protocol.amount.replace(' ', '_'))
+      section = '_'.join(words)
+      text = page.section(
+        section, found, records, _command(name, options, data), figures
+      )
+      if text:
+        sections[section] = text
+  sections['layer_parameters'] = layer_parameters()
+  record = records.find_named('honesty')
+  if record:
+    sections['honesty'] = honesty.section(record)
+  page.write(options.page, sections)
+  print(f'Wrote {options.page}: {", ".join(sections)}.')
 
 
 def _measure_honesty(options):
   """Measures a run, and writes and returns the record."""
-  from benchmarks.bits_per_dim.honesty import measure
+  from benchmarks.bits_per_dim.exactness.honesty import measure
+  from benchmarks.bits_per_dim.exactness.training_command import (
+    training_command,
+  )
   from benchmarks.bits_per_dim.records import Records, about
-  from benchmarks.bits_per_dim.training_command import training_command
 
   train = training_command(options.honesty)
   words = ['python', '-m', 'benchmarks.bits_per_dim']
@@ -150,25 +200,20 @@ def _adapted(comparison, options):
     value = getattr(options, key)
     if value is not None and value <= 0:
       raise UserError(f'--{key} is {value:g}; it must be greater than 0.')
-  protocol = comparison.protocol
-  conditions, values = protocol.conditions, {}
-  for key in ('data', 'data_dir'):
-    if getattr(options, key) is not None:
-      values[key] = getattr(options, key)
+  protocol, amount, values = comparison.protocol, {}, {}
   if options.seconds is not None:
-    values |= {'seconds': options.seconds, 'steps': 0}
+    amount = {'seconds': options.seconds, 'steps': 0}
   if options.steps is not None:
-    values |= {'seconds': 0.0, 'steps': options.steps}
-  pilots = {}
+    amount = {'seconds': 0.0, 'steps': options.steps}
   if options.smoke:
-    if conditions.trains:
-      values |= {'seconds': 0.0, 'steps': 2}
-    values |= {'max_images': 4, 'noise_draws': 1, 'curve_points': 1}
-    values |= {'batch_size': 4, 'samples': min(conditions.samples, 2)}
-    pilots |= {'pilot_steps': 1, 'seeds': 1}
+    if protocol.trains:
+      amount = {'seconds': 0.0, 'steps': 2}
+    amount |= {'pilot_steps': 1, 'seeds': 1, 'rate_rounds': 1}
+    values = {'max_images': 4, 'noise_draws': 1, 'curve_points': 1}
+    values |= {'batch_size': 4, 'samples': min(protocol.conditions.samples, 2)}
   for key in ('pilot_seconds', 'seeds'):
     if getattr(options, key) is not None:
-      pilots[key] = getattr(options, key)
+      amount[key] = getattr(options, key)
   models = comparison.models
   if options.models:
     known = {model.name: model for model in models}
@@ -183,15 +228,17 @@ def _adapted(comparison, options):
       dataclasses.replace(model, rates=model.rates[-1 if number else -2 :])
       for number, model in enumerate(models)
     )
-  conditions = dataclasses.replace(conditions, **values)
-  protocol = dataclasses.replace(protocol, conditions=conditions, **pilots)
+  conditions = dataclasses.replace(protocol.conditions, **values)
+  protocol = dataclasses.replace(protocol, conditions=conditions, **amount)
   return dataclasses.replace(comparison, models=models, protocol=protocol)
 
 
-def _command(name, options):
+def _command(name, options, data):
   """Returns the command that reproduces the records of a comparison."""
   words = ['python', '-m', 'benchmarks.bits_per_dim', '--compare', name]
-  for key in ('data', 'data_dir', 'seconds', 'steps', 'pilot_seconds', 'seeds'):
+  if data.name != 'photos':  # not its path, which differs on another machine
+    words += ['--data', data.name]
+  for key in ('seconds', 'steps', 'pilot_seconds', 'seeds'):
     value = getattr(options, key)
     if value is not None:
       words += [f'--{key}', f'{value}']

@@ -42,9 +42,17 @@ TFB_GLOW = Model(
   # Higher rates diverge to NaN.
   rates=(1e-3, 3e-4, 1e-4),
 )
-NORMFLOWS_GLOW = Model('normflows Glow', 'glow_photos', kind='normflows Glow')
+NORMFLOWS_GLOW = tuple(
+  Model(
+    f'normflows Glow, {dtype}',
+    'glow_photos',
+    {'flow.network_dtype': dtype},
+    kind='normflows Glow',
+  )
+  for dtype in ('float32', 'bfloat16')
+)
 # The paper's layer without a 1x1 convolution, first with affine coupling, then
-# with the paper's. Both are trained like Glow and Emerging.
+# with the paper's.
 CINC_PAPER = _ours('CInC 3x3', 'glow_photos', flow__name='cinc_paper')
 QUAD = _ours(
   'CInC 3x3 + quad',
@@ -100,8 +108,8 @@ def _sampled():
         yield _at_depth(slow, depth, solver='per_pixel')
 
 
-_SECONDS = Protocol(Conditions(seconds=300.0))
-_STEPS = Protocol(Conditions(steps=600))
+_SECONDS = Protocol(seconds=300.0)
+_STEPS = Protocol(steps=600)
 
 COMPARISONS = {
   'peers': Comparison(
@@ -109,37 +117,63 @@ COMPARISONS = {
     '`cinc` is the default flow, trained with Muon and learned dequantization '
     'noise, which gives a tighter bound on the same quantity. "glow, ours" is '
     "our Glow with the sigmoid scale of Glow's published code, trained with "
-    'Adam and uniform noise; "trained like cinc", it has the scale, the '
-    "optimizer and the noise of the default flow. `tfb.Glow` is TFP's Glow "
+    'Adam and uniform noise. The flows of the papers, among them "glow, ours, '
+    'trained like cinc", have the scale (tanh), the optimizer and the noise of '
+    'the default flow, and the same L, D and network width, except for '
+    "RealNVP, which has those of its configuration. `tfb.Glow` is TFP's Glow "
     "with its default networks of 400 channels, and normflows' Glow has "
-    'networks as wide as those of our Glow; both are trained with Adam and '
-    'uniform noise. The learning rates of the pilots are 1e-2, 3e-3 and 1e-3; '
-    'for `tfb.Glow` they are 1e-3, 3e-4 and 1e-4, because it diverges to NaN '
-    'at higher rates.',
-    (CINC, GLOW, NORMFLOWS_GLOW, TFB_GLOW, GLOW_LIKE_CINC),
-    _SECONDS,
-    ('models', 'short runs'),
-  ),
-  'presets': Comparison(
-    'Presets at equal training time',
-    'The flows of the papers with the same L, D and network width, except for '
-    'RealNVP, which has those of its configuration. All use the scale (tanh), '
-    'the optimizer (Muon) and the learned noise of the default flow.',
-    tuple(
-      _trained_like_cinc(model)
-      for model in (
-        CINC,
-        _ours('Glow', 'glow_photos'),
-        QUAD,
-        EMERGING,
-        _ours('shift', 'shift_conv_photos'),
-        _ours('periodic', 'periodic_photos'),
-        _ours('autoregressive', 'autoregressive_conv_photos'),
-        _ours('RealNVP', 'real_nvp_photos'),
-      )
+    'networks as wide as those of our Glow, which compute in float32 or in '
+    'bfloat16; they are trained with Adam and uniform noise. The learning '
+    'rates of the pilots are 1e-2, 3e-3 and 1e-3; for `tfb.Glow` they are '
+    '1e-3, 3e-4 and 1e-4, because it diverges to NaN at higher rates.',
+    (
+      CINC,
+      GLOW,
+      *NORMFLOWS_GLOW,
+      TFB_GLOW,
+      GLOW_LIKE_CINC,
+      *map(
+        _trained_like_cinc,
+        (
+          EMERGING,
+          CINC_PAPER,
+          QUAD,
+          _ours('shift', 'shift_conv_photos'),
+          _ours('periodic', 'periodic_photos'),
+          _ours('RealNVP', 'real_nvp_photos'),
+        ),
+      ),
     ),
     _SECONDS,
     ('models', 'short runs'),
+  ),
+  'transformers': Comparison(
+    'Invertible convolutions between transformers',
+    'Jet has couplings with vision transformers, and TarFlow has '
+    'autoregressive transformers over patches; both have the sizes of the '
+    'configurations `jet_photos` and `tarflow_photos`. The words after Jet are '
+    "its layers before each coupling of channels: the paper's fixed "
+    'permutation (shuffle), or trainable convolutions. All rows are trained '
+    'with Muon and learned noise, like the default flow `cinc`.',
+    (
+      CINC,
+      *(
+        Model(f'Jet, {layers}', 'jet_photos', {'flow.layers': layers})
+        for layers in (
+          'shuffle',
+          'one_by_one',
+          'one_by_one+cinc',
+          'one_by_one+emerging',
+          'shuffle+inverse_cinc',
+        )
+      ),
+      Model('TarFlow', 'tarflow_photos'),
+      _ours(
+        'cinc, one_by_one+inverse_cinc',
+        flow__layers='one_by_one+inverse_cinc',
+      ),
+    ),
+    _SECONDS,
   ),
   'coupling_by_layer': Comparison(
     'Coupling by layer at equal steps',
@@ -180,7 +214,7 @@ COMPARISONS = {
     tuple(
       _at_depth(model, depth) for depth in (4, 8) for model in (EMERGING, QUAD)
     ),
-    Protocol(Conditions(steps=600, samples=100)),
+    Protocol(Conditions(samples=100), steps=600),
     ('depth',),
   ),
   'sampling': Comparison(
@@ -234,6 +268,6 @@ COMPARISONS = {
       _variant('Adam', train__optimizer='adam'),
       _variant('Adamax', train__optimizer='adamax'),
     ),
-    Protocol(Conditions(seconds=120.0), seeds=2),
+    Protocol(seconds=120.0, seeds=2),
   ),
 }

@@ -1,4 +1,4 @@
-"""Trains and measures a flow: one run of a comparison."""
+"""Trains and measures a flow: one job of a comparison."""
 
 import math
 import statistics
@@ -16,29 +16,31 @@ from training.run_folder.lock import lock_folder
 
 __all__ = ['measure']
 
-_VIRTUAL_STEPS = 10_000  # length of a schedule over a number of seconds
+_CURVE_IMAGES = 512  # images of an evaluation during training
+_RATE_SECONDS = 6.0  # of steps that are timed in a measurement of the step time
 _SAMPLE_ROUNDS = 7
 
 
 def measure(job: Job, folder: str) -> dict:
   """Trains a flow and measures it. Call it in a process of its own.
 
-  Only fetching batches and taking steps is timed, not evaluations. The first
-  step, which traces and compiles, is timed separately. The same rules apply to
-  our flows and to those of other libraries. All cores are used.
+  The same rules apply to our flows and to those of other libraries. All cores
+  are used.
 
   Args:
     job: The job: model, conditions, seed and learning rate.
-    folder: Folder in which only one job runs at a time, because jobs would
-      share the cores.
+    folder: Folder in which only one job runs at a time.
 
   Returns:
-    A dict with 'bits_per_dim' (the mean over images and noise draws, computed
-    in float32 with the averaged weights; None if the run diverged),
-    'image_error' (its standard error over images), 'num_images', 'data',
-    'parameters', 'seconds', 'steps', 'images_per_second', 'first_step_seconds',
-    'curve' (a list of [seconds, step, bits/dim]), 'sampling_seconds' (or None)
-    and 'diverged' (a message, or None).
+    A dict with 'data', 'parameters' and, if the conditions ask for the step
+    time, 'step_seconds' (the median over steps, including the time to fetch the
+    batch), 'steps' (the number of timed steps) and 'first_step_seconds' (of the
+    step that traces and compiles, which is not in the median). Otherwise with
+    'bits_per_dim' (the mean over images and noise draws, computed in float32
+    with the averaged weights; None if the run diverged), 'image_error' (its
+    standard error over images), 'num_images', 'steps', 'curve' (a list of
+    [step, bits/dim of at most 512 images]), 'sampling_seconds' (or None) and
+    'diverged' (a message, or None).
   """
   with lock_folder(folder, 'use another --out'):
     return _measure(job)
@@ -55,29 +57,34 @@ def _measure(job):
     iter(configured_batches(config, dataset, config.train.init_images))
   )
   flow = trained.build(job.model, config, workers, first)
+  batches = iter(configured_batches(config, dataset, conditions.batch_size))
+  result = {'data': dataset.name, 'parameters': flow.parameters}
+  if conditions.evaluate == 'step_time':
+    return {**result, **_step_time(flow, batches, job)}
   held_out = dataset.test_images[: conditions.max_images or None]
 
-  def bits_per_dim(draws):
+  def bits_per_dim(some, draws):
     with flow.evaluating() as log_prob:
       return evaluation.bits_per_dim(
         log_prob,
-        held_out,
+        some,
         num_bits=config.data.num_bits,
         draws=draws,
         batch_size=config.eval.batch_size,
       )
 
-  result = {
-    'data': dataset.name,
-    'parameters': flow.parameters,
+  def quick_bits_per_dim():
+    return float(np.mean(bits_per_dim(held_out[:_CURVE_IMAGES], 1)))
+
+  result |= {
     'num_images': len(held_out),
     'bits_per_dim': None,
     'image_error': None,
     'sampling_seconds': None,
+    **_train(flow, batches, config.train, conditions, quick_bits_per_dim),
   }
-  result.update(_train(flow, dataset, config, conditions, bits_per_dim))
-  if conditions.trains and not result['diverged']:
-    bits = bits_per_dim(conditions.noise_draws)
+  if conditions.steps and not result['diverged']:
+    bits = bits_per_dim(held_out, conditions.noise_draws)
     if np.all(np.isfinite(bits)):
       result['bits_per_dim'] = float(np.mean(bits))
       result['image_error'] = float(np.std(bits) / math.sqrt(len(bits)))
@@ -88,68 +95,45 @@ def _measure(job):
   return result
 
 
-def _train(flow, dataset, config, conditions, bits_per_dim):
-  """Trains a flow; returns the part of the result about the training."""
-  batches = iter(configured_batches(config, dataset, conditions.batch_size))
-  rate = _rates(config.train, conditions)
-  seconds, first_seconds, step_seconds = 0.0, 0.0, 0.0
+def _step_time(flow, batches, job):
+  """Times steps; returns the part of the result about them."""
+  times = []
+  while len(times) <= job.conditions.steps or sum(times[1:]) < _RATE_SECONDS:
+    started = time.perf_counter()
+    flow.step(next(batches), job.learning_rate)
+    times.append(time.perf_counter() - started)
+  return {
+    'step_seconds': statistics.median(times[1:]),
+    'steps': len(times) - 1,
+    'first_step_seconds': times[0],
+  }
+
+
+def _train(flow, batches, config, conditions, bits_per_dim):
+  """Trains a flow; returns the part of the result about the training.
+
+  The schedule of the configuration spans all steps.
+  """
+  config = config.copy_and_resolve_references()
+  config.num_steps = conditions.steps
+  schedule = learning_rate_schedule(config)
   step = skipped = 0
   curve, diverged = [], None
-  # Stop if more than half of the next step would be after the last second.
-  while conditions.progress(seconds + step_seconds / 2, step) < 1:
-    started = time.perf_counter()
-    progress = conditions.progress(seconds, step)
-    is_finite = flow.step(next(batches), rate(progress, step))
-    step_seconds = time.perf_counter() - started
-    if step:
-      seconds += step_seconds
-    else:
-      first_seconds, step_seconds = step_seconds, 0.0
+  while step < conditions.steps:
+    rate = float(schedule(tf.constant(step, tf.float32)))
+    is_finite = flow.step(next(batches), rate)
     step += 1
     skipped = 0 if is_finite else skipped + 1
-    if skipped == config.train.max_skipped:
+    if skipped == config.max_skipped:
       diverged = (
         f'the loss or the gradient was not finite {skipped} times in a row, '
         f'up to step {step}'
       )
       break
-    due = (
-      (len(curve) + 1) / conditions.curve_points
-      <= conditions.progress(seconds, step)
-      if conditions.curve_points
-      else False
-    )
-    if due:
-      bits = float(np.mean(bits_per_dim(draws=1)))
-      curve.append([seconds, step, bits if math.isfinite(bits) else None])
-  timed = max(step - 1, 0) * conditions.batch_size
-  return {
-    'seconds': seconds,
-    'steps': step,
-    'images_per_second': timed / seconds if seconds else None,
-    'first_step_seconds': first_seconds,
-    'curve': curve,
-    'diverged': diverged,
-  }
-
-
-def _rates(config, conditions):
-  """Returns the learning rate as a function of the progress and the step.
-
-  The configuration's schedule spans the whole training. If the training ends
-  after a number of seconds, the schedule depends on the elapsed time.
-  """
-  config = config.copy_and_resolve_references()
-  config.num_steps = conditions.steps or _VIRTUAL_STEPS
-  schedule = learning_rate_schedule(config)
-  warmup = config.warmup_steps
-
-  def rate(progress, step):
-    if conditions.seconds and step >= warmup:
-      step = warmup + progress * (config.num_steps - warmup)
-    return float(schedule(tf.constant(step, tf.float32)))
-
-  return rate
+    if step * conditions.curve_points >= (len(curve) + 1) * conditions.steps:
+      bits = bits_per_dim()
+      curve.append([step, bits if math.isfinite(bits) else None])
+  return {'steps': step, 'curve': curve, 'diverged': diverged}
 
 
 def _sampling_seconds(flow, number):

@@ -23,6 +23,7 @@ _UNUSED = (
   'max_minutes',
   'scale_rule',
   'compress_gradients',
+  'label_dropout',
   'log_every',
   'eval_every',
   'checkpoint_every',
@@ -30,17 +31,8 @@ _UNUSED = (
   'commit_every',
 )
 
-# Changes to the configurations for the photographs, by data set.
-_DATA = {
-  'photos': {},
-  'digits': {
-    'data.name': 'digits',
-    'data.image_size': 16,
-    'data.flip': False,
-    'flow.levels': 2,
-    'flow.hidden_channels': 64,
-  },
-}
+# Keys of `config.data` that say where the images are, not which they are.
+_WHERE = ('name', 'dir', 'tfds_name', 'download', 'cache_mb', 'cache_dir')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +47,8 @@ class Model:
     options: Overrides of the configuration by dotted name, such as
       {'flow.coupling': 'quad', 'train.ema_decay': 0.0}.
     kind: 'ours'; 'tfb.Glow', with its default networks; or 'normflows Glow', in
-      PyTorch, whose networks are trained in bfloat16 by autocast.
+      PyTorch, whose networks are trained in the 'flow.network_dtype' of the
+      configuration by autocast.
     rates: Learning rates to choose from.
     solver: 'own', or 'per_pixel' to invert causal convolutions with a compiled
       loop over pixels.
@@ -89,15 +82,8 @@ class Model:
       UserError: If the configuration has no such option.
     """
     config = load_config(self.config)
-    values = _DATA.get(conditions.data)
-    if values is None:
-      values = {
-        'data.name': 'tfds',
-        'data.tfds_name': conditions.data,
-        'data.dir': conditions.data_dir,
-      }
     known = config.to_dict()
-    for key, value in {**values, **self.options}.items():
+    for key, value in {**conditions.data.options(), **self.options}.items():
       part, _, name = key.partition('.')
       if part not in known or name not in known[part]:
         raise UserError(
@@ -124,14 +110,19 @@ class Model:
     config['flow'] = {k: v for k, v in config['flow'].items() if v is not None}
     # Runs of a comparison ignore these or set them from the conditions.
     del config['eval'], config['seed'], config['smoke']
+    config['data'] = {
+      key: value for key, value in config['data'].items() if key not in _WHERE
+    }
     train = config['train']
     used = (
       set(train) - set(_UNUSED)
-      if conditions.trains
+      if conditions.steps
       else {'init_images', 'deterministic'}
     )
-    if train['dequantization'] == 'uniform':
+    if train['dequantization'] != 'variational':
       used -= {'noise_channels'}
+    if train['dequantization'] != 'gaussian':
+      used -= {'noise_scale'}
     config['train'] = {key: train[key] for key in used}
     found = {'kind': self.kind, 'solver': self.solver, 'config': config}
     if self.kind == 'ours':

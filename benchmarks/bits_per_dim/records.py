@@ -8,6 +8,7 @@ import pathlib
 import re
 
 from benchmarks import report
+from benchmarks.bits_per_dim.data_set import DataSet
 from benchmarks.bits_per_dim.model import Model
 from benchmarks.bits_per_dim.protocol import Conditions
 from training.run_folder.files import write_json
@@ -17,7 +18,7 @@ __all__ = ['Job', 'Records', 'about', 'versions']
 
 # Increment it if the same options give other results, or if the content of the
 # records changes. Records with another number are measured again.
-_FORMAT = 1
+_FORMAT = 2
 
 _PACKAGES = (
   'tfp_cinc',
@@ -39,20 +40,25 @@ class Job:
   seed: int
   learning_rate: float
 
-  def fingerprint(self) -> str:
-    """Returns a short hash of everything that the result depends on."""
-    facts = {
-      'format': _FORMAT,
+  def facts(self) -> dict:
+    """Returns everything that the result depends on, as JSON values."""
+    return {
       'model': self.model.facts(self.conditions),
-      'conditions': dataclasses.asdict(self.conditions),
+      'conditions': self.conditions.facts(),
       'seed': self.seed,
       'learning_rate': self.learning_rate,
     }
-    text = json.dumps(facts, sort_keys=True)
+
+  def fingerprint(self) -> str:
+    """Returns a short hash of everything that the result depends on."""
+    text = json.dumps({'format': _FORMAT, **self.facts()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
   def __str__(self):
-    what = 'pilot' if self.conditions.evaluate == 'validation' else 'run'
+    evaluate = self.conditions.evaluate
+    if evaluate == 'step_time':
+      return f'{self.model.name}, step time, round {self.seed}'
+    what = 'pilot' if evaluate == 'validation' else 'run'
     return (
       f'{self.model.name}, {what} of {self.conditions}, seed {self.seed}, '
       f'learning rate {self.learning_rate:g}'
@@ -77,6 +83,16 @@ class Records:
   def find(self, job: Job) -> dict | None:
     """Returns the record of a job, or None if there is no complete one."""
     return self._read(self._path(job))
+
+  def places(self) -> set[tuple[DataSet, str]]:
+    """Returns the data sets and, for step times, the kinds of machines."""
+    found = set()
+    for path in self.folder.glob('*.json'):
+      facts = (self._read(path) or {}).get('facts')
+      if facts:
+        values = facts['conditions']
+        found.add((DataSet(**values['data']), values['machine']))
+    return found
 
   def find_named(self, name: str) -> dict | None:
     """Returns a record by its name, or None if there is no complete one."""
@@ -109,11 +125,8 @@ class Records:
       The record.
     """
     record = {
-      'model': job.model.name,
-      'facts': job.model.facts(job.conditions),
-      'conditions': dataclasses.asdict(job.conditions),
-      'seed': job.seed,
-      'learning_rate': job.learning_rate,
+      'name': job.model.name,
+      'facts': job.facts(),
       'fingerprint': job.fingerprint(),
       **about,
       'result': result,

@@ -68,7 +68,9 @@ def build(model, config, workers: Workers, images: tf.Tensor):
   if config.train.deterministic:  # as in a training run
     tf.config.experimental.enable_op_determinism()
   built = build_model(config, images.shape[1:])
-  tfp_cinc.initialize_from_data(built.flow, images)
+  tfp_cinc.initialize_from_data(
+    built.flow, images, noise_scale=built.noise_scale
+  )
   return TrainedByTensorFlow(
     built.flow,
     built.density,
@@ -167,7 +169,7 @@ class TrainedByTensorFlow:
 
 
 class TrainedByTorch:
-  """normflows' Glow, whose networks are trained in bfloat16.
+  """normflows' Glow, whose networks may be trained in bfloat16.
 
   Attributes:
     parameters: Number of trained parameters.
@@ -191,6 +193,10 @@ class TrainedByTorch:
     )
     with torch.no_grad():
       self._flow.log_prob(self._to_torch(images), None)
+    dtype = flow.network_dtype or 'float32'
+    self._autocast = lambda: torch.autocast(
+      'cpu', torch.bfloat16, enabled=dtype == 'bfloat16'
+    )
     self._weights = [w for w in self._flow.parameters() if w.requires_grad]
     kinds = {'adam': torch.optim.Adam, 'adamax': torch.optim.Adamax}
     self._optimizer = kinds[config.train.optimizer](self._weights, eps=1e-7)
@@ -202,7 +208,7 @@ class TrainedByTorch:
     """Takes a training step, see `TrainedByTensorFlow.step`."""
     torch, clip_norm = self._torch, self._config.clip_norm or np.inf
     self._optimizer.zero_grad()
-    with torch.autocast('cpu', torch.bfloat16):
+    with self._autocast():
       log_prob = self._flow.log_prob(self._to_torch(images), None)
     size = np.prod(images.shape[1:]) * np.log(2.0)
     loss = -log_prob.mean() / size
@@ -240,11 +246,10 @@ class TrainedByTorch:
 
   @contextlib.contextmanager
   def sampling(self, number: int):
-    """Returns a context, see `TrainedByTensorFlow.sampling`; in bfloat16."""
-    torch = self._torch
+    """Returns a context, see `TrainedByTensorFlow.sampling`."""
 
     def sample():
-      with torch.no_grad(), torch.autocast('cpu', torch.bfloat16):
+      with self._torch.no_grad(), self._autocast():
         return self._flow.sample(number)[0].numpy()
 
     yield sample

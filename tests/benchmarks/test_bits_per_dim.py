@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,15 +14,25 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.bits_per_dim import images, page
+from benchmarks import report
+from benchmarks.bits_per_dim import images
+from benchmarks.bits_per_dim import measure as measure_module
 from benchmarks.bits_per_dim.__main__ import main
-from benchmarks.bits_per_dim.compare import Comparison, compare
+from benchmarks.bits_per_dim.compare import Comparison, compare, recorded
 from benchmarks.bits_per_dim.comparisons import COMPARISONS
-from benchmarks.bits_per_dim.layer_parameters import layer_parameters
+from benchmarks.bits_per_dim.data_set import DataSet
 from benchmarks.bits_per_dim.measure import measure
 from benchmarks.bits_per_dim.model import Model
 from benchmarks.bits_per_dim.protocol import Conditions, Protocol
 from benchmarks.bits_per_dim.records import Job, Records
+from benchmarks.bits_per_dim.references import (
+  find_references,
+  measure_references,
+)
+from benchmarks.bits_per_dim.results_page import page
+from benchmarks.bits_per_dim.results_page.layer_parameters import (
+  layer_parameters,
+)
 from training.errors import UserError
 from training.run_folder.lock import lock_folder
 
@@ -50,23 +61,41 @@ COMPARISON = Comparison(
   (TINY,),
   Protocol(
     Conditions(
-      'digits',
-      steps=6,
+      DataSet('digits'),
       batch_size=8,
       noise_draws=2,
       curve_points=2,
       max_images=8,
       samples=2,
     ),
+    steps=6,
     pilot_steps=6,
     seeds=2,
+    machine=report.machine(),
   ),
   ('coupling by layer',),
 )
+RUN = COMPARISON.protocol.run(1.0)
 
 
 class Cut(BaseException):
   """Stands for the end of the process."""
+
+
+def result(bits=2.0, step_seconds=0.5):
+  """The results of all kinds of jobs."""
+  return {
+    'bits_per_dim': bits,
+    'data': 'made up',
+    'num_images': 10,
+    'diverged': None,
+    'parameters': 1000,
+    'steps': 6,
+    'curve': [],
+    'step_seconds': step_seconds,
+    'first_step_seconds': 3.0,
+    'sampling_seconds': 1.0,
+  }
 
 
 @pytest.fixture(scope='module')
@@ -77,22 +106,26 @@ def story(tmp_path_factory):
 
   def run(job, folder):
     begun.append(str(job))
-    if len(begun) == 3:
+    if len(begun) == 5:
       raise Cut
     return measure(job, folder)
 
-  with pytest.raises(Cut):
-    compare(COMPARISON, records, 'the command', run)
-  first, begun[:] = list(begun), [None] * 3
-  failed = compare(COMPARISON, records, 'the command', run)
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(measure_module, '_RATE_SECONDS', 0.0)
+    with pytest.raises(Cut):
+      compare(COMPARISON, records, 'the command', run)
+    first, begun[:] = list(begun), [None] * 5
+    failed = compare(COMPARISON, records, 'the command', run)
   return types.SimpleNamespace(
-    records=records, first=first, second=begun[3:], failed=failed
+    records=records, first=first, second=begun[5:], failed=failed
   )
 
 
 def test_a_second_call_runs_the_missing_jobs(story):
   run = 'tiny, run of 6 steps, seed {}, learning rate 0.01'
   assert story.first == [
+    'tiny, step time, round 0',
+    'tiny, step time, round 1',
     'tiny, pilot of 6 steps, seed 0, learning rate 1e+30',
     'tiny, pilot of 6 steps, seed 0, learning rate 0.01',
     run.format(0),
@@ -101,8 +134,71 @@ def test_a_second_call_runs_the_missing_jobs(story):
   assert not story.failed
 
 
+def test_the_faster_round_is_the_step_time(story):
+  rounds = [story.records.find(job) for job in COMPARISON.rates()]
+  times = [record['result']['step_seconds'] for record in rounds]
+  assert COMPARISON.rate(TINY, story.records).step_seconds == min(times) > 0
+  for record in rounds:
+    assert record['facts']['conditions']['machine'] == record['machine']
+    # Tracing takes longer than a step.
+    first = record['result']['first_step_seconds']
+    assert first > 10 * record['result']['step_seconds']
+    assert record['result']['steps'] == 5
+
+
+def test_seconds_are_steps_at_the_step_time(tmp_path):
+  protocol = dataclasses.replace(
+    COMPARISON.protocol,
+    seconds=30.0,
+    steps=0,
+    pilot_seconds=6.0,
+    pilot_steps=0,
+    machine='a machine',
+  )
+  slow = dataclasses.replace(
+    TINY, name='slow', options={**TINY.options, 'flow.depth': 2}
+  )
+  two = dataclasses.replace(COMPARISON, models=(TINY, slow), protocol=protocol)
+  records = Records(str(tmp_path))
+  for job in two.rates():
+    seconds = 0.5 if job.model is slow else 0.1
+    records.write(job, result(step_seconds=seconds + job.seed), date='today')
+  assert [job.conditions.steps for job in two.pilots(records)] == [60, 12] * 2
+  for job in two.pilots(records):
+    records.write(job, result())
+  runs = two.runs(records)
+  assert [job.conditions.steps for job in runs] == [300, 60] * 2
+  for job in runs:
+    records.write(job, result())
+  row = page.rows(two, records)[1]
+  assert (row['seconds'], row['steps']) == ('30', '60')
+  assert row['images/s'] == '16'
+  # The step times of another machine are others.
+  other = two.on(DataSet('digits'), 'another machine')
+  assert other.rate(TINY, records) is None
+  assert not other.pilots(records)
+  assert recorded(two, records) == [two]
+  with pytest.raises(UserError, match="'tiny' is not recorded for 'another"):
+    compare(other, records, '', measure)
+
+
+def test_only_step_times_are_measured_on_request(tmp_path):
+  records, begun = Records(str(tmp_path)), []
+
+  def run(job, _):
+    begun.append(str(job))
+    return result()
+
+  compare(COMPARISON, records, '', run, only_rates=True)
+  assert begun == ['tiny, step time, round 0', 'tiny, step time, round 1']
+  compare(COMPARISON, records, '', run, only_rates=True)
+  assert len(begun) == 2
+
+
 def test_divergence_is_recorded_and_not_picked(story):
-  diverged, _ = (story.records.find(job) for job in COMPARISON.pilots())
+  diverged, _ = (
+    story.records.find(job) for job in COMPARISON.pilots(story.records)
+  )
   assert 'not finite 2 times' in diverged['result']['diverged']
   assert diverged['result']['bits_per_dim'] is None
   assert COMPARISON.picked_rate(TINY, story.records) == 1e-2
@@ -116,17 +212,16 @@ def test_divergence_is_recorded_and_not_picked(story):
 
 def test_a_record_describes_its_run(story):
   found = [story.records.find(j) for j in COMPARISON.runs(story.records)]
-  assert [record['seed'] for record in found] == [0, 1]
+  assert [record['facts']['seed'] for record in found] == [0, 1]
   for record in found:
     result = record['result']
     assert record['command'] == 'the command'
     assert record['versions']['tensorflow'] == tf.__version__
     assert result['steps'] == 6
     assert result['num_images'] == 8
-    assert [step for _, step, _ in result['curve']] == [3, 6]
-    seconds, _, bits = result['curve'][-1]
+    assert [step for step, _ in result['curve']] == [3, 6]
     # The same weights with other noise.
-    assert seconds == result['seconds'] > 0
+    bits = result['curve'][-1][1]
     assert abs(bits - result['bits_per_dim']) < 0.2
     assert result['sampling_seconds'] > 0
   first, second = (record['result']['bits_per_dim'] for record in found)
@@ -157,7 +252,7 @@ def test_other_options_need_another_record(story):
 def test_another_default_of_a_preset_needs_another_record(monkeypatch):
   from tfp_cinc import models
 
-  job = Job(TINY, COMPARISON.protocol.conditions, 0, 1e-2)
+  job = Job(TINY, RUN, 0, 1e-2)
   before = job.fingerprint()
   assert job.fingerprint() == before
   monkeypatch.setattr(models, 'cinc', lambda image_shape, levels=5: None)
@@ -206,19 +301,10 @@ def test_differences_are_between_runs_with_the_same_seed(tmp_path):
     model = dataclasses.replace(TINY, name=name, options=options, rates=(1.0,))
     models.append(model)
     for seed, value in enumerate(bits):
-      job = Job(model, COMPARISON.protocol.conditions, seed, 1.0)
-      result = {
-        'bits_per_dim': value,
-        'diverged': None,
-        'parameters': 1000,
-        'seconds': 1.0,
-        'steps': 6,
-        'images_per_second': 8.0,
-        'first_step_seconds': 1.0,
-        'sampling_seconds': 1.0,
-      }
-      records.write(job, result)
+      records.write(Job(model, RUN, seed, 1.0), result(value))
   two = dataclasses.replace(COMPARISON, models=tuple(models))
+  for job in two.rates():
+    records.write(job, result(), date='today')
   first, second = page.rows(two, records)
   assert first['delta'] == ''
   assert second['bits/dim'] == '2.700 +- 0.600'
@@ -238,14 +324,17 @@ def test_a_failing_run_does_not_keep_others_from_running(tmp_path):
   begun = []
 
   def run(job, _):
+    if job.conditions.evaluate == 'step_time':
+      return result()
     begun.append((job.model.name, job.seed))
     raise ImportError('No module')
 
-  failed = compare(two, Records(str(tmp_path)), '', run)
+  records = Records(str(tmp_path))
+  failed = compare(two, records, '', run)
   # The models take turns.
   assert begun == [('tiny', 0), ('other', 0), ('tiny', 1), ('other', 1)]
   assert 'No module' in failed[0]
-  assert not list(tmp_path.glob('*.json'))
+  assert not any(map(records.find, two.runs(records)))
 
 
 def test_two_calls_do_not_share_the_cores(tmp_path):
@@ -259,7 +348,7 @@ def test_two_calls_do_not_share_the_cores(tmp_path):
 def test_an_incomplete_record_is_ignored(story, tmp_path):
   job = COMPARISON.runs(story.records)[0]
   records = Records(str(tmp_path))
-  records.write(job, {'bits_per_dim': 3.0})
+  records.write(job, result())
   (path,) = tmp_path.glob('*.json')
   assert records.find(job)
   path.write_text(path.read_text()[:-20])
@@ -272,6 +361,10 @@ import itertools
 from benchmarks.bits_per_dim.model import Model
 from benchmarks.bits_per_dim.protocol import Conditions
 from benchmarks.bits_per_dim.records import Job, Records
+from benchmarks.bits_per_dim.references import (
+  find_references,
+  measure_references,
+)
 
 records = Records({str(tmp_path)!r})
 model = Model('peer', 'glow_photos', kind='tfb.Glow')
@@ -294,7 +387,7 @@ for seed in itertools.count():
 
 
 def test_validation_images_are_not_trained_on():
-  config = TINY.full_config(COMPARISON.protocol.conditions).data
+  config = TINY.full_config(RUN).data
   dataset = images.load(config, 'validation')
   validation = {image.tobytes() for image in dataset.test_images}
   tested = {
@@ -332,18 +425,107 @@ def test_validation_crops_of_photographs_are_held_out(monkeypatch):
   assert validation.test_images.max() < tested.min()
 
 
+@pytest.fixture(scope='module')
+def arrays(tmp_path_factory):
+  """A folder of arrays of random images named 'noise'."""
+  folder = tmp_path_factory.mktemp('data') / 'noise'
+  folder.mkdir()
+  chance = np.random.default_rng(0)
+  for name, number in (('train', 40), ('test', 20)):
+    images = chance.integers(0, 256, [number, 8, 8, 1], np.uint8)
+    np.save(folder / f'{name}.npy', images)
+  return folder
+
+
+def test_a_data_set_is_known_by_its_images(arrays, tmp_path):
+  found = images.find_data_set(str(arrays))
+  assert (found.name, found.num_train, found.num_test) == ('noise', 40, 20)
+  moved = tmp_path / 'noise'
+  shutil.copytree(arrays, moved)
+  assert images.find_data_set(str(moved)) == found
+  test = np.load(moved / 'test.npy')
+  np.save(moved / 'test.npy', np.flip(test))
+  assert images.find_data_set(str(moved)) != found
+  # The records do not depend on the path, which they do not hold.
+  for name, job in {
+    path: Job(TINY, RUN.on(dataclasses.replace(found, path=path)), 0, 1.0)
+    for path in (str(arrays), '')
+  }.items():
+    assert job.fingerprint() == Job(TINY, RUN.on(found), 0, 1.0).fingerprint()
+    assert 'path' not in job.facts()['conditions']['data'], name
+  assert str(arrays) not in json.dumps(job.facts())
+  with pytest.raises(UserError, match='neither one of photos'):
+    images.find_data_set(str(tmp_path / 'none'))
+
+
+def test_a_prepared_data_set_is_found_by_its_folder(tmp_path):
+  version = tmp_path / 'set' / 'small' / '1.0.2'
+  version.mkdir(parents=True)
+  info = {'name': 'set', 'configName': 'small', 'version': '1.0.2'}
+  (version / 'dataset_info.json').write_text(json.dumps(info))
+  for path in (version, version.parent):
+    assert DataSet('set', path=str(path)).options() == {
+      'data.name': 'tfds',
+      'data.tfds_name': 'set/small:1.0.2',
+      'data.dir': str(tmp_path),
+    }
+
+
+def test_all_test_images_of_arrays_are_evaluated(arrays, tmp_path):
+  data = images.find_data_set(str(arrays))
+  comparison = COMPARISON.on(data, report.machine())
+  config = TINY.full_config(comparison.protocol.run(1.0)).data
+  tested = images.load(config, 'test').test_images
+  np.testing.assert_array_equal(tested, np.load(arrays / 'test.npy'))
+  assert images.load(config, 'validation').test_images.shape[0] == 4
+
+
+def test_large_sets_take_fewer_noise_draws():
+  large = DataSet('large', 50_000, 10_000, 'digest')
+  assert Conditions().on(large).noise_draws == 2
+  assert Conditions(noise_draws=1).on(large).noise_draws == 1
+  assert Conditions().on(DataSet('small', 500, 100, 'digest')).noise_draws == 8
+
+
+def test_references_are_the_sizes_of_image_files():
+  noise = np.random.default_rng(0).integers(0, 256, [600, 8, 8, 3], np.uint8)
+  of_noise = measure_references(noise)
+  # Noise cannot be compressed. Each PNG file has a header.
+  assert 8.0 < of_noise['webp'] < 8.1 < of_noise['png'] < 12.0
+  constant = measure_references(np.zeros([600, 8, 8, 1], np.uint8))
+  assert constant['webp'] < 0.1
+
+
+def test_references_are_measured_once(tmp_path, monkeypatch):
+  from benchmarks.bits_per_dim import references
+
+  calls = []
+  monkeypatch.setattr(
+    references,
+    'measure_references',
+    lambda found: calls.append(found.shape) or {'png': 5.0, 'webp': 4.0},
+  )
+  records, data = Records(str(tmp_path)), DataSet('digits')
+  assert find_references(data, records) is None
+  for _ in range(2):
+    found = find_references(data, records, 'the command')
+    assert found == {'png': 5.0, 'webp': 4.0}
+  assert len(calls) == 1
+  assert calls[0][1:] == (16, 16, 1)
+
+
 def test_models_and_conditions_are_checked():
   with pytest.raises(UserError, match=r"the option 'flow\.dept'"):
     Model('m', options={'flow.dept': 2}).full_config(Conditions())
   with pytest.raises(ValueError, match='must be one of'):
     Model('m', kind='glow')
   with pytest.raises(ValueError, match='one of them'):
-    Conditions(seconds=1.0, steps=1)
+    Protocol(seconds=1.0, steps=1)
 
 
 def test_models_of_a_comparison_have_different_names_and_options():
   for comparison in COMPARISONS.values():
-    conditions = comparison.protocol.conditions
+    conditions = comparison.protocol.run(1.0)
     names = {model.name for model in comparison.models}
     prints = {
       Job(m, conditions, 0, 0.1).fingerprint() for m in comparison.models

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from benchmarks.bits_per_dim.__main__ import main
-from benchmarks.bits_per_dim.layer_errors import layer_errors
+from benchmarks.bits_per_dim.exactness.layer_errors import layer_errors
 from tests import broken
 from tests.training.known_entropy import GAUSSIAN_BITS
 

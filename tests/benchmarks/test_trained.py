@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.bits_per_dim import trained
-from tests.benchmarks.test_bits_per_dim import COMPARISON, TINY
+from tests.benchmarks.test_bits_per_dim import RUN, TINY
 from training.loop import evaluation
 from training.loop.model import build_model
 
@@ -30,8 +30,7 @@ def test_learned_noise_is_an_option(monkeypatch):
   flow, alone = (
     trained.build(model, config, trained.start(model, config), images)
     for model, config in (
-      (model, model.full_config(COMPARISON.protocol.conditions))
-      for model in (variational, TINY)
+      (model, model.full_config(RUN)) for model in (variational, TINY)
     )
   )
   assert flow.parameters > alone.parameters
@@ -61,7 +60,7 @@ def test_timed_samples_use_all_cores_for_each_operation(monkeypatch):
   monkeypatch.setattr(
     trained, 'Workers', lambda images=None: asked.append(images)
   )
-  config = TINY.full_config(COMPARISON.protocol.conditions)
+  config = TINY.full_config(RUN)
   trained.start(TINY, config)
   trained.start(TINY, config, samples=2)
   assert asked[0](1) == config.train.batch_size

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from benchmarks.bits_per_dim.training_command import training_command
+from benchmarks.bits_per_dim.exactness.training_command import training_command
 from training import commands
 from training.errors import UserError
 from training.run_folder.config_file import flat_dict, read_config

@@ -1,0 +1,1 @@
+"""Measures how exact the bits/dim of a trained run are."""
