@@ -5,6 +5,7 @@ import ml_collections
 __all__ = ['reduce_if_smoke']
 
 _LARGEST = 64  # pixels per side
+_MOST_PATCHES = 16  # per side
 _GRAY = ('mnist', 'fashion_mnist')
 
 
@@ -15,8 +16,9 @@ def reduce_if_smoke(
 
   The flow keeps its function and its levels, with one step per level and
   networks of 8 channels; transformers have one layer of one head. Images larger
-  than 64x64 become 64x64. Each worker takes two images per step. Reducing twice
-  is the same as reducing once, so the same command resumes the run.
+  than 64x64 or 16x16 patches become so large. Each worker takes two images per
+  step. Reducing twice is the same as reducing once, so the same command resumes
+  the run.
 
   Args:
     config: Any configuration. It is changed if `config.smoke` is True.
@@ -33,8 +35,11 @@ def reduce_if_smoke(
   data.name = 'made_up'
   data.dir = data.tfds_name = ''
   data.download = False
-  if data.image_size > _LARGEST:
-    data.image_size, data.low_resolution_factor = _LARGEST, 2
+  largest = _LARGEST
+  if flow.patch_size is not None:
+    largest = min(largest, _MOST_PATCHES * flow.patch_size)
+  if data.image_size > largest:
+    data.image_size, data.low_resolution_factor = largest, 2
   flow.depth = 1
   flow.hidden_channels = 8
   for name in ('num_layers', 'num_heads'):  # None if it is no transformer
