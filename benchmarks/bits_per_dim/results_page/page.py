@@ -28,14 +28,14 @@ seed 0. Pilots are evaluated on images held out from the training images, never
 on test images. Evaluations during training use at most 512 test images, the
 final one uses all.
 
-At equal training time, each model takes as many steps as take so long at its
-own step time. The step time is measured alone on the machine, before the runs:
-the median over 6 s of steps, including the time to fetch their images, in each
-of two rounds, of which the faster counts. The runs are not timed. So other jobs
-may run beside them, and a repeated run takes the same number of steps.
-"Seconds" is the number of steps times the step time, "images/s" follows from
-the step time, and "first step" is the time of the step that traces and
-compiles, which is not included.
+At equal training time, each model takes as many steps as fit into that time at
+its own step time: "300 s of steps at the step time". The step time is measured
+first, while nothing else runs on the machine: the median over 6 s of steps,
+including the time to fetch their images. Of two such rounds the faster counts.
+The runs themselves are not timed, so other jobs may run beside them, and a
+repeated run takes the same number of steps. "Seconds" is the number of steps
+times the step time, "images/s" follows from the step time, and "first step" is
+the time of the step that traces and compiles, which does not count.
 
 The same rules apply to all models, including those of other libraries: the same
 images in the same order, optimizer, warm-up, schedule, gradient clipping and
