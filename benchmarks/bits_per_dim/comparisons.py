@@ -113,7 +113,7 @@ _STEPS = Protocol(steps=600)
 
 COMPARISONS = {
   'peers': Comparison(
-    'Comparison with other libraries at equal training time',
+    'Comparison with other libraries',
     '`cinc` is the default flow, trained with Muon and learned dequantization '
     'noise, which gives a tighter bound on the same quantity. "glow, ours" is '
     "our Glow with the sigmoid scale of Glow's published code, trained with "
@@ -176,7 +176,7 @@ COMPARISONS = {
     _SECONDS,
   ),
   'coupling_by_layer': Comparison(
-    'Coupling by layer at equal steps',
+    'Coupling by layer',
     'A small version of table 3 of the CInC draft. As in the paper, '
     'quad-coupling has three networks, each as wide as the one network of '
     'affine coupling, so it has more parameters and takes longer.',
@@ -185,7 +185,7 @@ COMPARISONS = {
     ('coupling by layer',),
   ),
   'equal_parameters': Comparison(
-    'CInC + quad compared with 1x1 + affine at equal steps and parameters',
+    'CInC + quad compared with 1x1 + affine at equal parameters',
     'The networks of quad-coupling are narrower, so that the numbers of '
     'parameters are equal within 5%.',
     (
@@ -209,7 +209,7 @@ COMPARISONS = {
     ('coupling by layer',),
   ),
   'depth': Comparison(
-    'Depth at equal steps, and the time to draw 100 images',
+    'Depth, and the time to draw 100 images',
     'A small version of table 2 of the CInC draft.',
     tuple(
       _at_depth(model, depth) for depth in (4, 8) for model in (EMERGING, QUAD)
@@ -231,7 +231,7 @@ COMPARISONS = {
     ('sampling',),
   ),
   'variants': Comparison(
-    'Variants of the default flow at equal training time',
+    'Variants of the default flow',
     'Each row changes one thing in the first row. All use the learning rate of '
     'the default configuration, except those that diverge to NaN at that rate.',
     (

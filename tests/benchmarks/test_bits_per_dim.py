@@ -269,6 +269,7 @@ def test_the_page_comes_from_the_records(story, tmp_path):
   ]
   error = abs(bits[0] - bits[1]) / 2
   assert f'| tiny | {sum(bits) / 2:.3f} +- {error:.3f} |  | 2 | 0.01 |' in text
+  assert '## Tiny flows: digits, 6 steps per run\n' in text
   assert '`again`' in text
   assert 'not measured here (CInC Flow draft, table 3): bits/dim on' in text
   assert '| quad | 3.3612 | 3.3879 |' in text

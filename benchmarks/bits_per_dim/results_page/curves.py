@@ -43,7 +43,7 @@ def draw_curves(
     drawn += 1
   references = find_references(comparison.protocol.conditions.data, records)
   if references:
-    axes.axhline(references['webp'], color='gray', label='lossless WebP')
+    axes.axhline(references['webp'], color='black', label='lossless WebP')
   if lasts:
     # The first values are much higher; show the range of the final ones.
     axes.set_ylim(min(lasts) - 0.1, max(lasts) + 1.0)

@@ -163,7 +163,7 @@ def section(
     return None
   total = len(comparison.models) * comparison.protocol.seeds
   parts = [
-    f'## {comparison.title}',
+    f'## {_title(comparison)}',
     comparison.what,
     f'`{command}`',
     _conditions(comparison, records, done)
@@ -192,6 +192,14 @@ def section(
       table(published.columns, published.rows),
     ]
   return '\n\n'.join(part.strip() for part in parts) + '\n'
+
+
+def _title(comparison):
+  protocol = comparison.protocol
+  if not protocol.trains:
+    return comparison.title
+  data = protocol.conditions.data.name
+  return f'{comparison.title}: {data}, {protocol.amount} per run'
 
 
 def _conditions(comparison, records, done):
