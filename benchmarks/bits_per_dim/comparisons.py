@@ -154,11 +154,17 @@ COMPARISONS = {
     'configurations `jet_photos` and `tarflow_photos`. The words after Jet are '
     "its layers before each coupling of channels: the paper's fixed "
     'permutation (shuffle), or trainable convolutions. All rows are trained '
-    'with Muon and learned noise, like the default flow `cinc`.',
+    'with Muon and learned noise, like the default flow `cinc`, at the '
+    'learning rates of their configurations.',
     (
-      CINC,
+      dataclasses.replace(CINC, rates=(8e-3,)),
       *(
-        Model(f'Jet, {layers}', 'jet_photos', {'flow.layers': layers})
+        Model(
+          f'Jet, {layers}',
+          'jet_photos',
+          {'flow.layers': layers},
+          rates=(5e-3,),
+        )
         for layers in (
           'shuffle',
           'one_by_one',
@@ -167,8 +173,8 @@ COMPARISONS = {
           'shuffle+inverse_cinc',
         )
       ),
-      Model('TarFlow', 'tarflow_photos'),
-      _ours(
+      Model('TarFlow', 'tarflow_photos', rates=(5e-3,)),
+      _variant(
         'cinc, one_by_one+inverse_cinc',
         flow__layers='one_by_one+inverse_cinc',
       ),

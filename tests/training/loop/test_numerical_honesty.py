@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import tfp_cinc
-from benchmarks.bits_per_dim import honesty
+from benchmarks.bits_per_dim.exactness import honesty
 from tests.training import tiny
 from tests.training.known_entropy import (
   GAUSSIAN_BITS,
