@@ -486,12 +486,6 @@ LAYERS = [
     _glow_network_parameters(1, 1),
   ),
   Case(
-    'MaskedCoupling-columns',
-    _masked(2, mask='columns'),
-    (2, 3, 2),
-    _glow_network_parameters(2, 4),
-  ),
-  Case(
     'MaskedCoupling-transformer',
     _transformer_coupling,
     (3, 2, 2),
@@ -804,13 +798,6 @@ FLOWS = [
     _pointwise_parameters,
     memory='reversible',
   ),
-  _flow(
-    'inverse_cinc',
-    models.cinc,
-    lambda n: _cinc_parameters(n) + n**2,
-    _pointwise_parameters,
-    layers='one_by_one+inverse_cinc',
-  ),
   _flow('cinc_paper', models.cinc_paper, _cinc_parameters, _quad_parameters),
   _flow('glow', models.glow, lambda n: n**2, others=0, split_prior=False),
   _flow(
@@ -837,12 +824,10 @@ FLOWS = [
     'nice', _nice(), (2, 3, 2), 2 * (6 * 3 + 3 + 3 * 3 + 3 + 3 * 6 + 6) + 12
   ),
   Case(
-    # The last of the five couplings is one of pixels.
     'jet',
-    _patch_flow(models.jet, depth=5),
+    _patch_flow(models.jet, depth=2, layers='shuffle+inverse_cinc'),
     (4, 4, 1),
-    4 * _transformer_parameters(2, 4, tokens=4)
-    + _transformer_parameters(4, 8, tokens=4),
+    2 * (_transformer_parameters(2, 4, tokens=4) + _cinc_parameters(4)),
   ),
   Case(
     'tarflow',
@@ -892,9 +877,9 @@ CONDITIONAL_FLOWS = [
   _given('real_nvp-given', models.real_nvp, (1, 1, 2), checkerboards=1),
   Case(
     'tarflow-given',
-    _patch_flow(models.tarflow, depth=2, condition_channels=2),
+    _patch_flow(models.tarflow, depth=1, condition_channels=2),
     (4, 4, 1),
-    2 * _transformer_parameters(6, 8, tokens=4),
+    _transformer_parameters(6, 8, tokens=4),
     condition_shape=(2,),
   ),
   Case(

@@ -172,3 +172,22 @@ def test_any_batch_shape_in_float32(function):
     samples = flow.sample(shape, seed=1)
     assert samples.shape == [*shape, 4, 4, 1]
     assert flow.log_prob(tf.identity(samples)).shape == shape
+
+
+@pytest.mark.parametrize('kept', ['first', 'second'])
+@pytest.mark.parametrize(
+  ('mask', 'parity'),
+  [
+    ('checkerboard', lambda row, column: row + column),
+    ('rows', lambda row, column: row),
+    ('columns', lambda row, column: column),
+  ],
+)
+def test_a_mask_keeps_the_pixels_of_one_parity(mask, parity, kept):
+  layer = bijectors.MaskedCoupling(lambda x: x + 1.0, mask, kept, 'additive')
+  x = tf.zeros([3, 4, 2])
+  changed = np.all(layer.forward(x) != x, axis=-1)
+  is_second = parity(*np.indices([3, 4])) % 2 == 1
+  np.testing.assert_array_equal(
+    changed, is_second if kept == 'first' else ~is_second
+  )
