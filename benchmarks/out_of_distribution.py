@@ -93,7 +93,9 @@ def _measured(flow, images):
   """Returns bits/dim by the flow and by WebP."""
   from training.data.compression import webp_bits_per_dim
 
-  return flow.bits_per_dim(images, DRAWS), webp_bits_per_dim(images)
+  return flow.bits_per_dim(images, DRAWS), webp_bits_per_dim(
+    images, flow.num_bits
+  )
 
 
 def _row(bits, sizes, other_bits, other_sizes, typical):

@@ -76,9 +76,10 @@ class AutoregressiveTransformer(FlowBijector):
     """Creates the layer.
 
     Args:
-      network: Network from [..., H, W, C] to shift and h, [..., H, W, 2 C].
-        Keyword arguments of the bijector's methods are passed on to it, such as
-        `condition=`.
+      network: A `CausalTransformer` with C inputs and 2 C outputs, shift and h,
+        or a network that is causal in the same way, with `order`,
+        `in_channels`, `dtype` and `read_pixels`. Keyword arguments of the
+        bijector's methods are passed on to it, such as `condition=`.
       solver: Method of the inverse, 'cache' or 'jacobi', as above.
       max_log_scale: Bound of |log_scale|, more than 0. With `math.inf`,
         log_scale is h, as in the paper.
@@ -86,10 +87,16 @@ class AutoregressiveTransformer(FlowBijector):
       name: Name of the layer.
 
     Raises:
-      ValueError: If `solver` is unknown or `max_log_scale` is not positive.
+      ValueError: If `network` is not causal, `solver` is unknown or
+        `max_log_scale` is not positive.
     """
     parameters = dict(locals())
     with tf.name_scope(name):
+      if not hasattr(network, 'read_pixels'):
+        raise ValueError(
+          f'`network` is a {type(network).__name__}, which is not causal; use '
+          '`tfp_cinc.networks.trainable_causal_transformer`.'
+        )
       check_choice('solver', solver, SOLVERS)
       if not max_log_scale > 0:
         raise ValueError(
@@ -130,6 +137,12 @@ class AutoregressiveTransformer(FlowBijector):
 
   def shift_and_log_scale(self, parameters) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns shift and log-scale, [..., C] each, of an output [..., 2 C]."""
+    channels = self._network.in_channels
+    if parameters.shape[-1] != 2 * channels:
+      raise ValueError(
+        f'{self.name}: the network returned {parameters.shape[-1]} channels; '
+        f'for {channels} channels it must return {2 * channels}.'
+      )
     shift, h = tf.split(parameters, 2, axis=-1)
     bound = self._max_log_scale
     return shift, h if math.isinf(bound) else bound * tf.tanh(h / bound)

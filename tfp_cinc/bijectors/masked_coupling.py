@@ -12,7 +12,13 @@ from tfp_cinc.internal.choices import check_choice
 
 __all__ = ['MaskedCoupling']
 
-MASKS = ('checkerboard', 'rows', 'columns', 'channels')
+# Masks of pixels: the pixels of odd parity are the second ones.
+_PARITIES = {
+  'checkerboard': lambda row, column: row + column,
+  'rows': lambda row, column: row,
+  'columns': lambda row, column: column,
+}
+MASKS = (*_PARITIES, 'channels')
 KEPT = ('first', 'second')
 
 
@@ -124,10 +130,5 @@ class MaskedCoupling(OneNetworkCoupling):
       is_second = np.arange(channels) >= channels // 2
     else:
       row, column, _ = np.indices([height, width, 1])
-      number = {
-        'checkerboard': row + column,
-        'rows': row,
-        'columns': column,
-      }[self._mask_name]
-      is_second = number % 2 == 1
+      is_second = _PARITIES[self._mask_name](row, column) % 2 == 1
     return is_second if self._kept == 'first' else ~is_second

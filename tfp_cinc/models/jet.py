@@ -48,9 +48,10 @@ def jet(
   those on a checkerboard, in every other column or in every other row, in turn.
   There is no ActNorm.
 
-  The scale of a coupling is at most 2, and a value is transformed by every
-  other coupling, so that n couplings expand by at most 2^(n/2). Use at least 16
-  couplings.
+  The scale of a coupling is less than 2, and each coupling changes half of the
+  values, so that n couplings expand values by at most 2^(n/2), as a geometric
+  mean. Use at least 16 couplings. The bound holds for the default
+  `scale_function`.
 
   Cost: a density and a sample each take one pass through each network.
 
@@ -80,9 +81,13 @@ def jet(
       convolution, and 'shuffle+cinc' adds a k x k convolution.
     coupling: Type of the couplings, as in `multiscale_flow`, but no factory.
     scale_function: Scale function of the couplings, see `Affine`.
-    network: Networks of the couplings, as in `multiscale_flow`.
+    network: Networks of the couplings, as in `multiscale_flow`. Only
+      'transformer' receives `num_layers`, `num_heads` and learned positions;
+      bind further arguments of a factory by `functools.partial`. The networks
+      of couplings of channels read half of the channels of a patch, those of
+      couplings of patches all of them.
     num_layers: Number of layers of each transformer.
-    num_heads: Number of heads. None means heads of 64 channels.
+    num_heads: Number of heads. None means `hidden_channels` // 64, at least 1.
     hidden_channels: Number of channels of the networks.
     condition_channels: Number of channels K of the condition, 0 for none.
     conditional_base: Whether mean and scale of the latents depend on the

@@ -34,7 +34,8 @@ def load(name) -> tf.Module:
 
   It is an ordinary flow: the function of `tfp_cinc.models` that built it, with
   Variables that hold the trained weights. No network connection is needed, and
-  nothing in the file is executed.
+  nothing in the file is executed. If `card(name)['num_bits']` is not 8, pass it
+  to `dequantize`, `quantize` and `bits_per_dim`.
 
   #### Example
 
@@ -85,8 +86,9 @@ def card(name) -> dict:
   Returns:
     A dict with 'model' and 'arguments' (the function of `tfp_cinc.models` and
     its arguments), 'image_shape', 'num_bits', 'noise' (arguments of the learned
-    noise, or None) and everything that was passed to `save` as `facts`, such as
-    'data', 'bits_per_dim' and 'license'.
+    noise, or None) and everything that was passed to `save` as `facts`. Files
+    of `tfp-cinc export` have the facts 'data', 'data_license', 'step' and
+    'metrics', with 'test_bits_per_dim'.
 
   Raises:
     ValueError: As in `load`.
@@ -122,12 +124,16 @@ def save(
     facts: Further entries of the card, such as {'data': 'CIFAR-10'}.
 
   Raises:
-    ValueError: If the path does not end in .npz, or the arguments build a flow
-      with other Variables.
+    ValueError: If the path does not end in .npz, its folder does not exist, an
+      argument is no JSON value, or the arguments build another flow.
   """
   path = pathlib.Path(path)
   if path.suffix != '.npz':
     raise ValueError(f'`path` is {str(path)!r}; it must end in .npz.')
+  if not path.parent.is_dir():
+    raise ValueError(f'the folder {path.parent} does not exist; make it first.')
+  _check_arguments(arguments, 'arguments')
+  _check_arguments(noise_arguments or {}, 'noise_arguments')
   found = {
     **(facts or {}),
     'format_version': _FORMAT,
@@ -142,7 +148,9 @@ def save(
     for part, owner in (('flow', flow), ('noise', noise))
     for i, variable in enumerate(owner.variables if owner is not None else ())
   }
-  _check_shapes(_build_flow(found).variables, arrays, 'flow', path)
+  rebuilt = _build_flow(found)
+  _check_shapes(rebuilt.variables, arrays, 'flow', path)
+  _check_same(flow, rebuilt)
   found['sha256'] = _digest(arrays)
   content = io.BytesIO()
   np.savez_compressed(content, **arrays, **{_CARD: json.dumps(found)})
@@ -214,6 +222,29 @@ def _check_shapes(variables, arrays, part, name):
       f'{name} has {len(found)} arrays for the {part}, and its arguments build '
       f'{len(expected)} Variables, or their shapes differ; the arguments must '
       'be those that the flow was built with.'
+    )
+
+
+def _check_arguments(arguments, name):
+  """Raises `ValueError` unless all arguments can be kept in the card."""
+  for key, value in arguments.items():
+    if key in ('seed', 'image_shape'):
+      raise ValueError(f'`{name}` contains {key!r}; leave it out.')
+    try:
+      json.dumps(value)
+    except TypeError:
+      raise ValueError(
+        f'`{name}`[{key!r}] is {value!r}; it must be a JSON value, such as a '
+        'number or a word.'
+      ) from None
+
+
+def _check_same(flow, other):
+  """Raises `ValueError` unless two flows differ only in their tensors."""
+  if flow.bijector._type_spec != other.bijector._type_spec:
+    raise ValueError(
+      '`arguments` build another flow than `flow`; they must contain all '
+      'arguments that differ from their defaults.'
     )
 
 

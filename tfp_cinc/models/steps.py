@@ -299,6 +299,8 @@ class StepFactory:
         'flow itself.'
       )
     self._network_factory = networks.NETWORKS.get(network, network)
+    if callable(network):
+      _check_network_factory(network)
     self._is_shared = network == 'shared'
     self._network_options = {
       'hidden_channels': hidden_channels,
@@ -352,7 +354,7 @@ class StepFactory:
     if channels % blocks:
       raise ValueError(
         f'{channels} channels are not divisible into the {blocks} blocks of '
-        'the coupling.'
+        'the coupling; a squeeze or larger patches give more channels.'
       )
     size, groups = channels // blocks, blocks - 1
     out_size = size * self._num_parameters()
@@ -380,3 +382,22 @@ class StepFactory:
         '`CouplingFunction`.'
       )
     return self._function.num_parameters(_COMPONENTS)
+
+
+def _check_network_factory(factory):
+  """Raises `ValueError` if a user's factory cannot be called."""
+  options = (
+    'hidden_channels',
+    'condition_channels',
+    'seed',
+    'dtype',
+    'network_dtype',
+  )
+  try:
+    inspect.signature(factory).bind(1, 2, **dict.fromkeys(options))
+  except TypeError as error:
+    raise ValueError(
+      f'`network` is {factory!r}, which cannot be called as '
+      f'`network(in_channels, out_channels, {"=..., ".join(options)}=...)`: '
+      f'{error}. Add `**options` to its arguments.'
+    ) from None

@@ -1,5 +1,7 @@
 """TarFlow: blocks of autoregressive transformers."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -23,7 +25,8 @@ def tarflow(
   num_layers: int = 8,
   num_heads: int | None = None,
   hidden_channels: int = 768,
-  solver: str = 'cache',
+  solver: str | Sequence[str] = 'cache',
+  max_log_scale: float = 5.0,
   condition_channels: int = 0,
   conditional_base: bool = False,
   memory: str = 'store',
@@ -61,11 +64,12 @@ def tarflow(
     patch_size: Height and width p of a patch.
     depth: Number of blocks, at least 1.
     num_layers: Number of layers of each block.
-    num_heads: Number of heads. None means heads of 64 channels.
+    num_heads: Number of heads. None means `hidden_channels` // 64, at least 1.
     hidden_channels: Number of channels of the transformers.
     solver: Method of sampling, 'cache' or 'jacobi'; see
       `AutoregressiveTransformer`. Or a list with the method of each block, from
       image to latent.
+    max_log_scale: Bound of the log-scales, see `AutoregressiveTransformer`.
     condition_channels: Number of channels K of the condition, 0 for none.
     conditional_base: Whether mean and scale of the latents depend on the
       condition, see `ConditionalPrior`.
@@ -103,6 +107,7 @@ def tarflow(
         image_size=size,
         order='reversed' if i % 2 else 'raster',
         solver=solvers[i],
+        max_log_scale=max_log_scale,
         condition_channels=condition_channels,
         seed=block_seed,
         dtype=dtype,

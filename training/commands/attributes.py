@@ -38,7 +38,8 @@ __all__ = ['command']
 def command(path, split, data, limit, method, output):
   """Learn the direction of each attribute from labeled images.
 
-  PATH is the folder of a run or of a SavedModel. Each class is an attribute.
+  PATH is a trained flow: the folder of a run or of a SavedModel, a file of
+  weights, or a name such as cinc_digits. Each class is an attribute.
   The labels of a folder of images are its sub-folders.
   """
   if output is not None and pathlib.Path(output).suffix != '.npz':

@@ -22,7 +22,8 @@ __all__ = ['command']
 def command(path, port, open_browser):
   """Serve a page that uses a flow, only to this machine.
 
-  PATH is the folder of a run or of a SavedModel.
+  PATH is a trained flow: the folder of a run or of a SavedModel, a file of
+  weights, or a name such as cinc_digits.
   """
   from ..page import serve
 

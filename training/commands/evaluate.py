@@ -38,7 +38,8 @@ _WORDS = {
 def command(path, split, data, limit, noise_draws, seed, classify):
   """Print the bits/dim of images, with its standard error and by level.
 
-  PATH is the folder of a run or of a SavedModel. Lower is better. The bits/dim
+  PATH is a trained flow: the folder of a run or of a SavedModel, a file of
+  weights, or a name such as cinc_digits. Lower is better. The bits/dim
   of the levels add up to the total. For a conditional flow they are those given
   the condition of each image.
   """

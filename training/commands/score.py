@@ -69,7 +69,8 @@ def command(
 ):
   """Write the scores of the images of a folder as CSV, highest first.
 
-  PATH is the folder of a run or of a SavedModel. All images get the same noise.
+  PATH is a trained flow: the folder of a run or of a SavedModel, a file of
+  weights, or a name such as cinc_digits. All images get the same noise.
   Files that cannot be read come last, with the reason. A high score means that
   an image is unlike the training data. No score is reliable: docs/using.md says
   what each of them misses.
@@ -96,7 +97,7 @@ def command(
     bits = flow.bits_per_dim(
       images, noise_draws, seed, same_noise=True, condition=given
     )
-    scores = _scores(method, images, bits, typical)
+    scores = _scores(method, images, bits, typical, flow.num_bits)
     scored += zip(read, scores, bits, strict=True)
   if not scored:
     raise UserError(
@@ -140,7 +141,7 @@ def _typical_bits(flow):
   return float(flow.bits_per_dim(images[:_TYPICAL_IMAGES]).mean())
 
 
-def _scores(method, images, bits, typical):
+def _scores(method, images, bits, typical, num_bits):
   """Returns the score of each image, higher if it is less like the data."""
   if method == 'typicality':
     from tfp_cinc.latents import typicality_score
@@ -149,7 +150,7 @@ def _scores(method, images, bits, typical):
   if method == 'complexity':
     from ..data.compression import webp_bits_per_dim
 
-    return bits - webp_bits_per_dim(images)
+    return bits - webp_bits_per_dim(images, num_bits)
   return bits
 
 

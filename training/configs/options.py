@@ -301,7 +301,7 @@ _ALL = (
   _flow(
     'num_heads',
     int,
-    'Number of heads of each transformer; by default heads of 64 channels',
+    'Number of heads of each transformer; by default hidden_channels // 64',
     at_least=1,
     at_most=16384,
   ),

@@ -1,4 +1,4 @@
-"""TarFlow on scikit-learn's digits, 8x8 gray images of 4x4 patches.
+"""TarFlow on the digits: 8x8 gray images in 16 patches of 2x2 pixels.
 
 make train CONFIG=tarflow_digits
 """

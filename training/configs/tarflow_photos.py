@@ -1,4 +1,4 @@
-"""TarFlow on the photographs, 32x32 images of 8x8 patches.
+"""TarFlow on the photographs, 32x32 images in 64 patches of 4x4 pixels.
 
   make train CONFIG=tarflow_photos
 

@@ -8,17 +8,20 @@ import PIL.Image
 __all__ = ['webp_bits_per_dim']
 
 
-def webp_bits_per_dim(images: np.ndarray) -> np.ndarray:
+def webp_bits_per_dim(images: np.ndarray, num_bits: int = 8) -> np.ndarray:
   """Returns the size of each image as a lossless WebP file, in bits/dim.
 
   Args:
     images: uint8 [N, H, W, C] with 1 or 3 channels. Gray images are stored as
       color images of three equal channels, which takes WebP almost no space.
+    num_bits: Bits per channel; the lower bits of a pixel are not stored.
 
   Returns:
     float64 [N], the bits of the file divided by H * W * C. The header of the
     file is included.
   """
+  step = 2 ** (8 - num_bits)
+  images = images // step * step
   sizes = [len(_encoded(image)) for image in images]
   return 8 * np.array(sizes, np.float64) / np.prod(images.shape[1:])
 

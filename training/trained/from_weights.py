@@ -33,7 +33,13 @@ def from_weights(name) -> FlowSource:
     noise = None
     if card['noise'] is not None:
       noise = tfp_cinc.models.load_noise(name)
-    data = DataFacts.from_json(card['facts'])
+    data = DataFacts.from_json(
+      card.get('facts')
+      or {
+        'name': card.get('data') or 'unnamed data',
+        'image_shape': card['image_shape'],
+      }
+    )
   except (KeyError, TypeError, ValueError) as error:
     raise UserError(f'{name} is no file of a trained flow: {error}') from None
   condition, num_bits = None, card['num_bits']

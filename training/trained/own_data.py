@@ -33,7 +33,8 @@ def own_data(
   if path is None:
     if flow.dataset is None:
       raise UserError(
-        f'{flow.path} does not say which data it was trained on; name a folder '
+        f'{flow.path} does not say where its data ({flow.name}) '
+        f'are; name a folder '
         'of images with --data.'
       )
     return flow.dataset, split or default

@@ -43,10 +43,11 @@ def write_weights(
   if model.condition is not None:
     arguments['condition_channels'] = model.condition.channels
     noise_arguments['condition_channels'] = model.condition.channels
+  exact = tfp_cinc.with_network_dtype(model.flow, None)
   try:
     tfp_cinc.models.save(
       path,
-      model.flow,
+      tfp_cinc.with_memory(exact, 'store'),
       config.flow.name,
       arguments,
       num_bits=config.data.num_bits,

@@ -129,6 +129,18 @@ def test_the_log_scale_is_bounded():
   assert np.max(np.abs(log_scale)) > 0.5
 
 
+def test_a_network_that_is_not_causal_is_refused():
+  network = networks.trainable_vision_transformer(2, 4, hidden_channels=8)
+  with pytest.raises(
+    ValueError, match='VisionTransformer, which is not causal'
+  ):
+    bijectors.AutoregressiveTransformer(network)
+  network = networks.trainable_causal_transformer(2, 2, hidden_channels=8)
+  layer = bijectors.AutoregressiveTransformer(network)
+  with pytest.raises(ValueError, match='2 channels; for 2 channels it must'):
+    layer.forward(tf.zeros([1, 2, 3, 2]))
+
+
 @pytest.mark.parametrize(
   ('options', 'message'),
   [

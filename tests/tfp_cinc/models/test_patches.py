@@ -93,6 +93,12 @@ def test_blocks_of_one_order_share_a_trace():
     (models.jet, {'patch_size': 3}, 'not divisible by `patch_size` = 3'),
     (models.jet, {'depth': 0}, '`depth` is 0'),
     (models.jet, {'layers': 'cink'}, "'cink'"),
+    (
+      models.jet,
+      {'network': lambda inputs, outputs: None},
+      'Add `\\*\\*options`',
+    ),
+    (models.jet, {'patch_size': 1}, 'larger patches'),
     (models.tarflow, {'patch_size': 0}, '`patch_size` is 0'),
     (models.tarflow, {'depth': 2, 'solver': ['cache']}, '`solver` has 1'),
     (models.tarflow, {'solver': 'newton'}, "'newton'"),

@@ -75,6 +75,20 @@ def test_a_saved_flow_is_the_same_with_its_noise(flow, noise, tmp_path):
   assert card['image_shape'] == SHAPE
 
 
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    ({'seed': 0}, "contains 'seed'; leave it out"),
+    ({'dtype': tf.float32}, 'must be a JSON value'),
+  ],
+)
+def test_arguments_that_a_card_cannot_hold(flow, path, arguments, message):
+  with pytest.raises(ValueError, match=message):
+    models.save(path, flow, 'cinc', {**ARGUMENTS, **arguments})
+  with pytest.raises(ValueError, match='does not exist; make it first'):
+    models.save(path.parent / 'none' / 'x.npz', flow, 'cinc', ARGUMENTS)
+
+
 def test_uniform_noise_has_no_weights(path):
   with pytest.raises(ValueError, match='uniform noise'):
     models.load_noise(path)
@@ -84,6 +98,9 @@ def test_other_arguments_are_refused_and_the_old_file_stays(flow, path):
   before = path.read_bytes()
   with pytest.raises(ValueError, match='must be those that the flow'):
     models.save(path, flow, 'cinc', {**ARGUMENTS, 'depth': 2})
+  assert path.read_bytes() == before
+  with pytest.raises(ValueError, match='build another flow'):
+    models.save(path, flow, 'cinc', {**ARGUMENTS, 'scale_function': 'exp'})
   assert path.read_bytes() == before
   with pytest.raises(ValueError, match=r'must end in \.npz'):
     models.save(path.with_suffix('.h5'), flow, 'cinc', ARGUMENTS)

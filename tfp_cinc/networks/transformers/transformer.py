@@ -206,6 +206,10 @@ def trainable_transformer(
   with tf.name_scope(name):
     positions = None
     if image_size is not None:
+      if np.shape(image_size) != (2,):
+        raise ValueError(
+          f'`image_size` is {image_size}; it must be [height, width].'
+        )
       height, width = image_size
       check_sizes(height=height, width=width)
       values = np.random.default_rng(position_seed).normal(

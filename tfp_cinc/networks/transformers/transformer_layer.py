@@ -176,7 +176,7 @@ def trainable_transformer_layer(
   if channels % num_heads:
     raise ValueError(
       f'`hidden_channels` is {channels}; it must be a multiple of `num_heads` '
-      f'= {num_heads}.'
+      f'= {num_heads}, which is `hidden_channels` // 64 by default.'
     )
   scale = 1 / math.sqrt(2 * num_layers)
   shapes = {

@@ -116,7 +116,8 @@ def test_images(flow) -> np.ndarray:
   """
   if flow.dataset is None:
     raise UserError(
-      f'{flow.path} does not say which data it was trained on, so there are no '
+      f'{flow.path} does not say where its data ({flow.name}) '
+      f'are, so there are no '
       'test images: name files.'
     )
   return flow.dataset.test_images

@@ -46,7 +46,8 @@ def command(
 ):
   """Draw the images between two images.
 
-  PATH is the folder of a run or of a SavedModel. FIRST and SECOND are files, or
+  PATH is a trained flow: the folder of a run or of a SavedModel, a file of
+  weights, or a name such as cinc_digits. FIRST and SECOND are files, or
   test:N for test image N.
   """
   from ...trained import open_flow

@@ -79,7 +79,8 @@ def command(
 ):
   """Draw images with more and less of an attribute, or with other labels.
 
-  PATH is the folder of a run or of a SavedModel. IMAGE is a file, or test:N for
+  PATH is a trained flow: the folder of a run or of a SavedModel, a file of
+  weights, or a name such as cinc_digits. IMAGE is a file, or test:N for
   test image N. Each row begins with the image itself.
   """
   if bool(attribute) == bool(to):

@@ -33,7 +33,8 @@ def command(
 ):
   """Draw images and their reconstructions decode(encode(x)).
 
-  PATH is the folder of a run or of a SavedModel. IMAGE is a file, or test:N for
+  PATH is a trained flow: the folder of a run or of a SavedModel, a file of
+  weights, or a name such as cinc_digits. IMAGE is a file, or test:N for
   test image N. Without any, test images are used.
   """
   from ...trained import open_flow

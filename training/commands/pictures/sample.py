@@ -98,7 +98,8 @@ def command(
 ):
   """Draw images from a flow.
 
-  PATH is the folder of a run or of a SavedModel.
+  PATH is a trained flow: the folder of a run or of a SavedModel, a file of
+  weights, or a name such as cinc_digits.
   """
   from ...trained import open_flow
   from .target import Target
