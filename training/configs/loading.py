@@ -13,15 +13,15 @@ from .options import OPTIONS, Option
 __all__ = ['config_names', 'load_config', 'override']
 
 _FOLDER = pathlib.Path(__file__).parent
-_FOLDERS = ('', 'conditional', 'papers')
+_FOLDERS = ('', 'conditional', 'papers', 'pretrained')
 
 
 def config_names(folder: str | None = None) -> list[str]:
   """Returns the names of the configurations of this package, sorted.
 
   Args:
-    folder: The only folder whose configurations are listed, one of '', 'papers'
-      and 'conditional'. None lists all of them.
+    folder: The only folder whose configurations are listed, one of '',
+      'conditional', 'papers' and 'pretrained'. None lists all of them.
   """
   return sorted(_modules(_FOLDERS if folder is None else [folder]))
 

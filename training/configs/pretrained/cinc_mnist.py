@@ -7,7 +7,7 @@ Datasets instead, replace --data FOLDER by --config.data.name=tfds
 --config.data.tfds_name=mnist. The size is for 10 minutes on 2 CPU cores.
 """
 
-from .cinc_photos import get_config as get_photos_config
+from ..cinc_photos import get_config as get_photos_config
 
 
 def get_config():

@@ -1,0 +1,1 @@
+"""Configurations of the trained flows that come with the package."""
