@@ -17,8 +17,8 @@ def get_config():
   config.flow.depth = 16
   config.flow.num_layers = 1
   config.flow.hidden_channels = 64
-  # After 400 steps AdamW has 3.23 test bits/dim, Muon 3.50 at its best rate of
-  # 2e-3 and 5e-3.
+  # After 400 steps AdamW has 3.23 test bits/dim, Muon 4.03 at a rate of 2e-3
+  # and 3.50 at 5e-3.
   config.train.weight_decay = 1e-4
   config.train.beta_2 = 0.95
   config.train.dequantization = 'variational'
