@@ -10,6 +10,7 @@ setuptools.setup(
   packages=[*library, *(f'tfp_cinc_{package}' for package in training)],
   package_dir={'tfp_cinc_training': 'training'},
   package_data={
+    'tfp_cinc': ['py.typed'],
     'tfp_cinc.models': ['weights/*.npz'],
     'tfp_cinc_training': ['*.sh'],
     'tfp_cinc_training.configs.papers': ['*.json'],
