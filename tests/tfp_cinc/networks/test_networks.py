@@ -38,6 +38,9 @@ SMALL = {
     networks.trainable_shared_network, hidden_channels=4
   ),
   'zero_conv': networks.trainable_zero_conv_network,
+  'transformer': functools.partial(
+    networks.trainable_vision_transformer, hidden_channels=4, num_layers=1
+  ),
 }
 
 every_network = pytest.mark.parametrize('name', SMALL)

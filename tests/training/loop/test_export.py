@@ -47,7 +47,9 @@ def test_failed_export_is_an_error_of_the_user(
   monkeypatch.setattr(tfp_cinc, 'export_saved_model', fail)
   with pytest.raises(UserError, match=sentence):
     write_saved_model(
-      types.SimpleNamespace(flow=None, noise=None, condition=None),
+      types.SimpleNamespace(
+        flow=None, noise=None, noise_scale=0.0, condition=None
+      ),
       tmp_path / 'model',
       folder=tmp_path,
       data=DataFacts('digits', (8, 8, 1)),

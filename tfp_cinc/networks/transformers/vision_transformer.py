@@ -90,7 +90,7 @@ def trainable_vision_transformer(
   seed: int | None = None,
   dtype=tf.float32,
   network_dtype=None,
-  name: str = 'vision_transformer',
+  name: str = 'transformer_network',
 ) -> VisionTransformer:
   """Returns a trainable `VisionTransformer` whose initial output is zero.
 
