@@ -32,8 +32,8 @@ def denoise(
 
   #### Example
 
-  A normal distribution with the variance 0.25 as the density of noisy images,
-  of which 0.1^2 is noise:
+  A normal distribution with the variance 0.25 as the density of noisy images.
+  The noise has the variance 0.1^2:
 
   >>> flow = tfp.distributions.TransformedDistribution(
   ...   tfp.distributions.Sample(tfp.distributions.Normal(0.0, 1.0), [1, 1, 1]),

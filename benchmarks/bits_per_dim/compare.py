@@ -20,7 +20,7 @@ __all__ = ['Comparison', 'Rate', 'compare', 'recorded']
 
 @dataclasses.dataclass(frozen=True)
 class Rate:
-  """The speed of a model's training, measured alone.
+  """The speed of a model's training, measured while nothing else runs.
 
   Attributes:
     step_seconds: Seconds of a step.
@@ -174,8 +174,8 @@ def recorded(
   Args:
     comparison: The comparison.
     records: Records.
-    machine: Kind of machine whose step times are used. None takes that of which
-      most runs are done.
+    machine: Kind of machine whose step times are used. None takes the kind with
+      the most runs.
 
   Returns:
     The comparisons on the data sets with at least one run, sorted by name.
@@ -214,8 +214,8 @@ def compare(
     command: Command that reproduces the comparison, kept in the records.
     run: Function of (job, folder) that returns the result. None calls `measure`
       in a new process.
-    only_rates: Whether to measure the step times only, which must run alone on
-      the machine.
+    only_rates: Whether to measure only the step times. Nothing else may run on
+      the machine at the same time.
 
   Returns:
     A message for each failed job. The other jobs run nevertheless, and the next

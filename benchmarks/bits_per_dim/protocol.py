@@ -16,8 +16,8 @@ class Conditions:
 
   Attributes:
     data: The data set.
-    steps: Number of training steps, or 0 to train nothing. To measure
-      'step_time', at least so many steps are timed.
+    steps: Number of training steps, or 0 to train nothing. For 'step_time', the
+      minimum number of steps to time.
     evaluate: What to measure: the bits/dim of 'test' images; those of
       'validation' images, which are held out from the training images; or the
       'step_time'.
@@ -27,7 +27,7 @@ class Conditions:
     curve_points: Number of evaluations during training.
     max_images: Number of images to evaluate on, or 0 for all.
     samples: Number of images to draw and time at the end, or 0 for none.
-    machine: Kind of machine, of which a step time depends; otherwise ''.
+    machine: Kind of machine if a step time is measured; otherwise ''.
   """
 
   data: DataSet = PHOTOS
@@ -59,9 +59,9 @@ class Conditions:
 class Protocol:
   """The amount of training, the pilots and the seeds of a comparison.
 
-  A number of seconds stands for as many steps as take so long at the step time
-  of the model, which is measured alone. The runs themselves are not timed, so
-  that other jobs may run beside them, and a repeated run takes as many steps.
+  A number of seconds is converted into steps by the step time of the model,
+  which is measured while nothing else runs. The runs themselves are not timed.
+  Other jobs may run at the same time, and a repeated run takes as many steps.
 
   Attributes:
     conditions: Conditions of the runs, except for the number of steps.

@@ -57,7 +57,7 @@ def kill_a_worker(folder, launcher, chance, last):
     time.sleep(0.01)
   time.sleep(chance.uniform(0, 0.2))
   before = newest_checkpoint(folder / 'run')
-  elastic.workers(launcher)[chance.randint(0, 1)].kill()
+  elastic.worker(launcher, chance.randint(0, 1)).kill()
   while len(elastic.sizes(folder)) < 2:
     assert launcher.poll() is None, elastic.log(folder)
     time.sleep(0.01)

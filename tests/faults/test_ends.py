@@ -39,7 +39,7 @@ def test_signal_saves_a_checkpoint_and_exits_with_0(tmp_path, count, number):
   if count == 1:
     process.send_signal(number)
   else:  # one worker is asked to stop, and all end
-    elastic.workers(process)[1].send_signal(number)
+    elastic.worker(process, 1).send_signal(number)
   out, error = process.communicate()
   took = time.monotonic() - asked
   assert process.returncode == 0, error
@@ -81,7 +81,7 @@ def test_lost_worker_ends_a_run_that_is_not_elastic(tmp_path):
   folder = tmp_path / 'run'
   process = start(folder, *LONG, workers=2)
   wait_for_checkpoint(process, folder, 5)
-  elastic.workers(process)[1].kill()
+  elastic.worker(process, 1).kill()
   out, error = process.communicate()  # it does not hang
   assert process.returncode != 0
   assert 'resumes from the newest checkpoint' in out + error

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import subprocess
+import time
 
 import psutil
 
@@ -71,6 +72,18 @@ def workers(launcher):
     except (psutil.NoSuchProcess, psutil.AccessDenied):
       pass
   return found
+
+
+def worker(launcher, rank):
+  """Returns the process of one worker.
+
+  A listing of processes can miss one that is there, so it is repeated while the
+  launcher runs.
+  """
+  while rank not in (found := workers(launcher)):
+    assert launcher.poll() is None, f'there is no worker {rank}'
+    time.sleep(0.05)
+  return found[rank]
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfp_cinc.bijectors.base import FlowBijector
+from tfp_cinc.bijectors.gradients import first_only
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.composite import tensors_of, with_tensors
@@ -20,6 +21,11 @@ from tfp_cinc.networks.transformers.tokens import as_image, as_tokens
 __all__ = ['AutoregressiveTransformer', 'trainable_autoregressive_transformer']
 
 SOLVERS = ('cache', 'jacobi')
+
+_NO_SECOND = (
+  'second derivatives of the inverse of an autoregressive transformer are not '
+  'available.'
+)
 
 
 class AutoregressiveTransformer(FlowBijector):
@@ -195,7 +201,7 @@ class AutoregressiveTransformer(FlowBijector):
           other = with_tensors(whole, places[1:])
           y = decode(x, places[0], *other)
         found = tape.gradient(y, places, w)
-        return [None if g is None else _first_only(g) for g in found]
+        return [None if g is None else first_only(g, _NO_SECOND) for g in found]
 
       return x, gradient
 
@@ -222,15 +228,6 @@ class AutoregressiveTransformer(FlowBijector):
       maximum_iterations=length,
     )
     return as_image(x, z, network.order)
-
-
-def _first_only(gradient):
-  """Returns a gradient that raises an error if it is differentiated again."""
-  return tf.raw_ops.PreventGradient(
-    input=gradient,
-    message='second derivatives of the inverse of an autoregressive '
-    'transformer are not available.',
-  )
 
 
 def trainable_autoregressive_transformer(

@@ -4,7 +4,17 @@ import tensorflow as tf
 
 from tfp_cinc.internal.composite import tensors_of, with_tensors
 
-__all__ = ['gradients_at', 'with_own_tensors']
+__all__ = ['first_only', 'gradients_at', 'with_own_tensors']
+
+
+def first_only(gradient, message: str):
+  """Returns a gradient that raises an error if it is differentiated again.
+
+  Args:
+    gradient: `Tensor`.
+    message: Message of the `LookupError`.
+  """
+  return tf.raw_ops.PreventGradient(input=gradient, message=message)
 
 
 def with_own_tensors(bijector, kwargs):

@@ -8,12 +8,17 @@ it receives.
 import tensorflow as tf
 
 from tfp_cinc.bijectors.base import FlowBijector
-from tfp_cinc.bijectors.gradients import gradients_at
+from tfp_cinc.bijectors.gradients import first_only, gradients_at
 from tfp_cinc.bijectors.shared_trace import call
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.composite import tensors_of, with_tensors
 
 __all__ = ['evaluate', 'keep_input', 'keep_output', 'pull_back']
+
+_NO_SECOND = (
+  "second derivatives are not available with memory='reversible'; use "
+  "`tfp_cinc.with_memory(flow, 'store')`."
+)
 
 
 def keep_output(
@@ -37,7 +42,8 @@ def keep_output(
 
     def gradient(dy, dlog_det):
       _, dx, found = bijector.pull_back(y, dy, dlog_det, **kwargs)
-      return _first_only(dx), [*map(_first_only, found)]
+      dx, *found = (first_only(g, _NO_SECOND) for g in (dx, *found))
+      return dx, found
 
     return (y, log_det), gradient
 
@@ -90,15 +96,6 @@ def evaluate(bijector: FlowBijector, x, invert: bool, event_ndims: int, kwargs):
 def pull_back(bijector: FlowBijector, y, dy, dlog_det, event_ndims, kwargs):
   """Calls `FlowBijector.pull_back`."""
   return bijector.pull_back(y, dy, dlog_det, event_ndims, **kwargs)
-
-
-def _first_only(gradient):
-  """Returns a gradient that raises an error if it is differentiated again."""
-  return tf.raw_ops.PreventGradient(
-    input=gradient,
-    message="second derivatives are not available with memory='reversible'; "
-    "use `tfp_cinc.with_memory(flow, 'store')`.",
-  )
 
 
 def _summed_to_shape(gradient, x):

@@ -50,7 +50,7 @@ def _numbers(distribution, seed, use, start, shape):
   """Returns random numbers for examples start, start + 1, ...
 
   A single call generates them all: Philox computes numbers from a key, here
-  (seed, use), and a counter, of which each position has its own range.
+  (seed, use), and a counter. Each position has its own range of the counter.
   """
   count = math.prod(shape[1:])
   blocks = -(-count // _BLOCK)

@@ -222,8 +222,8 @@ def _conditions(comparison, records, done):
     f'Data: {result["data"]}. Training: {protocol.amount}{of_steps} per run, '
     f'{conditions.batch_size} images per step{pilots}. '
     f'Evaluation: {result["num_images"]} test images, {conditions.noise_draws} '
-    f'noise draws per image. Step times measured alone: {protocol.machine}, '
-    f'{measured}. Runs: {where}, {dates}.'
+    'noise draws per image. Step times, measured while nothing else ran: '
+    f'{protocol.machine}, {measured}. Runs: {where}, {dates}.'
   )
 
 

@@ -1,1 +1,1 @@
-"""Configurations of the trained flows that come with the package."""
+"""Configurations of flows that are trained once, to be loaded by name."""

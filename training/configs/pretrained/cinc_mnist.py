@@ -4,7 +4,7 @@
 
 FOLDER holds train.npy and test.npy. To train on the data set of TensorFlow
 Datasets instead, replace --data FOLDER by --config.data.name=tfds
---config.data.tfds_name=mnist. The size is for 10 minutes on 2 CPU cores.
+--config.data.tfds_name=mnist.
 """
 
 from ..cinc_photos import get_config as get_photos_config
