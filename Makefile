@@ -3,104 +3,104 @@ WORKERS ?= 2
 CONFIG ?= cinc_photos
 WORKDIR ?= runs/$(CONFIG)
 DATA ?= photos
-# The first of these that can make environments; 3.11 is the one tested in CI.
-PYTHON ?= $(shell for version in 3.11 3.12 3.10 3.13; do \
-  python$$version -c 'import ensurepip, venv' 2>/dev/null && \
+# The versions that are tested together are in constraints/tf$(TF).txt.
+TF ?= 2.21
+CONSTRAINTS := constraints/tf$(TF).txt
+VENV := .venv$(if $(filter-out 2.21,$(TF)),-tf$(TF))
+# The first of these that can make environments.
+PYTHON ?= $(shell for version in $(if $(filter-out 2.18,$(TF)),3.13) \
+  3.12 3.11 3.10; do python$$version -c 'import ensurepip, venv' 2>/dev/null && \
   echo python$$version && break; done)
 
-BIN := .venv/bin
+BIN := $(VENV)/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH" TF_CPP_MIN_LOG_LEVEL=3
-PIP := $(BIN)/pip --disable-pip-version-check
-# constraints.txt has the exact versions for Python 3.11, constraints-core.txt
-# only those that matter, for the other Pythons.
-CONSTRAINTS = -c $$($(BIN)/python -c 'import sys; print("constraints.txt" if \
-  sys.version_info[:2] == (3, 11) else "constraints-core.txt")')
-HOROVOD := HOROVOD_WITH_TENSORFLOW=1 HOROVOD_WITH_GLOO=1 \
-  HOROVOD_WITHOUT_PYTORCH=1 HOROVOD_WITHOUT_MXNET=1 HOROVOD_WITHOUT_MPI=1 \
-  CMAKE_POLICY_VERSION_MINIMUM=3.5
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL = $(PIP) install -q -c $(CONSTRAINTS)
 
-.PHONY: help setup train test test-fast lint format docs benchmark compare clean
+.PHONY: help setup train test test-fast test-nightly lint format docs benchmark compare clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
 
 # One process needs no compiler; several workers need Horovod, which is built.
-WITH_WORKERS := $(if $(filter 1,$(WORKERS)),,.venv/horovod)
+WITH_WORKERS := $(if $(filter 1,$(WORKERS)),,$(VENV)/horovod)
 
-setup: $(WITH_WORKERS) .venv/train  ## create .venv; WORKERS=1 without Horovod
+setup: $(WITH_WORKERS) $(VENV)/train  ## create .venv; WORKERS=1 without Horovod
 
 train: setup  ## train CONFIG=cinc_photos with WORKERS=2, or resume it
 	$(RUN) $(if $(WITH_WORKERS),horovodrun --gloo -np $(WORKERS)) \
 	  tfp-cinc train --config $(CONFIG) --workdir $(WORKDIR)
 
-test: .venv/dev .venv/horovod  ## run all tests
+test: $(VENV)/dev $(VENV)/horovod  ## run all tests
 	$(RUN) python -m pytest -n 2
 
-test-fast: .venv/dev  ## run the tests that need no Horovod, no browser, no time
+test-fast: $(VENV)/dev  ## run the tests that need no Horovod, no browser, no time
 	$(RUN) python -m pytest -n 2 -m 'not slow'
 
-lint: .venv/dev  ## check form and style
+lint: $(VENV)/dev  ## check form and style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: .venv/dev  ## format the code
+format: $(VENV)/dev  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: .venv/dev  ## build the site into build/site, check its links
+docs: $(VENV)/dev  ## build the site into build/site, check its links
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-benchmark: .venv/dev .venv/horovod  ## compare speeds, into docs/benchmarks.md
-	@$(PIP) install -q $(CONSTRAINTS) normflows numba
+benchmark: $(VENV)/dev $(VENV)/horovod  ## compare speeds, into docs/benchmarks.md
+	@$(INSTALL) --no-build-isolation -e '.[bench]'
 	$(RUN) python -m benchmarks
 
 # DATA=PATH takes other images than the photographs, such as CIFAR-10 as arrays.
-compare: .venv/dev  ## compare test bits/dim on DATA, into docs/results.md
-	@$(PIP) install -q $(CONSTRAINTS) normflows numba
+compare: $(VENV)/dev  ## compare test bits/dim on DATA, into docs/results.md
+	@$(INSTALL) --no-build-isolation -e '.[bench]'
 	$(RUN) python -m benchmarks.bits_per_dim --data $(DATA)
 	$(RUN) python -m benchmarks.bits_per_dim --report
 
-clean:  ## remove .venv and generated files; runs/ stays
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+NIGHTLY := VENV=.venv-nightly TF=$(TF)
+
+test-nightly:  ## run the fast tests on the development versions of today
+	$(MAKE) $(NIGHTLY) .venv-nightly/dev
+	.venv-nightly/bin/python -m pip uninstall -q -y \
+	  tensorflow tf_keras tensorflow-probability
+	.venv-nightly/bin/python -m pip install -q --pre --upgrade \
+	  --force-reinstall --no-deps tf-nightly tf_keras-nightly tfp-nightly
+	.venv-nightly/bin/python -m pip install -q --pre \
+	  tf-nightly tf_keras-nightly tfp-nightly
+	$(MAKE) $(NIGHTLY) test-fast
+
+clean:  ## remove .venv* and generated files; runs/ stays
+	rm -rf .venv* build *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "No Python 3.10 to 3.13 with its venv module\
-	 was found: install one (on Debian: apt-get install python3-venv), or name\
-	 one by PYTHON=... ." >&2; exit 1; }
-	@echo "Making .venv with $$($(PYTHON) --version)."
-	@$(PYTHON) -m venv .venv
+	@test -f $(CONSTRAINTS) || { echo "TF=$(TF) has no tested versions; take one\
+	 of these: $$(ls constraints | sed -n 's/^tf\(.*\)\.txt$$/\1/p' | xargs)." \
+	 >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "No Python that TensorFlow $(TF) supports was\
+	 found, with its venv module: install one of 3.11 to 3.13 (on Debian: apt-get\
+	 install python3-venv), or name one by PYTHON=... ." >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version) and TensorFlow $(TF)."
+	@$(PYTHON) -m venv $(VENV)
 
-.venv/train: setup.cfg setup.py pyproject.toml constraints.txt \
-    constraints-core.txt | $(BIN)/python
+$(VENV)/train: setup.cfg setup.py pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "Installing the packages for training."
-	@$(PIP) install -q $(CONSTRAINTS) setuptools wheel
-	@$(PIP) install -q --no-build-isolation $(CONSTRAINTS) -e '.[train,demo]'
+	@$(INSTALL) setuptools wheel
+	@$(INSTALL) --no-build-isolation -e '.[train,demo]'
 	@touch $@
 
-.venv/dev: .venv/train
+$(VENV)/dev: $(VENV)/train
 	@echo "Installing the packages for tests and documentation."
-	@$(PIP) install -q --no-build-isolation $(CONSTRAINTS) \
-	  -e '.[train,demo,docs,test,dev]'
+	@$(INSTALL) --no-build-isolation -e '.[train,demo,docs,test,dev]'
 	@touch $@
 
 # Checked first, so that a missing compiler is reported before the downloads.
-.venv/compilers: | $(BIN)/python
-	@missing=; for tool in g++ cmake; do \
-	  command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	test -z "$$missing" || { echo "Several workers need Horovod, and building\
-	 it needs$$missing: install it (on Debian: apt-get install$$missing), or\
+$(VENV)/compiler: | $(BIN)/python
+	@command -v $${CXX:-g++} >/dev/null || { echo "Several workers need Horovod,\
+	 and building it needs g++: install it (on Debian: apt-get install g++), or\
 	 train in one process by WORKERS=1." >&2; exit 1; }
 	@touch $@
 
-# A wheel in pip's cache may have been built against another TensorFlow; then it
-# cannot be imported and is built again.
-.venv/horovod: .venv/compilers .venv/train
-	@echo "Building Horovod; this takes a few minutes, once."
-	@$(PIP) install -q $(CONSTRAINTS) cloudpickle psutil pyyaml cffi packaging
-	@$(HOROVOD) $(RUN) $(PIP) install -q --no-build-isolation --no-deps \
-	  $(CONSTRAINTS) horovod
-	@$(BIN)/python -c 'import horovod.tensorflow' 2>/dev/null || \
-	  $(HOROVOD) $(RUN) $(PIP) install -q --no-build-isolation --no-deps \
-	  --no-cache-dir --force-reinstall $(CONSTRAINTS) horovod
-	@$(BIN)/python -c 'import horovod.tensorflow' 2>/dev/null
+$(VENV)/horovod: $(VENV)/compiler $(VENV)/train
+	@$(RUN) tfp-cinc build-horovod
 	@touch $@

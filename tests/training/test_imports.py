@@ -14,7 +14,7 @@ LEVELS = (
   ('configs',),
   ('data', 'run_folder'),
   ('validation',),
-  ('loop',),
+  ('loop', 'horovod_build'),
   ('trained',),
   ('page',),
   ('commands',),

@@ -53,6 +53,7 @@ COMMANDS = {
   'score': '.score',
   'export': '.export',
   'demo': '.demo',
+  'build-horovod': '.build_horovod',
 }
 
 

@@ -1,0 +1,1 @@
+"""Builds Horovod, whose published sources need a change, and checks it."""
