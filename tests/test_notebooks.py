@@ -59,5 +59,5 @@ def test_stored_outputs_are_of_one_run_and_small(path):
   assert path.stat().st_size < 400_000
 
 
-def test_there_are_five():
-  assert len(NOTEBOOKS) == 5
+def test_there_are_six():
+  assert len(NOTEBOOKS) == 6

@@ -2,7 +2,7 @@
 
 import click
 
-from .options import click_command, flow_argument
+from .options import click_command, optional_flow_argument
 
 __all__ = ['command']
 
@@ -10,7 +10,7 @@ __all__ = ['command']
 @click_command(
   'demo', 'runs/cinc_digits', short_help='Serve a page that uses a flow.'
 )
-@flow_argument
+@optional_flow_argument
 @click.option(
   '--port',
   type=click.IntRange(0, 65535),
@@ -23,7 +23,8 @@ def command(path, port, open_browser):
   """Serve a page that uses a flow, only to this machine.
 
   PATH is a trained flow: the folder of a run or of a SavedModel, a file of
-  weights, or a name such as cinc_digits.
+  weights, or a name such as cinc_digits. Without it, the page offers the
+  trained flows of the package.
   """
   from ..page import serve
 

@@ -16,6 +16,7 @@ __all__ = [
   'image_options',
   'listing',
   'noise_options',
+  'optional_flow_argument',
   'output_file',
   'run_argument',
   'seed_option',
@@ -59,13 +60,19 @@ def check_output(path, is_folder: bool = False) -> None:
 
 
 def _check_flow(ctx, parameter, path):
-  check_flow(path)
+  if path is not None:
+    check_flow(path)
   return path
 
 
 def flow_argument(function):
   """Adds the argument PATH, the folder of a run or of a SavedModel."""
   return click.argument('path', callback=_check_flow)(function)
+
+
+def optional_flow_argument(function):
+  """Adds the argument PATH as in `flow_argument`; None if it is left out."""
+  return click.argument('path', required=False, callback=_check_flow)(function)
 
 
 def run_argument(function):

@@ -21,7 +21,7 @@ def choose_label(flow: Served, own: Label, key: str, title: str = '') -> Label:
   Returns:
     The label; None if the flow is not conditional.
   """
-  names, key = flow.label_names, f'{key}_{own}'
+  names, key = flow.label_names, f'{flow.key}_{key}_{own}'
   if names is None:
     return None
   kept = {'key': key, 'persist_state': 'session'}

@@ -2,7 +2,8 @@
 
 import streamlit
 
-from . import labels, panels, pictures, served
+from . import labels, panels, pictures
+from .offered import offered
 from .text import literal
 
 __all__ = ['main']
@@ -33,7 +34,7 @@ img {border-radius: 0 !important; max-width: 100%}
 
 def main():
   """Draws the page; only the open tab computes anything."""
-  flow = served.current()
+  flow = _choose_flow()
   streamlit.set_page_config(page_title=f'Flow of {flow.name}')
   streamlit.html(_STYLE)
   streamlit.title(literal(f'Flow of {flow.name}'), anchor=False)
@@ -52,8 +53,26 @@ def main():
       streamlit.info('Choose an image file.')
     else:
       pictures.show(image, 'Input of the flow')
-  tabs = streamlit.tabs(list(_PANELS), key='panel', on_change='rerun')
-  for tab, panel in zip(tabs, _PANELS.values(), strict=True):
+  names = list(_PANELS)
+  if flow.examples is not None and not flow.can_change:
+    names.remove('Change')
+  tabs = streamlit.tabs(names, key=f'{flow.key}_panel', on_change='rerun')
+  for tab, name in zip(tabs, names, strict=True):
     if tab.open:
       with tab:
-        panel(flow, image, label)
+        _PANELS[name](flow, image, label)
+
+
+def _choose_flow():
+  """Asks for one of the flows, if there are several, and opens it."""
+  flows = offered()
+  path = flows.paths[0]
+  if len(flows.paths) > 1:
+    path = streamlit.selectbox(
+      'Trained flow of the package',
+      flows.paths,
+      key='flow',
+      persist_state='session',
+    )
+  with streamlit.spinner(f'Opening {path} and tracing its functions ...'):
+    return flows.open(path)

@@ -52,15 +52,15 @@ def _moves(flow):
     'Attributes',
     flow.directions.names,
     default=flow.directions.names[:_SLIDERS],
-    key='attributes',
+    key=f'{flow.key}_attributes',
     **_KEPT,
   )
-  strengths = {name: _strength(name) for name in names}
+  strengths = {name: _strength(flow, name) for name in names}
   moved = {name: value for name, value in strengths.items() if value}
-  return moved, _level(flow.levels)
+  return moved, _level(flow)
 
 
-def _strength(name):
+def _strength(flow, name):
   return streamlit.slider(
     name,
     -_STRONGEST,
@@ -68,13 +68,14 @@ def _strength(name):
     0.0,
     0.1,
     format='%+.1f',
-    key=f'strength_{name}',
+    key=f'{flow.key}_strength_{name}',
     **_KEPT,
   )
 
 
-def _level(levels):
+def _level(flow):
   """Returns the only level to change, or None for all levels."""
+  levels = flow.levels
   if levels == 1:
     return None
   names = [f'{level}' for level in range(levels)]
@@ -83,7 +84,10 @@ def _level(levels):
   options = dict(zip(['All', *names], [None, *range(levels)], strict=True))
   return options[
     streamlit.selectbox(
-      'Level of the latents to change', options, key='level', **_KEPT
+      'Level of the latents to change',
+      options,
+      key=f'{flow.key}_level',
+      **_KEPT,
     )
   ]
 
@@ -143,15 +147,16 @@ def interpolate(flow: Served, image: np.ndarray | None, label: Label) -> None:
 
 @streamlit.fragment
 def score(flow: Served, image: np.ndarray | None, label: Label) -> None:
-  """Compares the bits/dim of the image with those of the test set."""
+  """Compares the bits/dim of the image with those of test images."""
   if image is None:
     return
   with streamlit.spinner('Scoring ...'):
     levels = flow.bits_per_dim(image, label)
   bits = float(levels.sum())
   bar = streamlit.empty()
-  test_bits = flow.test_bits(
-    lambda share: bar.progress(share, 'Scoring the test set (only once) ...')
+  words = f'{flow.kind} images'
+  known_bits = flow.known_bits(
+    lambda share: bar.progress(share, f'Scoring the {words} (only once) ...')
   )
   bar.empty()
   left, right = streamlit.columns([1, 3], gap='large')
@@ -162,31 +167,31 @@ def score(flow: Served, image: np.ndarray | None, label: Label) -> None:
         'By level: ' + ', '.join(f'{level:.3f}' for level in levels)
       )
   with right:
-    if test_bits is None:
+    if known_bits is None:
       streamlit.caption('There is no test set to compare with.')
     elif not np.isfinite(bits):
       streamlit.caption('The density of this image is not finite.')
     else:
-      test_bits = test_bits[np.isfinite(test_bits)]
-      below = np.mean(test_bits < bits)
+      known_bits = known_bits[np.isfinite(known_bits)]
+      below = np.mean(known_bits < bits)
       streamlit.markdown(
-        f'{below:.0%} of {len(test_bits)} test images have lower bits/dim.'
+        f'{below:.0%} of {len(known_bits)} {words} have lower bits/dim.'
       )
       streamlit.altair_chart(
-        _histogram(test_bits, bits),
-        alt='Histogram of the bits/dim of the test set, with the image marked',
+        _histogram(known_bits, bits, words),
+        alt=f'Histogram of the bits/dim of {words}, with the image marked',
       )
   streamlit.caption(
-    'Low bits/dim do not mean that an image is similar to the test images: '
+    f'Low bits/dim do not mean that an image is similar to the {words}: '
     'uniform or smooth images of another kind often have lower bits/dim than '
-    'all test images. An image far to the left or right of the histogram '
-    'differs from the test set; an image within it may differ as well.'
+    f'all {words}. An image far to the left or right of the histogram '
+    'differs from them; an image within it may differ as well.'
   )
 
 
-def _histogram(test_bits, bits):
-  """Returns a chart of the test set as bars and of the image as a line."""
-  counts, edges = np.histogram(test_bits, bins=30)
+def _histogram(known_bits, bits, words):
+  """Returns a chart of images as bars and of the image as a line."""
+  counts, edges = np.histogram(known_bits, bins=30)
   bars = [
     {'from': float(low), 'to': float(high), 'images': int(count)}
     for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
@@ -200,7 +205,7 @@ def _histogram(test_bits, bits):
     .encode(
       x=axis,
       x2='to:Q',
-      y=altair.Y('images:Q', title='test images'),
+      y=altair.Y('images:Q', title=words),
       tooltip=['from:Q', 'to:Q', 'images:Q'],
     )
   )

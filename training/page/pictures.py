@@ -16,7 +16,7 @@ __all__ = ['choose', 'grid', 'show']
 def choose(
   flow: Served, label: str, key: str, number: int = 0
 ) -> tuple[np.ndarray | None, Label]:
-  """Asks for an image: a test image, a file, or a sample of the flow.
+  """Asks for an image: a test image or example, a file, or a sample.
 
   If a file was changed to fit the flow, or cannot be used, the page says so.
 
@@ -24,16 +24,16 @@ def choose(
     flow: The flow.
     label: Purpose of the image.
     key: Prefix of the keys of its widgets, unique on the page.
-    number: Index of the test image that is chosen at first.
+    number: Index of the test image or example that is chosen at first.
 
   Returns:
     (image, its label): uint8 [H, W, C], or None if there is no image yet; the
     label of a test image or a sample, or None if it is not known.
   """
-  images = flow.test_images
+  images, key = flow.known_images, f'{flow.key}_{key}'
   ways = ['Your file', 'Sample']
   if images is not None:
-    ways = ['Test set', *ways]
+    ways = ['Test set' if flow.examples is None else 'Examples', *ways]
   way = streamlit.segmented_control(
     label,
     ways,
@@ -50,13 +50,18 @@ def choose(
     return flow.sample(1, 0.7, seed, own)[0], own
   last = len(images) - 1
   chosen = streamlit.number_input(
-    f'Test image, 0 to {last}',
+    f'{flow.kind.capitalize()} image, 0 to {last}',
     0,
     last,
     min(number, last),
     key=f'{key}_number',
     persist_state='session',
   )
+  if flow.examples is not None:
+    streamlit.caption(
+      f"From scikit-learn's {flow.examples.name}; the flow was not trained on "
+      'these images.'
+    )
   return images[chosen], flow.test_label(chosen)
 
 

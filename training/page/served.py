@@ -5,50 +5,49 @@ import threading
 
 import numpy as np
 
-from ..errors import UserError
-from ..trained import open_flow
+from tfp_cinc.models import pretrained_names
 
-__all__ = ['NUMBERS', 'Label', 'Served', 'current', 'open_served']
+from ..errors import UserError
+from ..run_folder.config_file import is_weights
+from ..trained import open_flow
+from .examples import Examples, load_examples
+
+__all__ = ['NUMBERS', 'Label', 'Served', 'open_served']
 
 # A class, attributes that are 0 or 1, or None if the flow is not conditional.
 Label = int | tuple[int, ...] | None
 
 NUMBERS = (16, 36, 64)  # possible numbers of samples in a grid
-_TEST_IMAGES = 512  # largest number of test images in the histogram
+_COMPARED = 512  # largest number of images in the histogram
 _NOISE_DRAWS = 4
-_PORTION = 64  # test images between two updates of the progress bar
-
-_current = None
+_PORTION = 64  # images between two updates of the progress bar
 
 
 def open_served(path: str) -> 'Served':
-  """Opens the flow that the page of this process shows, and traces it.
+  """Opens a flow for the page, and traces it.
+
+  A flow of the package comes without its data, so the page shows `Examples`.
 
   Args:
-    path: Folder of a run or of a SavedModel.
+    path: Folder of a run or of a SavedModel, a file of weights, or the name of
+      a flow of the package.
 
   Returns:
-    The flow. `current` returns it, too.
+    The flow.
 
   Raises:
     UserError: If there is no flow, or it is conditional on images.
   """
-  global _current
   flow = open_flow(path)
   if flow.condition is not None and not flow.condition.takes_labels:
     raise UserError(
       f'{path} is conditional on images, which the page does not support; use '
       '`tfp-cinc upscale` or `tfp-cinc inpaint`.'
     )
-  served = Served(flow)
+  of_package = is_weights(path) and path in pretrained_names()
+  served = Served(flow, load_examples(flow) if of_package else None)
   served.warm_up()
-  _current = served
   return served
-
-
-def current() -> 'Served':
-  """Returns the flow that `open_served` opened last."""
-  return _current
 
 
 class Served:
@@ -61,18 +60,24 @@ class Served:
 
   Args:
     flow: `TrainedFlow`.
+    examples: Images to show in place of test images, or None.
   """
 
-  def __init__(self, flow):
-    self.flow = flow
+  def __init__(self, flow, examples: Examples | None = None):
+    self.flow, self.examples = flow, examples
     self._lock = threading.Lock()
     self._encoded = functools.lru_cache(maxsize=8)(self._encode)
-    self._test_bits = None
+    self._known_bits = None
 
   @property
   def name(self) -> str:
     """Name of the data set that it was trained on."""
     return self.flow.name
+
+  @property
+  def key(self) -> str:
+    """Prefix of the keys of widgets whose values belong to this flow."""
+    return str(self.flow.path)
 
   @property
   def image_shape(self) -> tuple[int, int, int]:
@@ -87,7 +92,14 @@ class Served:
   @property
   def directions(self):
     """Its `tfp_cinc.latents.AttributeDirections`, or None."""
+    if self.examples is not None:
+      return self.examples.directions
     return self.flow.directions
+
+  @property
+  def can_change(self) -> bool:
+    """Whether `change` does more than reconstruct an image."""
+    return self.directions is not None or self.label_names is not None
 
   @property
   def label_names(self) -> tuple[str, ...] | None:
@@ -127,9 +139,16 @@ class Served:
     return self.flow.condition.inputs(None, labels)
 
   @property
-  def test_images(self) -> np.ndarray | None:
-    """uint8 [N, H, W, C], or None."""
+  def known_images(self) -> np.ndarray | None:
+    """The examples or the test images, uint8 [N, H, W, C], or None."""
+    if self.examples is not None:
+      return self.examples.images
     return self.flow.test_images
+
+  @property
+  def kind(self) -> str:
+    """What `known_images` are: 'test' or 'example'."""
+    return 'test' if self.examples is None else 'example'
 
   def warm_up(self) -> None:
     """Calls every function once, so that the user does not wait for tracing."""
@@ -174,7 +193,7 @@ class Served:
     """
     latents = self._encoded(image.tobytes(), label)
     moved = latents + sum(
-      strength * self.flow.directions.direction(name)
+      strength * self.directions.direction(name)
       for name, strength in strengths.items()
     )
     if level is not None:
@@ -210,17 +229,17 @@ class Served:
         condition=self._given(label, 1),
       )[0]
 
-  def test_bits(self, report=lambda share: None) -> np.ndarray | None:
-    """Returns the bits/dim of test images, computed at the first call.
+  def known_bits(self, report=lambda share: None) -> np.ndarray | None:
+    """Returns the bits/dim of `known_images`, computed at the first call.
 
     Args:
       report: Called with the fraction that is done, from 0 to 1.
 
     Returns:
-      float64 [N]; None if there is no test set.
+      float64 [N]; None if there are no such images.
     """
-    if self._test_bits is None and self.flow.test_images is not None:
-      images = self.flow.test_images[:_TEST_IMAGES]
+    if self._known_bits is None and self.known_images is not None:
+      images = self.known_images[:_COMPARED]
       labels = self.flow.test_labels
       bits = []
       for start in range(0, len(images), _PORTION):
@@ -235,5 +254,5 @@ class Served:
               images[some], noise_draws=_NOISE_DRAWS, condition=given
             )
           )
-      self._test_bits = np.concatenate(bits)
-    return self._test_bits
+      self._known_bits = np.concatenate(bits)
+    return self._known_bits

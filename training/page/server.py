@@ -25,11 +25,14 @@ _OPTIONS = {
 }
 
 
-def serve(path: str, port: int = 8501, open_browser: bool = False) -> None:
+def serve(
+  path: str | None = None, port: int = 8501, open_browser: bool = False
+) -> None:
   """Serves the page of a flow on 127.0.0.1 until it is interrupted.
 
   Args:
-    path: Folder of a run or of a SavedModel.
+    path: Folder of a run or of a SavedModel, a file of weights, or the name of
+      a flow of the package. None offers all flows of the package.
     port: Port to listen on; 0 chooses a free one.
     open_browser: Whether to open the page in the browser of the user.
 
@@ -47,16 +50,19 @@ def serve(path: str, port: int = 8501, open_browser: bool = False) -> None:
       f'the page needs Streamlit ({error}); install it with pip install '
       "'.[demo]'."
     ) from None
-  from . import served
+  from tfp_cinc.models import pretrained_names
+
   from .guard import Guard
+  from .offered import offer
 
   for name, value in _OPTIONS.items():
     streamlit_config.set_option(name, value)
   # The user may end it with Ctrl-C at any moment.
   with contextlib.suppress(KeyboardInterrupt), _bind(port) as listener:
     address = f'http://{_HOST}:{listener.getsockname()[1]}'
-    print(f'Opening {path} and tracing its functions ...', flush=True)
-    flow = served.open_served(path)
+    paths = pretrained_names() if path is None else [path]
+    print(f'Opening {paths[0]} and tracing its functions ...', flush=True)
+    flow = offer(paths)
     os.environ['TFP_CINC_PAGE'] = __package__
     page = pathlib.Path(__file__).with_name('script.py')
     config = uvicorn.Config(

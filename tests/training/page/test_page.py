@@ -61,9 +61,9 @@ def flow(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def served(path):
+def served(*paths):
   """Yields (address, process) of the page that the command serves."""
-  process = processes.start('training', 'demo', path, '--port', '0')
+  process = processes.start('training', 'demo', *paths, '--port', '0')
   try:
     line = ''
     while not (found := re.search(r'http://127\.0\.0\.1:\d+', line)):
@@ -101,7 +101,7 @@ def browser():
 class Visitor:
   """A visitor of the page; records the requests of the browser."""
 
-  def __init__(self, browser, address, width=1100, height=1200):
+  def __init__(self, browser, address, width=1100, height=1200, kind='Test'):
     from playwright.sync_api import expect
 
     self.expect = expect
@@ -113,7 +113,7 @@ class Visitor:
     self.page.on('pageerror', lambda error: self.complaints.append(str(error)))
     self.page.on('console', self._console)
     self.page.goto(address)
-    self.sees('Test image, 0 to')
+    self.sees(f'{kind} image, 0 to')
 
   def _console(self, message):
     if message.type == 'error':
@@ -138,6 +138,11 @@ class Visitor:
     handle = self.page.get_by_role('slider', name=slider)
     for _ in range(times):
       handle.press(key)
+
+  def shows_chart(self):
+    """Waits until the page shows a chart."""
+    chart = self.page.locator('canvas, .vega-embed svg').first
+    self.expect(chart).to_be_visible()
 
   def selects(self, box, option):
     """Selects an option of a box."""
@@ -239,9 +244,7 @@ def test_visitor_uses_all_tabs(page, browser, flow, tmp_path):
 
   visitor.opens('Score')
   visitor.reads('test images have lower bits/dim')
-  visitor.expect(
-    visitor.page.locator('canvas, .vega-embed svg').first
-  ).to_be_visible()
+  visitor.shows_chart()
   visitor.looks('score')
 
   assert not visitor.complaints
@@ -275,6 +278,41 @@ def test_visitor_of_a_conditional_flow_chooses_the_class(conditional, browser):
     visitor.looks('sample_class')
     visitor.opens('Score')
     visitor.reads('test images have lower bits/dim')
+    assert not visitor.complaints
+    visitor.page.close()
+
+
+def test_visitor_without_a_run_chooses_a_flow_of_the_package(browser):
+  with served() as (address, _):
+    visitor = Visitor(browser, address, kind='Example')
+    visitor.reads('the flow was not trained on these images')
+    samples = visitor.image('Temperature 0.7, seed 0')
+    assert samples.std() > 20
+    visitor.opens('Interpolate')
+    visitor.image('100%')
+    visitor.looks('package_interpolate')
+    visitor.opens('Score')
+    visitor.reads('example images have lower bits/dim')
+    visitor.shows_chart()
+    visitor.looks('package_score')
+    visitor.selects('Trained flow of the package', 'cinc_digits')
+    visitor.sees('Example image, 0 to 179')
+    number = visitor.page.get_by_role('spinbutton', name='Example image')
+    number.fill('150')  # more than the other flow has
+    number.press('Enter')
+    visitor.selects('Trained flow of the package', 'cinc_cifar10_small')
+    visitor.sees('Example image, 0 to 103')
+    visitor.shows_chart()
+    visitor.selects('Trained flow of the package', 'cinc_digits')
+    visitor.expect(number).to_have_value('150')
+    given = small(visitor.image('Encoded and decoded'), 16)
+    visitor.moves('3', 'ArrowRight', times=20)
+    changed = small(visitor.image('3 +2.0'), 16)
+    assert np.abs(changed.astype(int) - given).max() > 50
+    visitor.looks('package_change')
+    visitor.opens('Sample')
+    visitor.image('Temperature 0.7, seed 0')
+    visitor.looks('package_sample')
     assert not visitor.complaints
     visitor.page.close()
 

@@ -36,8 +36,10 @@ def test_flow_given_classes(conditional):
   assert served.label_names == tuple('0123456789')
   assert (served.has_classes, served.first_label) == (True, 0)
   assert served.test_label(2) == flow.test_labels[2]
-  image, label = served.test_images[2], served.test_label(2)
-  between = served.interpolate(image, served.test_images[3], 3, 'linear', label)
+  image, label = served.known_images[2], served.test_label(2)
+  between = served.interpolate(
+    image, served.known_images[3], 3, 'linear', label
+  )
   np.testing.assert_array_equal(between[0], image)
   condition = flow.condition.inputs(None, np.array([label]))
   expected = flow.bits_per_dim(image[None], 4, condition=condition)
