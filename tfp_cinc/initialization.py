@@ -75,4 +75,8 @@ def initialize_from_data(
 
 def is_initialized(flow: tfd.TransformedDistribution) -> bool:
   """Returns whether all layers of a flow have been initialized."""
-  return all(bool(bijector.initialized) for bijector in subtree(flow))
+  # The truth value of a Variable of `tf.distribute` is not that of its value.
+  return all(
+    bool(tf.convert_to_tensor(bijector.initialized))
+    for bijector in subtree(flow)
+  )

@@ -8,7 +8,7 @@ import tf_keras
 from tests.programs import flow_model_workers, processes
 from tfp_cinc import models
 from tfp_cinc.flow_model import FlowModel
-from tfp_cinc.flow_model.keras_parts import horovod_of
+from tfp_cinc.flow_model.optimizers import horovod_of
 
 pytestmark = pytest.mark.slow
 

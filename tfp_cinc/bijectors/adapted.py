@@ -121,6 +121,10 @@ def as_flow_bijector(bijector: tfb.Bijector) -> FlowBijector:
     `bijector` itself if it is a `FlowBijector`. An `Inverse`, a `Chain` or a
     `MaskedAutoregressive` for TFP's `Invert`, `Chain` or
     `MaskedAutoregressiveFlow`. Otherwise an `Adapted`.
+
+  Raises:
+    ValueError: If a bijector of TFP has a layer of Keras 3, whose Variables it
+      does not find.
   """
   if isinstance(bijector, FlowBijector):
     return bijector
@@ -133,6 +137,7 @@ def as_flow_bijector(bijector: tfb.Bijector) -> FlowBijector:
     return Inverse(bijector.bijector, name=bijector.name)
   if _is_chain(bijector):
     return Chain(bijector.bijectors, name=bijector.name)
+  _check_layers(bijector)
   if isinstance(bijector, tfb.MaskedAutoregressiveFlow):
     given = {k: v for k, v in bijector.parameters.items() if v is not None}
     network = given.pop('shift_and_log_scale_fn', None)
@@ -146,6 +151,19 @@ def as_flow_bijector(bijector: tfb.Bijector) -> FlowBijector:
     if network is not None and given.items() <= defaults.items():
       return MaskedAutoregressive(network, name=bijector.name)
   return Adapted(bijector)
+
+
+def _check_layers(bijector):
+  """Raises `ValueError` if TFP does not find the Variables of a layer."""
+  for part in (bijector, *bijector.submodules):
+    if isinstance(part, tfb.Bijector) and not isinstance(part, FlowBijector):
+      for argument in part.parameters.values():
+        if tfp_compat.is_foreign_module(argument):
+          raise ValueError(
+            f'TFP does not find the Variables of {argument.name}, which is not '
+            f'a `tf.Module`, in {part.name}; use a layer of `tf_keras`, or a '
+            'coupling of `tfp_cinc.bijectors`.'
+          )
 
 
 def _is_chain(bijector):

@@ -1,4 +1,4 @@
-"""Support for optimizers, callbacks and checkpoints of Keras and Horovod."""
+"""Support for callbacks and checkpoints of Keras and Horovod."""
 
 import os
 
@@ -6,17 +6,20 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfp_cinc.flow_model.keras_3 import (
+  FinalizeVariables,
+  as_tf_keras_callback,
+  check_keras_3_callback,
+  is_keras_3,
+)
+from tfp_cinc.internal import tfp_compat
+
 __all__ = [
   'check_callbacks',
   'check_checkpoint',
   'check_finite',
-  'check_optimizer',
   'check_shapes',
   'check_weights_path',
-  'compute_gradients',
-  'create_slots',
-  'horovod_of',
-  'lower_loss_scale',
 ]
 
 HOW_TO_SAVE = (
@@ -26,86 +29,62 @@ HOW_TO_SAVE = (
 )
 
 
-def check_optimizer(optimizer) -> None:
-  """Raises `ValueError` if an optimizer is not from `tf_keras`."""
-  kinds = tf_keras.optimizers.Optimizer, tf_keras.optimizers.legacy.Optimizer
-  _check_kind(optimizer, (str, dict, *kinds), 'optimizer')
-
-
-def create_slots(optimizer, variables) -> None:
-  """Creates the state of an optimizer for variables, such as Adam's moments."""
-  if hasattr(optimizer, 'build'):
-    optimizer.build(variables)
-  else:  # a legacy optimizer
-    optimizer._create_all_weights(variables)
-
-
-def compute_gradients(optimizer, loss, variables, tape):
-  """Returns the gradient of a loss, as the optimizer computes it.
-
-  Args:
-    optimizer: Optimizer of `tf_keras`, or Horovod's wrapper of one.
-    loss: `Tensor` [].
-    variables: Variables with respect to which the loss is differentiated.
-    tape: Tape that recorded the loss.
-
-  Returns:
-    Pairs (gradient or None, variable). With Horovod the gradients are the means
-    over all workers.
-  """
-  # A legacy optimizer has the same method under a private name.
-  compute = getattr(optimizer, 'compute_gradients', None)
-  compute = compute or optimizer._compute_gradients
-  return compute(loss, variables, tape=tape)
-
-
-def lower_loss_scale(optimizer) -> None:
-  """Lowers the scale of a dynamic `LossScaleOptimizer` after an overflow.
-
-  It does so itself only in `apply_gradients`, which also counts a step. Nothing
-  happens to other optimizers.
-  """
-  kind = tf_keras.mixed_precision.LossScaleOptimizer
-  if isinstance(optimizer, kind) and optimizer.dynamic:
-    optimizer._loss_scale.update([tf.constant(np.nan)])
-
-
-def horovod_of(optimizer):
-  """Returns the Horovod module if the optimizer is from Horovod, else None."""
-  inner = getattr(optimizer, 'inner_optimizer', optimizer)  # of a loss scale
-  if not hasattr(inner, '_allreduce_grads'):
-    return None
-  import horovod.tensorflow as horovod
-
-  return horovod
+# They read or change the optimizer in ways that Keras 3 does not support.
+_OF_TF_KERAS_OPTIMIZERS = (
+  tf_keras.callbacks.BackupAndRestore,
+  tf_keras.callbacks.LearningRateScheduler,
+  tf_keras.callbacks.ReduceLROnPlateau,
+  tf_keras.callbacks.TensorBoard,
+)
 
 
 def check_callbacks(callbacks, optimizer=None):
-  """Returns callbacks that work in `fit`; adapts those of Horovod in place.
+  """Returns callbacks that work in `fit`.
+
+  Callbacks of Horovod and Keras 3 are adapted in place.
 
   Args:
     callbacks: Callbacks, as in `tf_keras.Model.fit`.
     optimizer: Optimizer of the model, or None if it is not compiled.
 
   Returns:
-    The same callbacks, or a list of them.
+    The same callbacks, or a list of them and those that the optimizer needs.
 
   Raises:
-    ValueError: If a callback is not from `tf_keras`, or if it would fail during
-      the training: because it saves more than weights, or because it changes a
-      momentum that cannot change.
+    ValueError: If a callback is not from Keras, or if it would fail during the
+      training: because it saves more than weights, changes a momentum that
+      cannot change, or does not work with the optimizer.
   """
   if isinstance(callbacks, tf_keras.callbacks.CallbackList):
     return callbacks
   callbacks = [] if callbacks is None else tf.nest.flatten(callbacks)
   for callback in callbacks:
-    if type(callback).__module__.startswith('horovod.'):
-      _adapt(callback, optimizer)
-    _check_kind(callback, tf_keras.callbacks.Callback, 'callback')
-    if isinstance(callback, tf_keras.callbacks.ModelCheckpoint):
+    kind = type(callback)
+    name = f'{kind.__module__}.{kind.__name__}'
+    if kind.__module__.startswith('horovod.'):
+      _check_momentum(callback, optimizer)
+      as_tf_keras_callback(callback)
+      callback.backend = tf_keras.backend
+    elif is_keras_3(callback) and hasattr(callback, 'on_train_begin'):
+      check_keras_3_callback(callback)
+      as_tf_keras_callback(callback)
+    if not isinstance(callback, tf_keras.callbacks.Callback):
+      raise ValueError(
+        f'the callback is a {name}; it must be one of `keras.callbacks` or '
+        '`tf_keras.callbacks`.'
+      )
+    if is_keras_3(optimizer) and isinstance(callback, _OF_TF_KERAS_OPTIMIZERS):
+      raise ValueError(
+        f'the callback tf_keras.callbacks.{kind.__name__} does not work with '
+        'an optimizer of Keras 3; use a callback of `keras.callbacks`.'
+      )
+    if getattr(callback, 'save_weights_only', None) is not None:
       if not callback.save_weights_only:
         raise ValueError(HOW_TO_SAVE)
       check_weights_path(callback.filepath)
+  if is_keras_3(optimizer):
+    # Before a callback that puts the best weights back.
+    callbacks = [FinalizeVariables(), *callbacks]
   return callbacks
 
 
@@ -138,18 +117,12 @@ def check_checkpoint(flow, path: str | os.PathLike) -> None:
     reader = tf.train.load_checkpoint(os.fspath(path))
   except (ValueError, tf.errors.OpError):
     return
-  suffix = '/.ATTRIBUTES/VARIABLE_VALUE'
-  held = {
-    key: shape
-    for key, shape in reader.get_variable_to_shape_map().items()
-    if key.startswith('flow/')
-    and key.endswith(suffix)
-    and '/.OPTIMIZER_SLOT/' not in key
-  }
+  held = tfp_compat.checkpoint_keys(reader, 'flow')
+  shapes = reader.get_variable_to_shape_map()
   own = sorted(v.shape.as_list() for v in flow.variables)
-  check_shapes(flow, sorted(held.values()), own)
+  check_shapes(flow, sorted(shapes[key] for key in held), own)
   for key in held:
-    check_finite(flow, key.removesuffix(suffix), reader.get_tensor(key))
+    check_finite(flow, key.partition('/.ATTR')[0], reader.get_tensor(key))
 
 
 def check_shapes(flow, held, own) -> None:
@@ -182,12 +155,11 @@ def check_finite(flow, name: str, values) -> None:
     )
 
 
-def _adapt(callback, optimizer):
-  """Turns a callback of Horovod into one of `tf_keras`, in place.
+def _check_momentum(callback, optimizer):
+  """Raises `ValueError` if a callback of Horovod would change a constant.
 
-  Horovod uses the Keras of TensorFlow, which is Keras 3 since TensorFlow 2.16.
+  Only a legacy optimizer has its momentum as a Variable, which can change.
   """
-  # Only a legacy optimizer has its momentum as a Variable, which can change.
   momentum = getattr(optimizer, 'momentum', None)
   corrects = getattr(callback, 'momentum_correction', False)
   if corrects and isinstance(momentum, int | float):
@@ -199,19 +171,3 @@ def _adapt(callback, optimizer):
         f'`tf_keras.optimizers.legacy.{kind}`.'
       )
     callback.momentum_correction = False  # There is nothing to correct.
-  kind = type(callback)
-  if not isinstance(callback, tf_keras.callbacks.Callback):
-    bases = (kind, tf_keras.callbacks.Callback)
-    namespace = {'__module__': kind.__module__}
-    callback.__class__ = type(kind.__name__, bases, namespace)
-  callback.backend = tf_keras.backend
-
-
-def _check_kind(value, kinds, what):
-  if not isinstance(value, kinds):
-    kind = type(value)
-    raise ValueError(
-      f'the {what} {kind.__module__}.{kind.__name__} is not from tf_keras; use '
-      f'one of `tf_keras.{what}s`, because `tf.keras` is Keras 3 since '
-      'TensorFlow 2.16.'
-    )

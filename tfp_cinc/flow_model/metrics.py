@@ -1,13 +1,26 @@
-"""The metric that a `FlowModel` logs."""
+"""The metrics that a `FlowModel` logs."""
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-__all__ = ['MeanOfSteps']
+__all__ = ['Mean', 'MeanOfSteps']
 
 
-class MeanOfSteps(tf_keras.metrics.Mean):
+class Mean(tf_keras.metrics.Mean):
+  """A mean that is not part of the weights in a file.
+
+  Each epoch starts it again, and Keras cannot load it with a strategy.
+  """
+
+  def save_own_variables(self, store):
+    """Stores nothing in a `.weights.h5`; Keras calls it."""
+
+  def load_own_variables(self, store):
+    """Loads nothing from a `.weights.h5`; Keras calls it."""
+
+
+class MeanOfSteps(Mean):
   """The mean over the steps that count, or NaN if there are none.
 
   Keras's own `Mean` is 0 in that case.

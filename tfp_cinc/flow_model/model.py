@@ -22,20 +22,28 @@ from tfp_cinc.flow_model.data import (
   one_weight_each,
   split_batch,
 )
+from tfp_cinc.flow_model.keras_3 import (
+  is_keras_3,
+  load_optimizer,
+  save_optimizer,
+)
 from tfp_cinc.flow_model.keras_parts import (
   HOW_TO_SAVE,
   check_callbacks,
   check_checkpoint,
   check_finite,
-  check_optimizer,
   check_shapes,
   check_weights_path,
+)
+from tfp_cinc.flow_model.metrics import Mean, MeanOfSteps
+from tfp_cinc.flow_model.optimizers import (
+  check_optimizer,
+  check_strategy,
   compute_gradients,
   create_slots,
   horovod_of,
-  lower_loss_scale,
+  update_if_finite,
 )
-from tfp_cinc.flow_model.metrics import MeanOfSteps
 from tfp_cinc.initialization import initialize_from_data, is_initialized
 from tfp_cinc.precision import with_network_dtype
 from tfp_cinc.saved_model import (
@@ -58,8 +66,8 @@ class FlowModel(tf_keras.Model):
   The loss is the mean bits per dimension of dequantized pixels. A model needs
   only an optimizer and images, no targets and no loss:
 
-  - `compile(optimizer)` takes an optimizer of `tf_keras`, or Horovod's
-    `DistributedOptimizer` of one.
+  - `compile(optimizer)` takes an optimizer of `keras`, which is Keras 3, or of
+    `tf_keras`, or Horovod's `DistributedOptimizer` of one of `tf_keras`.
   - `fit(x)` takes uint8 [N, H, W, C], or a `tf.data.Dataset` of such batches.
     An uninitialized flow is first initialized from up to 256 images, see
     `tfp_cinc.initialize_from_data`. A flow that was trained, initialized or
@@ -87,7 +95,7 @@ class FlowModel(tf_keras.Model):
   NaN until the end of the epoch. `tf_keras.callbacks.TerminateOnNaN` therefore
   ends the training; without it the training continues. If all steps of an epoch
   are skipped, its `bits_per_dim` is NaN. A skipped step lowers the scale of a
-  `tf_keras.mixed_precision.LossScaleOptimizer`.
+  `LossScaleOptimizer`.
 
   `save_weights` and `load_weights` support TensorFlow checkpoints and
   `.weights.h5` files. Both contain the optimizer if the model is compiled; a
@@ -97,6 +105,19 @@ class FlowModel(tf_keras.Model):
   `copy.deepcopy`, `copy.copy` and `pickle` give a model with a copy of the
   flow, if the flow can be copied, as those of `tfp_cinc.models`. Like a new
   model, it has no optimizer until it is compiled.
+
+  The model is a `tf_keras.Model` with any optimizer. Callbacks can be those of
+  Keras 3 or of `tf_keras`; those that change or log the learning rate must come
+  from `keras.callbacks` if the optimizer is one of Keras 3. `BackupAndRestore`
+  and `OrbaxCheckpoint` of Keras 3 do not work. The metrics of Keras cannot be
+  used, because the only metric is the bits/dim.
+
+  With a `tf.distribute.MirroredStrategy`, create the flow, the optimizer and
+  the model in `with strategy.scope():`, and call `fit` as usual. Each step
+  divides a batch among the devices, and the gradient is that of the whole
+  batch. Each device draws its own noise. Optimizers of Keras 3 that clip or
+  accumulate gradients are refused, because they do so before the gradients of
+  the devices are added; those of `tf_keras` do it afterwards.
 
   With Horovod's optimizer, `fit` initializes the flow on worker 0 and
   broadcasts all weights before the first step. It must therefore be called on
@@ -148,7 +169,7 @@ class FlowModel(tf_keras.Model):
     self.flow = flow
     self.num_bits = num_bits
     # Bypasses Keras, which would count the metrics' variables as weights.
-    object.__setattr__(self, '_loss', tf_keras.metrics.Mean(name='loss'))
+    object.__setattr__(self, '_loss', Mean(name='loss'))
     object.__setattr__(self, '_bits_per_dim', MeanOfSteps(name='bits_per_dim'))
     self.built = True  # The weights are those of the flow.
 
@@ -188,15 +209,17 @@ class FlowModel(tf_keras.Model):
     """Sets the optimizer.
 
     Args:
-      optimizer: Optimizer of `tf_keras`, or its name. Deep flows are traced
-        faster with those of `tf_keras.optimizers.legacy`.
+      optimizer: Optimizer of Keras 3 or `tf_keras`, or the name of one of
+        `tf_keras`. Deep flows are traced faster with those of
+        `tf_keras.optimizers.legacy`.
       loss: Must be None, because the model has its own loss.
       **options: Options `run_eagerly`, `jit_compile` and `steps_per_execution`,
         as in `tf_keras.Model.compile`.
 
     Raises:
-      ValueError: If a loss or metrics are given, if the optimizer is not from
-        `tf_keras`, or in the scope of a `tf.distribute` strategy.
+      ValueError: If a loss or metrics are given, if the optimizer cannot train
+        a flow, or if the strategy of `tf.distribute` is not supported or is not
+        that of the flow and the optimizer.
     """
     theirs = {'loss': loss, **options}
     for argument in ('loss', 'metrics', 'loss_weights', 'weighted_metrics'):
@@ -206,15 +229,23 @@ class FlowModel(tf_keras.Model):
           'always its bits/dim.'
         )
     check_optimizer(optimizer)
-    if tf.distribute.has_strategy():
+    strategy = self.distribute_strategy
+    check_strategy(self.flow, optimizer, strategy)
+    if options.get('jit_compile') and strategy.num_replicas_in_sync > 1:
       raise ValueError(
-        'a FlowModel does not support `tf.distribute` strategies, which '
-        "cannot skip a step; train on several workers with Horovod's "
-        '`DistributedOptimizer`.'
+        '`jit_compile` is set; XLA cannot compile the step of several '
+        'replicas, so omit it or use a strategy of one device.'
       )
     super().compile(optimizer, **options)
     # `load_weights` can then set the variables of the optimizer.
-    create_slots(self.optimizer, self.trainable_variables)
+    with strategy.scope():
+      create_slots(self.optimizer, self.trainable_variables)
+
+  def _get_optimizer(self, optimizer):
+    """Returns an optimizer given an argument of `compile`; Keras calls it."""
+    if is_keras_3(optimizer):
+      return optimizer
+    return super()._get_optimizer(optimizer)
 
   def fit(
     self,
@@ -240,7 +271,7 @@ class FlowModel(tf_keras.Model):
       batch_size: Number of images per step. None means 32 if `x` is an array.
       epochs: Number of epochs, as in `tf_keras.Model.fit`.
       verbose: Verbosity, as in `tf_keras.Model.fit`.
-      callbacks: Callbacks of `tf_keras` or `horovod.tensorflow.keras`.
+      callbacks: Callbacks of Keras 3, `tf_keras` or `horovod.tensorflow.keras`.
       validation_split: Fraction of arrays that is held out for validation.
       validation_data: Images, (images, condition), (images, condition or None,
         sample_weight) or a `tf.data.Dataset`.
@@ -394,24 +425,14 @@ class FlowModel(tf_keras.Model):
     """Takes one step on a batch; Keras calls it."""
     inputs, weight = self._unpack(data)
     variables = self.trainable_variables
+    # Replicas of a strategy can have different numbers of images, even none.
+    number = tf.cast(tf.shape(tf.nest.flatten(inputs)[0])[0], self.flow.dtype)
+    number = tf.distribute.get_replica_context().all_reduce('SUM', number)
     with tf.GradientTape() as tape:
       bits = self(inputs, training=True)
-      loss = tf.reduce_mean(bits if weight is None else weight * bits)
+      loss = tf.reduce_sum(bits if weight is None else weight * bits) / number
     gradients = compute_gradients(self.optimizer, loss, variables, tape)
-    # The gradients are averaged over the workers, so that all workers agree.
-    finite = tf.math.is_finite(
-      tf.linalg.global_norm([gradient for gradient, _ in gradients])
-    )
-
-    def update():
-      self.optimizer.apply_gradients(gradients)
-      return True
-
-    def skip():
-      lower_loss_scale(self.optimizer)
-      return False
-
-    tf.cond(finite, update, skip)
+    finite = update_if_finite(self.optimizer, gradients)
     counts = finite & tf.reduce_all(tf.math.is_finite(bits))
     return self._log(bits, weight, counts)
 
@@ -495,17 +516,20 @@ class FlowModel(tf_keras.Model):
     """Stores the variables of the flow in a `.weights.h5`; Keras calls it."""
     for i, variable in enumerate(self.flow.variables):
       store[str(i)] = variable.numpy()
+    save_optimizer(getattr(self, 'optimizer', None), store)
 
   def load_own_variables(self, store) -> None:
     """Loads the variables of the flow from a `.weights.h5`; Keras calls it."""
     variables = self.flow.variables
-    held = [store[str(i)].shape for i in range(len(store))]
+    number = sum(name.isdecimal() for name in store)
+    held = [store[str(i)].shape for i in range(number)]
     check_shapes(self.flow, held, [tuple(v.shape) for v in variables])
     values = [np.asarray(store[str(i)]) for i in range(len(variables))]
     for variable, value in zip(variables, values, strict=True):
       check_finite(self.flow, variable.name, value)
     for variable, value in zip(variables, values, strict=True):
       variable.assign(value)
+    load_optimizer(getattr(self, 'optimizer', None), store)
 
   def export(
     self,

@@ -110,8 +110,7 @@ def _parts(value):
 
 def _is_plain_module(value):
   is_composite = isinstance(value, tfp_compat.AutoCompositeTensor)
-  is_module = isinstance(value, tf.Module)
-  return is_module and not is_composite and not isinstance(value, tf.Variable)
+  return not is_composite and tfp_compat.is_module(value)
 
 
 def _replaced(value, tensors):

@@ -7,6 +7,7 @@ import weakref
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+from tensorflow.core.protobuf import trackable_object_graph_pb2
 from tensorflow.python.framework import ops
 from tensorflow_probability.python.bijectors import chain, invert
 from tensorflow_probability.python.internal import (
@@ -26,6 +27,7 @@ __all__ = [
   'CompositeBijectorMeta',
   'CompositeModule',
   'ParameterProperties',
+  'checkpoint_keys',
   'common_dtype',
   'constructor_arguments',
   'convert_nonref_to_tensor',
@@ -33,6 +35,8 @@ __all__ = [
   'freed_with_graph',
   'graph_cache',
   'is_composite',
+  'is_foreign_module',
+  'is_module',
   'keep_with_graph',
   'module_variables',
   'tfp_cache',
@@ -111,6 +115,40 @@ class CompositeModule(
   differ only in their tensors and in `name` share the trace of a `tf.function`
   that takes them.
   """
+
+
+def checkpoint_keys(reader, name: str) -> list[str]:
+  """Returns the keys of the Variables of one attribute in a checkpoint.
+
+  A key itself does not tell this: a Variable that can be reached in several
+  ways, for example also from the optimizer, has the key of any of them.
+
+  Args:
+    reader: What `tf.train.load_checkpoint` returns.
+    name: Attribute of the object that was saved.
+
+  Returns:
+    A list, empty if there is no such attribute.
+  """
+  key = '_CHECKPOINTABLE_OBJECT_GRAPH'
+  if not reader.has_tensor(key):
+    return []
+  graph = trackable_object_graph_pb2.TrackableObjectGraph()
+  graph.ParseFromString(reader.get_tensor(key))
+  nodes = graph.nodes
+  todo = [c.node_id for c in nodes[0].children if c.local_name == name]
+  seen = set()
+  while todo:
+    node = todo.pop()
+    if node not in seen:
+      seen.add(node)
+      todo.extend(child.node_id for child in nodes[node].children)
+  return [
+    attribute.checkpoint_key
+    for node in sorted(seen)
+    for attribute in nodes[node].attributes
+    if attribute.name == 'VARIABLE_VALUE'
+  ]
 
 
 def constructor_arguments(value: AutoCompositeTensor) -> dict:
@@ -214,8 +252,26 @@ def _keep(graph, value):
   graph._tfp_cinc_kept.append(value)
 
 
+def is_module(value) -> bool:
+  """Returns whether `value` is a `tf.Module` or a layer of Keras 3."""
+  return isinstance(value, tf.Module) or is_foreign_module(value)
+
+
+def is_foreign_module(value) -> bool:
+  """Returns whether `value` has Variables that a `tf.Module` does not find.
+
+  This is so for the layers of Keras 3: they are no modules.
+  """
+  trackable = tf.__internal__.tracking.AutoTrackable
+  return (
+    isinstance(value, trackable)
+    and not isinstance(value, tf.Module)
+    and hasattr(value, 'variables')
+  )
+
+
 def module_variables(value) -> list[tf.Variable]:
-  """Returns the Variables of a `tf.Module`, such as a Keras model.
+  """Returns the Variables of a module, such as a Keras model.
 
   Args:
     value: Any object. An object without `variables` has no Variables.
@@ -227,5 +283,12 @@ def module_variables(value) -> list[tf.Variable]:
 
 
 def unwrapped(variable):
-  """Returns a Variable without the wrapper of mixed-precision Keras layers."""
+  """Returns the `tf.Variable` of a Variable of Keras.
+
+  Keras 3 has a class of its own, and mixed-precision layers of `tf_keras` a
+  wrapper.
+  """
+  value = getattr(variable, 'value', None)
+  if isinstance(value, tf.Variable):
+    return value
   return getattr(variable, '_variable', variable)

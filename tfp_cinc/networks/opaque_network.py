@@ -70,6 +70,15 @@ def as_composite(network: Callable) -> Callable:
   Returns:
     The network itself if it is a composite tensor, else an `OpaqueNetwork` that
     wraps it.
+
+  Raises:
+    ValueError: If the network is a Keras layer or model without Variables yet,
+      because code that collects Variables would not find them.
   """
+  if getattr(network, 'built', True) is False:
+    raise ValueError(
+      f'the network {network.name} has no Variables yet; give it an `Input`, '
+      'call `build`, or call it once before.'
+    )
   is_composite = tfp_compat.is_composite(network)
   return network if is_composite else OpaqueNetwork(network)
