@@ -40,7 +40,7 @@ def denoise(
   ...   tfb.Scale(0.5),
   ... )
   >>> clean = tfp_cinc.denoise(flow, [[[0.25]]], noise_scale=0.1)
-  >>> round(float(clean), 5)  # 0.25 * (1 - 0.1^2 / 0.25)
+  >>> round(clean.numpy().item(), 5)  # 0.25 * (1 - 0.1^2 / 0.25)
   0.24
 
   #### References

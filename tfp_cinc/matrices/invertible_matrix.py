@@ -47,7 +47,7 @@ class FrozenMatrix(InvertibleMatrix):
   #### Example
 
   >>> matrix = FrozenMatrix([[2.0]], [[0.5]], 0.693)
-  >>> float(matrix.inverse())
+  >>> matrix.inverse().numpy().item()
   0.5
   """
 
