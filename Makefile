@@ -17,10 +17,11 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH" TF_CPP_MIN_LOG_LEVEL=3
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL = $(PIP) install -q -c $(CONSTRAINTS)
 
-.PHONY: help setup train test test-fast test-nightly lint format docs benchmark compare clean
+.PHONY: help setup train test test-fast test-versions test-nightly lint format
+.PHONY: docs benchmark compare clean
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 # One process needs no compiler; several workers need Horovod, which is built.
 WITH_WORKERS := $(if $(filter 1,$(WORKERS)),,$(VENV)/horovod)
@@ -57,6 +58,17 @@ compare: $(VENV)/dev  ## compare test bits/dim on DATA, into docs/results.md
 	@$(INSTALL) --no-build-isolation -e '.[bench]'
 	$(RUN) python -m benchmarks.bits_per_dim --data $(DATA)
 	$(RUN) python -m benchmarks.bits_per_dim --report
+
+EXCHANGE := python -m tests.programs.across_versions
+
+test-versions:  ## let two TensorFlows read each other's files
+	$(MAKE) TF=2.21 .venv/dev
+	$(MAKE) TF=2.18 .venv-tf2.18/dev
+	rm -rf build/versions
+	for tf in .venv .venv-tf2.18; do \
+	  $$tf/bin/$(EXCHANGE) write build/versions/$$tf || exit; done
+	.venv/bin/$(EXCHANGE) read build/versions/.venv-tf2.18
+	.venv-tf2.18/bin/$(EXCHANGE) read build/versions/.venv
 
 NIGHTLY := VENV=.venv-nightly TF=$(TF)
 
