@@ -74,7 +74,7 @@ def denoise(
       f'`images` are {images.dtype.name}; `denoise` takes floating values in '
       '[-0.5, 0.5], such as `flow.sample(4)`.'
     )
-  if isinstance(noise_scale, numbers.Real) and not noise_scale >= 0:
+  if isinstance(noise_scale, numbers.Real) and not float(noise_scale) >= 0:
     raise ValueError(f'`noise_scale` is {noise_scale}; it must be at least 0.')
   rank = flow.event_shape.rank
   if not images.shape[-rank:].is_compatible_with(flow.event_shape):

@@ -91,7 +91,7 @@ def sample_guided(
     NoGuidanceError: A `ValueError`, if one of its conditional parts has no
       shift and scale.
   """
-  if isinstance(guidance, numbers.Real) and not guidance >= 0:
+  if isinstance(guidance, numbers.Real) and not float(guidance) >= 0:
     raise ValueError(f'`guidance` is {guidance}; it must be at least 0.')
   guidance = tf.convert_to_tensor(guidance, flow.dtype)
   conditional, unconditional = given(flow, condition), given(flow, None)

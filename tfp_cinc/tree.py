@@ -9,6 +9,7 @@ and `route`. Functions that traverse or change a flow use either
 
 import dataclasses
 from collections.abc import Callable, Container, Iterator
+from typing import TypeAlias
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -37,7 +38,7 @@ __all__ = [
 tfb = tfp.bijectors
 tfd = tfp.distributions
 
-Flow = tfd.TransformedDistribution | tfb.Bijector
+Flow: TypeAlias = tfd.TransformedDistribution | tfb.Bijector
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,11 +11,9 @@ from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.composite import tensors_of, with_tensors
 from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.types import CausalNetwork
 from tfp_cinc.math.fixed_point import triangular_fixed_point
-from tfp_cinc.networks.transformers import (
-  CausalTransformer,
-  trainable_causal_transformer,
-)
+from tfp_cinc.networks.transformers import trainable_causal_transformer
 from tfp_cinc.networks.transformers.tokens import as_image, as_tokens
 
 __all__ = ['AutoregressiveTransformer', 'trainable_autoregressive_transformer']
@@ -73,7 +71,7 @@ class AutoregressiveTransformer(FlowBijector):
 
   def __init__(
     self,
-    network: CausalTransformer,
+    network: CausalNetwork,
     solver: str = 'cache',
     max_log_scale: float = 5.0,
     validate_args: bool = False,
@@ -119,7 +117,7 @@ class AutoregressiveTransformer(FlowBijector):
       )
 
   @property
-  def network(self) -> CausalTransformer:
+  def network(self) -> CausalNetwork:
     """The network."""
     return self._network
 

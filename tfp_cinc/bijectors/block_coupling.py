@@ -11,6 +11,7 @@ from tfp_cinc.bijectors.coupling_functions import (
 )
 from tfp_cinc.bijectors.gradients import with_own_tensors
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import BlockNetwork
 from tfp_cinc.networks.opaque_network import as_composite
 
 __all__ = ['BlockCoupling', 'Network', 'SeparateNetworks']
@@ -55,7 +56,7 @@ class BlockCoupling(FlowBijector):
 
   def __init__(
     self,
-    networks: Sequence[Network] | Network,
+    networks: Sequence[Network] | BlockNetwork,
     function: str | CouplingFunction = 'affine',
     scale_function: str | Callable | None = None,
     dtype=tf.float32,
@@ -91,9 +92,7 @@ class BlockCoupling(FlowBijector):
     parameters = dict(locals()) if parameters is None else parameters
     with tf.name_scope(name):
       self._function = as_coupling_function(function, scale_function)
-      if not hasattr(networks, 'read_blocks'):
-        networks = SeparateNetworks(networks)
-      self._networks = networks
+      self._networks: BlockNetwork = _as_block_network(networks)
       if not self._networks.groups:
         raise ValueError('`networks` is empty; n blocks need n - 1 networks.')
       super().__init__(
@@ -105,7 +104,7 @@ class BlockCoupling(FlowBijector):
       )
 
   @property
-  def networks(self):
+  def networks(self) -> 'BlockNetwork | SeparateNetworks':
     """The list of networks, or the shared network."""
     return self._networks
 
@@ -262,3 +261,9 @@ class SeparateNetworks(tfp_compat.CompositeModule):
       return next(networks)(before, **conditions)
 
     return read
+
+
+def _as_block_network(networks):
+  """Returns a shared network unchanged, and a list as `SeparateNetworks`."""
+  is_shared = hasattr(networks, 'read_blocks')
+  return networks if is_shared else SeparateNetworks(networks)

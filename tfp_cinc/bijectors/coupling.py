@@ -20,7 +20,7 @@ class OneNetworkCoupling(BlockCoupling):
   @property
   def network(self) -> Network:
     """The network."""
-    return self.networks[0]
+    return self.own_networks()[0]
 
   def map_networks(self, function: Callable) -> BlockCoupling:
     """See `FlowBijector`."""

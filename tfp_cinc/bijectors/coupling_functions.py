@@ -128,6 +128,7 @@ class CouplingFunction(tfp_compat.CompositeModule):
       Two tensors [..., c], or None if the function is not of this form.
     """
     del parameters
+    return None
 
   def _missing(self, method):
     return NotImplementedError(

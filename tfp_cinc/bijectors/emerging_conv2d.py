@@ -1,5 +1,7 @@
 """The emerging convolution."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from tfp_cinc.bijectors.autoregressive_conv2d import (
@@ -136,6 +138,7 @@ def trainable_emerging_conv2d(
   check_sizes(channels=channels, kernel_size=kernel_size)
   if kernel_size % 2 == 0:
     raise ValueError(f'`kernel_size` is {kernel_size}; it must be odd.')
+  make: Callable[..., CausalConv2D]
   if mask == 'square':
     make, size = trainable_cinc_conv2d, (kernel_size + 1) // 2
   else:

@@ -7,10 +7,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
-from tfp_cinc.networks.masked_network import (
-  MaskedNetwork,
-  trainable_masked_network,
-)
+from tfp_cinc.networks.masked_network import trainable_masked_network
 from tfp_cinc.networks.opaque_network import as_composite
 
 __all__ = ['MaskedAutoregressive', 'trainable_masked_autoregressive']
@@ -49,7 +46,7 @@ class MaskedAutoregressive(FlowBijector):
 
   def __init__(
     self,
-    network: MaskedNetwork,
+    network: Callable,
     validate_args: bool = False,
     name: str = 'masked_autoregressive',
   ):
@@ -74,7 +71,7 @@ class MaskedAutoregressive(FlowBijector):
       )
 
   @property
-  def network(self) -> MaskedNetwork:
+  def network(self) -> Callable:
     """The network."""
     return self._network
 

@@ -29,14 +29,15 @@ def alike(bijectors: Sequence[FlowBijector]) -> set[int]:
   by_type = collections.defaultdict(list)
   for i, bijector in enumerate(bijectors):
     by_type[type(bijector)].append(i)
-  found = set()
+  found: set[int] = set()
   for indices in by_type.values():
     specs = [
       (i, bijectors[i]._type_spec)
       for i in indices
       if len(indices) > 1 and _has_plain_tensors(bijectors[i])
     ]
-    groups = []  # pairs of a specification and the indices that have it
+    # Pairs of a specification and the indices that have it.
+    groups: list[tuple[tf.TypeSpec, list[int]]] = []
     for i, spec in specs:
       group = next((g for g in groups if g[0] == spec), None)
       if group is None:

@@ -4,6 +4,7 @@
 3 exists only after somebody else has imported it.
 """
 
+import numpy as np
 import tf_keras
 
 __all__ = [
@@ -88,7 +89,7 @@ def save_optimizer(optimizer, store) -> None:
     store: Mapping from names to arrays.
   """
   if is_keras_3(optimizer):
-    own = {}
+    own: dict[str, np.ndarray] = {}
     optimizer.save_own_variables(own)
     for name, value in own.items():
       store[_PREFIX + name] = value

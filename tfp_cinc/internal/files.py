@@ -13,8 +13,10 @@ import re
 import shutil
 import sys
 import tempfile
+import types
 from collections.abc import Iterator
 
+fcntl: types.ModuleType | None
 try:
   import fcntl
 except ImportError:  # Windows, where leftovers of killed processes stay

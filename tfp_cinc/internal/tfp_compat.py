@@ -4,6 +4,7 @@ import abc
 import contextlib
 import inspect
 import weakref
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -50,15 +51,17 @@ tfb = tfp.bijectors
 CHAIN = chain._Chain
 INVERT = invert._Invert
 
-AutoCompositeTensor = tfp.experimental.AutoCompositeTensor
-BijectorCache = cache_util.BijectorCache
+AutoCompositeTensor: TypeAlias = tfp.experimental.AutoCompositeTensor
+BijectorCache: TypeAlias = cache_util.BijectorCache
 ParameterProperties = parameter_properties.ParameterProperties
 BatchedComponentProperties = parameter_properties.BatchedComponentProperties
 common_dtype = dtype_util.common_dtype
 convert_nonref_to_tensor = tensor_util.convert_nonref_to_tensor
 
+_BijectorMeta: Any = type(tfb.AutoCompositeTensorBijector)
 
-class CompositeBijectorMeta(type(tfb.AutoCompositeTensorBijector)):
+
+class CompositeBijectorMeta(_BijectorMeta):
   """Makes each subclass of `FlowBijector` a composite tensor.
 
   TFP's metaclass registers all subclasses as 'tfp.bijectors.NAME', so that our
@@ -208,7 +211,11 @@ def free_gradient_with_graph(name: str) -> None:
     return  # not of `tf.custom_gradient`, or replaced already
   _keep(graph, gradient)
   reference = weakref.ref(gradient)
-  entry['type'] = lambda op, *upstream: reference()(op, *upstream)
+
+  def call(op, *upstream):
+    return reference()(op, *upstream)
+
+  entry['type'] = call
   weakref.finalize(graph, gradients.pop, name, None).atexit = False
 
 

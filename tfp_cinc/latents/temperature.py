@@ -46,7 +46,7 @@ def with_temperature(
   Raises:
     ValueError: If `temperature` is a negative number.
   """
-  if isinstance(temperature, numbers.Real) and not temperature >= 0:
+  if isinstance(temperature, numbers.Real) and not float(temperature) >= 0:
     raise ValueError(f'`temperature` is {temperature}; it must be at least 0.')
   scale = tf.convert_to_tensor(temperature, flow.dtype)
   return flow.copy(distribution=_scaled(flow.distribution, scale))

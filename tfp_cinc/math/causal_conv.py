@@ -31,6 +31,7 @@ Variational Inference with Inverse Autoregressive Flow](
 https://arxiv.org/abs/1606.04934).
 """
 
+import functools
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -189,13 +190,11 @@ def causal_conv2d_solve(
 
   x = _on_undilated(solve, y, kernel, dilation)
   if max_backward_error is not None:
-    options = {
-      'padding': padding,
-      'dilation': dilation,
-      'lookahead': lookahead,
-    }
-    residual = y - causal_conv2d(x, kernel, **options)
-    scale = causal_conv2d(tf.abs(x), tf.abs(kernel), **options) + tf.abs(y)
+    apply = functools.partial(
+      causal_conv2d, padding=padding, dilation=dilation, lookahead=lookahead
+    )
+    residual = y - apply(x, kernel)
+    scale = apply(tf.abs(x), tf.abs(kernel)) + tf.abs(y)
     limit = max_backward_error * tf.reduce_max(scale)
     x = tf.cond(
       tf.reduce_max(tf.abs(residual)) > limit,

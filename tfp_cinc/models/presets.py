@@ -2,6 +2,8 @@
 
 import functools
 import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 from tfp_cinc.models.multiscale import multiscale_flow
 
@@ -16,18 +18,21 @@ __all__ = [
   'shift_conv',
 ]
 
+P = ParamSpec('P')
+R = TypeVar('R')
 
-def _preset(**choices):
-  """Replaces the decorated function by `multiscale_flow` with other defaults.
+
+def _preset(
+  general: Callable[P, R], **choices: Any
+) -> Callable[[Callable], Callable[P, R]]:
+  """Replaces the decorated function by a general one with other defaults.
 
   The result has the name and the docstring of the decorated function. The
   defaults are appended to the docstring.
   """
 
   def decorate(described):
-    bound = functools.partial(
-      multiscale_flow, **choices, name=described.__name__
-    )
+    bound = functools.partial(general, **choices, name=described.__name__)
 
     @functools.wraps(described)
     def model(image_shape, **options):
@@ -49,6 +54,7 @@ def _preset(**choices):
 
 
 @_preset(
+  multiscale_flow,
   layers='one_by_one+cinc',
   coupling='affine',
   scale_function='tanh',
@@ -69,7 +75,7 @@ def cinc(image_shape, **options):
   """
 
 
-@_preset(layers='cinc', coupling='quad')
+@_preset(multiscale_flow, layers='cinc', coupling='quad')
 def cinc_paper(image_shape, **options):
   """Returns CInC Flow: k x k convolutions that are padded on two sides.
 
@@ -84,7 +90,7 @@ def cinc_paper(image_shape, **options):
   """
 
 
-@_preset(layers='one_by_one', coupling='affine')
+@_preset(multiscale_flow, layers='one_by_one', coupling='affine')
 def glow(image_shape, **options):
   """Returns Glow: 1x1 convolutions and affine couplings.
 
@@ -96,7 +102,7 @@ def glow(image_shape, **options):
   """
 
 
-@_preset(layers='one_by_one+emerging', coupling='affine')
+@_preset(multiscale_flow, layers='one_by_one+emerging', coupling='affine')
 def emerging(image_shape, **options):
   """Returns a flow of emerging convolutions.
 
@@ -111,7 +117,7 @@ def emerging(image_shape, **options):
   """
 
 
-@_preset(layers='one_by_one+periodic', coupling='affine')
+@_preset(multiscale_flow, layers='one_by_one+periodic', coupling='affine')
 def periodic(image_shape, **options):
   """Returns a flow of periodic convolutions.
 
@@ -125,7 +131,7 @@ def periodic(image_shape, **options):
   """
 
 
-@_preset(layers='one_by_one+autoregressive', coupling='affine')
+@_preset(multiscale_flow, layers='one_by_one+autoregressive', coupling='affine')
 def autoregressive_conv(image_shape, **options):
   """Returns a flow of convolutions with the raster-order mask.
 
@@ -139,7 +145,7 @@ def autoregressive_conv(image_shape, **options):
   """
 
 
-@_preset(layers='shift', coupling='affine')
+@_preset(multiscale_flow, layers='shift', coupling='affine')
 def shift_conv(image_shape, **options):
   """Returns a flow of shift convolutions.
 
@@ -156,6 +162,7 @@ def shift_conv(image_shape, **options):
 
 
 @_preset(
+  multiscale_flow,
   layers='reverse',
   coupling='affine',
   scale_function='tanh',

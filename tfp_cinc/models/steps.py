@@ -4,9 +4,11 @@ The names are the keys of the tables below, which make the module longer than
 300 lines.
 """
 
+import functools
 import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -30,7 +32,7 @@ __all__ = ['COUPLINGS', 'LAYERS', 'StepFactory']
 tfb = tfp.bijectors
 
 # Returns a layer; called as `factory(channels, seed=..., dtype=...)`.
-LayerFactory = Callable[..., tfb.Bijector]
+LayerFactory: TypeAlias = Callable[..., tfb.Bijector]
 
 
 def _reverse_channels(channels, *, dtype):
@@ -46,13 +48,11 @@ def _injector(channels, *, network, dtype):
   )
 
 
+@functools.wraps(bijectors.trainable_cinc_conv2d, assigned=())
 def _inverse_cinc(channels, **options):
   """Returns the inverse of a `CInCConv2D`; accepts factory arguments."""
   layer = bijectors.trainable_cinc_conv2d(channels, **options)
   return bijectors.Inverse(layer, name='inverse_cinc_conv2d')
-
-
-_inverse_cinc.__signature__ = inspect.signature(bijectors.trainable_cinc_conv2d)
 
 
 # Maps names to factories of layers. A factory also receives the options of

@@ -6,6 +6,8 @@ image networks derive from `ImageNetwork`. `NETWORKS` maps the names that models
 accept to factories.
 """
 
+from collections.abc import Callable
+
 from tfp_cinc.internal.tfp_compat import CompositeModule
 from tfp_cinc.networks.attention_network import (
   AttentionNetwork,
@@ -92,7 +94,7 @@ __all__ = [
 # Maps names to factories. A factory is called as
 # `network(in_channels, out_channels, hidden_channels=...,
 # condition_channels=..., seed=..., dtype=..., network_dtype=..., name=...)`.
-NETWORKS = {
+NETWORKS: dict[str, Callable[..., ImageNetwork]] = {
   'attention': trainable_attention_network,
   'dense': trainable_dense_network,
   'glow': trainable_glow_network,

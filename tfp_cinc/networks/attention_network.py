@@ -218,7 +218,9 @@ def trainable_attention_network(
       f'`num_heads` = {num_heads}.'
     )
 
-  def layers(conv_in, conv_out, conv_size, gate_in, layer_seed):
+  def layers(
+    conv_in: int, conv_out: int, conv_size: int, gate_in: int, layer_seed: int
+  ) -> tuple[Conv2D, Gate, LayerNorm]:
     """Returns the convolution, the gate and the norm of one gated layer."""
     conv_seed, gate_seed = split_seed(layer_seed, 2)
     conv = trainable_conv2d(
@@ -251,7 +253,7 @@ def trainable_attention_network(
       with tf.name_scope(f'attention_{i}'):
         parts = layers(width, 3 * width, 1, width, seeds[2 * i + 1])
         attention = GatedAttention(*parts, num_heads, name=f'attention_{i}')
-      blocks.append([convolution, attention])
+      blocks.append((convolution, attention))
     last = trainable_conv2d(
       width, out_channels, 3, start='zero', dtype=dtype, name='last'
     )

@@ -1,8 +1,16 @@
 """Networks with a fixed condition."""
 
+from collections.abc import Callable, Sequence
+from typing import Any, TypeGuard
+
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import (
+  CausalNetwork,
+  DTypeLike,
+  TensorLike,
+)
 from tfp_cinc.networks.dense_condition import ConditionalDenseNetwork
 from tfp_cinc.networks.opaque_network import as_composite
 
@@ -42,8 +50,8 @@ class ConditionedNetwork(tfp_compat.CompositeModule):
 
   def __init__(
     self,
-    network,
-    condition,
+    network: Callable,
+    condition: TensorLike,
     keyword: str = 'condition',
     name: str = 'conditioned_network',
   ):
@@ -57,11 +65,13 @@ class ConditionedNetwork(tfp_compat.CompositeModule):
       name: Name of the module.
     """
     super().__init__(name=name)
-    self._network, self._keyword = as_composite(network), keyword
+    # Any, because subclasses need more of the network than a call.
+    self._network: Any = as_composite(network)
+    self._keyword = keyword
     self._condition = tfp_compat.convert_nonref_to_tensor(condition)
 
   @property
-  def condition(self):
+  def condition(self) -> tf.Tensor:
     """The condition."""
     return self._condition
 
@@ -69,7 +79,9 @@ class ConditionedNetwork(tfp_compat.CompositeModule):
     """Returns the output of the network under the condition."""
     return self._network(x, **{self._keyword: self._condition})
 
-  def with_network_dtype(self, network_dtype) -> 'ConditionedNetwork':
+  def with_network_dtype(
+    self, network_dtype: DTypeLike | None
+  ) -> 'ConditionedNetwork':
     """Returns a copy whose network computes in another dtype.
 
     Args:
@@ -86,8 +98,8 @@ class ConditionedBlockNetwork(ConditionedNetwork):
 
   def __init__(
     self,
-    network,
-    condition,
+    network: Callable,
+    condition: TensorLike,
     keyword: str = 'condition',
     name: str = 'conditioned_block_network',
   ):
@@ -98,7 +110,7 @@ class ConditionedBlockNetwork(ConditionedNetwork):
     """Number of groups of channels."""
     return self._network.groups
 
-  def read_blocks(self, known=None):
+  def read_blocks(self, known: Sequence[tf.Tensor] | None = None) -> Callable:
     """Calls `SharedNetwork.read_blocks` with the condition.
 
     Args:
@@ -112,8 +124,8 @@ class ConditionedCausalNetwork(ConditionedNetwork):
 
   def __init__(
     self,
-    network,
-    condition,
+    network: CausalNetwork,
+    condition: TensorLike,
     keyword: str = 'condition',
     name: str = 'conditioned_causal_network',
   ):
@@ -134,7 +146,7 @@ class ConditionedCausalNetwork(ConditionedNetwork):
     """Order of the pixels."""
     return self._network.order
 
-  def read_pixels(self, x):
+  def read_pixels(self, x: tf.Tensor) -> tuple[list, Callable]:
     """Calls `CausalTransformer.read_pixels` with the condition.
 
     Args:
@@ -143,7 +155,9 @@ class ConditionedCausalNetwork(ConditionedNetwork):
     return self._network.read_pixels(x, **{self._keyword: self._condition})
 
 
-def with_condition(network, condition, keyword: str):
+def with_condition(
+  network: Callable, condition: TensorLike, keyword: str
+) -> Callable:
   """Returns a conditional network bound to a condition.
 
   It is a `ConditionedNetwork`, unless the network can bind itself by a method
@@ -156,6 +170,7 @@ def with_condition(network, condition, keyword: str):
   """
   if hasattr(network, 'with_condition'):
     return network.with_condition(condition)
+  kind: type[ConditionedNetwork]
   if hasattr(network, 'read_blocks'):
     kind = ConditionedBlockNetwork
   elif hasattr(network, 'read_pixels'):
@@ -165,13 +180,17 @@ def with_condition(network, condition, keyword: str):
   return kind(network, condition, keyword)
 
 
-def has_condition(network) -> bool:
+def has_condition(
+  network: Callable,
+) -> TypeGuard[ConditionedNetwork | ConditionalDenseNetwork]:
   """Returns whether a network is bound to a condition."""
   kinds = ConditionedNetwork | ConditionalDenseNetwork
   return isinstance(network, kinds) and network.condition is not None
 
 
-def broadcast_to_condition(network, x: tf.Tensor, event_ndims: int):
+def broadcast_to_condition(
+  network: Callable, x: tf.Tensor, event_ndims: int
+) -> tf.Tensor:
   """Repeats events for which a network has several conditions.
 
   Args:

@@ -76,8 +76,9 @@ def as_composite(network: Callable) -> Callable:
       because code that collects Variables would not find them.
   """
   if getattr(network, 'built', True) is False:
+    name = getattr(network, 'name', network)
     raise ValueError(
-      f'the network {network.name} has no Variables yet; give it an `Input`, '
+      f'the network {name} has no Variables yet; give it an `Input`, '
       'call `build`, or call it once before.'
     )
   is_composite = tfp_compat.is_composite(network)

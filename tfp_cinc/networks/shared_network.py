@@ -122,7 +122,8 @@ class SharedNetwork(ImageNetwork, tfp_compat.CompositeModule):
       outputs = self(tf.concat(known, -1), condition)
       outputs = iter(tf.split(outputs, self.groups, axis=-1))
       return lambda x: next(outputs)
-    inputs_of = [[] for _ in self._layers]  # groups of the input of each layer
+    # Groups of the input of each layer.
+    inputs_of: list[list[tf.Tensor]] = [[] for _ in self._layers]
 
     def apply_group(x):
       group = len(inputs_of[0])

@@ -86,7 +86,7 @@ class ConditionInput:
   def inputs(self) -> dict[str, tuple[tf.DType, list]]:
     """Maps the names of the inputs to (dtype, shape), as in `Signature`."""
     *size, channels = self.shape
-    return {
+    inputs: dict[str, dict[str, tuple[tf.DType, list]]] = {
       'label': {'labels': (tf.int32, ['N'])},
       'values': {'condition': (tf.float32, ['N', *self.shape])},
       'low_resolution': {'low_resolution': (tf.uint8, ['N', *self.shape])},
@@ -94,7 +94,8 @@ class ConditionInput:
         'known': (tf.uint8, ['N', *size, channels - 1]),
         'mask': (tf.uint8, ['N', *size, 1]),
       },
-    }[self.kind]
+    }
+    return inputs[self.kind]
 
   def tensor(
     self, inputs: Mapping[str, tf.Tensor], num_bits: int = 8

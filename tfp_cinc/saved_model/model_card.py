@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pathlib
+from typing import Any, TypeGuard
 
 from tfp_cinc.saved_model.condition_input import ConditionInput
 
@@ -138,7 +139,7 @@ def _check_sums(card, folder):
       )
 
 
-def _is_integer(value, least, most):
+def _is_integer(value: Any, least: float, most: float) -> TypeGuard[int]:
   is_number = isinstance(value, int) and not isinstance(value, bool)
   return is_number and least <= value <= most
 

@@ -89,7 +89,8 @@ def serve(
 def describe(signature: Signature) -> dict:
   """Returns the inputs and outputs of a traced signature for the model card."""
   inputs = signature.inputs.items()
-  outputs = signature.function.structured_outputs.items()
+  function: tf.types.experimental.ConcreteFunction = signature.function
+  outputs = function.structured_outputs.items()
   return {
     'inputs': {k: {'dtype': d.name, 'shape': s} for k, (d, s) in inputs},
     'outputs': {

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -25,6 +25,10 @@ __all__ = ['Signature', 'flow_signatures']
 tfd = tfp.distributions
 
 
+# Dtype and shape of an input.
+Input: TypeAlias = tuple[tf.DType, list]
+
+
 class Signature(NamedTuple):
   """A function from named tensors to a dict of tensors.
 
@@ -34,7 +38,7 @@ class Signature(NamedTuple):
     function: Function that takes these tensors as keyword arguments.
   """
 
-  inputs: dict[str, tuple[tf.DType, list]]
+  inputs: dict[str, Input]
   function: Callable[..., dict[str, tf.Tensor]]
 
 
@@ -251,8 +255,10 @@ def flow_signatures(
     latents = encode_given(images, *given)[:, tf.newaxis]
     return decode_rows(latents + strengths * direction, *given)
 
-  number, word = (tf.int32, []), (tf.string, [])
-  factor, seed = (tf.float32, []), (tf.int32, [2])
+  number: Input = (tf.int32, [])
+  word: Input = (tf.string, [])
+  factor: Input = (tf.float32, [])
+  seed: Input = (tf.int32, [2])
   table = {
     'log_prob': Signature({'images': images}, log_prob),
     'log_prob_values': Signature({'values': values}, log_prob_values),

@@ -1,6 +1,7 @@
 """A layer of a transformer."""
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -43,7 +44,7 @@ class TransformerLayer(tfp_compat.CompositeModule):
 
   def __init__(
     self,
-    norms: tuple[LayerNorm, LayerNorm],
+    norms: Sequence[LayerNorm],
     attend: Dense,
     project: Dense,
     expand: Dense,
@@ -54,7 +55,7 @@ class TransformerLayer(tfp_compat.CompositeModule):
     """Stores the parts.
 
     Args:
-      norms: The norms of the attention and of the network of each token.
+      norms: The norm of the attention and that of the network of each token.
       attend: Layer from D to 3 D channels.
       project: Layer from D to D channels.
       expand: Layer from D to 4 D channels.
