@@ -38,9 +38,10 @@ test: $(VENV)/dev $(VENV)/horovod  ## run all tests
 test-fast: $(VENV)/dev  ## run the tests that need no Horovod, no browser, no time
 	$(RUN) python -m pytest -n 2 -m 'not slow'
 
-lint: $(VENV)/dev  ## check form and style
+lint: $(VENV)/dev  ## check form, style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: $(VENV)/dev  ## format the code
 	$(BIN)/ruff check --fix .
@@ -83,7 +84,8 @@ test-nightly:  ## run the fast tests on the development versions of today
 	$(MAKE) $(NIGHTLY) test-fast
 
 clean:  ## remove .venv* and generated files; runs/ stays
-	rm -rf .venv* build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv* build *.egg-info
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(BIN)/python:
 	@test -f $(CONSTRAINTS) || { echo "TF=$(TF) has no tested versions; take one\

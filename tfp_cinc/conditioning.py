@@ -4,6 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import TensorLike
 from tfp_cinc.networks.condition import condition_channels
 from tfp_cinc.networks.conditioned_network import (
   has_condition,
@@ -17,7 +18,7 @@ tfb = tfp.bijectors
 tfd = tfp.distributions
 
 
-def given(flow: Flow, condition) -> Flow:
+def given(flow: Flow, condition: TensorLike | None) -> Flow:
   """Returns a conditional flow bound to a condition.
 
   Each network that takes a condition stores it as one of its tensors. The

@@ -5,13 +5,15 @@ import numbers
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.internal.types import TensorLike
+
 __all__ = ['denoise']
 
 tfd = tfp.distributions
 
 
 def denoise(
-  flow: tfd.TransformedDistribution, images, noise_scale
+  flow: tfd.TransformedDistribution, images: TensorLike, noise_scale: TensorLike
 ) -> tf.Tensor:
   """Returns the expected images without Gaussian noise, given noisy images.
 

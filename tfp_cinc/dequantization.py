@@ -1,11 +1,13 @@
 """Conversion of 8-bit pixels to continuous values, and bits per dimension."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.internal.seeds import as_seed, stateless_uniform
+from tfp_cinc.internal.types import SeedLike, TensorLike
 
 __all__ = [
   'LARGEST_NOISE',
@@ -19,7 +21,12 @@ __all__ = [
 LARGEST_NOISE = 1.0 - 2.0**-14
 
 
-def dequantize(images, num_bits: int = 8, seed=None, noise=None) -> tf.Tensor:
+def dequantize(
+  images: TensorLike,
+  num_bits: int = 8,
+  seed: SeedLike = None,
+  noise: TensorLike | None = None,
+) -> tf.Tensor:
   """Returns continuous images: pixels with uniform noise within their bins.
 
   ```
@@ -77,7 +84,7 @@ def dequantize(images, num_bits: int = 8, seed=None, noise=None) -> tf.Tensor:
   ) / bins - 0.5
 
 
-def quantize(values, num_bits: int = 8) -> tf.Tensor:
+def quantize(values: TensorLike, num_bits: int = 8) -> tf.Tensor:
   """Returns the pixels of continuous images: the inverse of `dequantize`.
 
   ```
@@ -113,7 +120,11 @@ def quantize(values, num_bits: int = 8) -> tf.Tensor:
   return tf.cast(levels, tf.uint8) * 2 ** (8 - num_bits)
 
 
-def bits_per_dim(log_prob, event_shape, num_bits: int = 8):
+def bits_per_dim(
+  log_prob: tf.Tensor | np.ndarray | float,
+  event_shape: Sequence[int],
+  num_bits: int = 8,
+) -> tf.Tensor:
   """Returns the bits per dimension of images made continuous by `dequantize`.
 
   ```
@@ -145,7 +156,7 @@ def bits_per_dim(log_prob, event_shape, num_bits: int = 8):
   return -log_prob / (dimensions * math.log(2.0)) + num_bits
 
 
-def check_noise(noise, images: tf.Tensor) -> tf.Tensor:
+def check_noise(noise: TensorLike, images: tf.Tensor) -> tf.Tensor:
   """Returns dequantization noise as a `Tensor`.
 
   Args:

@@ -1,5 +1,7 @@
 """Conversion of the weights of a flow to constants."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -9,7 +11,7 @@ from tfp_cinc.tree import Flow, map_places, root, walk_shapes, with_bijector
 __all__ = ['freeze']
 
 
-def freeze(flow: Flow, event_shape=None) -> Flow:
+def freeze(flow: Flow, event_shape: Sequence[int] | None = None) -> Flow:
   """Returns a copy of a flow with constants in place of its Variables.
 
   Use it for many calls with the same weights. Results that depend only on the

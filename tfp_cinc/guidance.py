@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -13,6 +14,7 @@ from tfp_cinc.bijectors.block_coupling import BlockCoupling
 from tfp_cinc.bijectors.masked_autoregressive import MaskedAutoregressive
 from tfp_cinc.conditioning import given
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import SeedLike, TensorLike
 from tfp_cinc.networks.conditioned_network import has_condition
 from tfp_cinc.tree import layers, root, walk
 
@@ -27,10 +29,10 @@ class NoGuidanceError(ValueError):
 
 def sample_guided(
   flow: tfd.TransformedDistribution,
-  condition,
-  sample_shape=(),
-  guidance=1.0,
-  seed=None,
+  condition: TensorLike,
+  sample_shape: Sequence[int] | int = (),
+  guidance: TensorLike = 1.0,
+  seed: SeedLike = None,
 ) -> tf.Tensor:
   """Draws samples that follow a condition more than those of the flow do.
 

@@ -5,6 +5,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.conditioning import given
 from tfp_cinc.internal.shapes import check_events
+from tfp_cinc.internal.types import TensorLike
 from tfp_cinc.tree import root, subtree, walk
 
 __all__ = ['initialize_from_data', 'is_initialized']
@@ -16,8 +17,8 @@ _LARGEST = 8.0  # standard deviations of noise; float32 draws at most 6
 
 def initialize_from_data(
   flow: tfd.TransformedDistribution,
-  images,
-  condition=None,
+  images: TensorLike,
+  condition: TensorLike | None = None,
   noise_scale: float = 0.0,
 ) -> None:
   """Initializes the layers of a flow, such as `ActNorm`, from data.

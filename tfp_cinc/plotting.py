@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +10,9 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.adapted import as_flow_bijector
 from tfp_cinc.math.linear_map import linear_map_matrix
+
+if TYPE_CHECKING:
+  from matplotlib.axes import Axes
 
 __all__ = ['plot_convolution_matrix']
 
@@ -20,8 +24,8 @@ def plot_convolution_matrix(
   layer: Callable[[tf.Tensor], tf.Tensor],
   image_size: tuple[int, int],
   channels: int,
-  ax=None,
-):
+  ax: 'Axes | None' = None,
+) -> 'Axes':
   """Draws the dense matrix of a linear layer of images.
 
   Zeros are white. Constants, such as the ones of a unit diagonal, are black.

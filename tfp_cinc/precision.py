@@ -1,11 +1,15 @@
 """Selection of the dtype in which the networks of a flow compute."""
 
-from tfp_cinc.tree import map_bijectors
+from tfp_cinc.internal.types import DTypeLike
+from tfp_cinc.tree import Flow, map_bijectors
+from tfp_cinc.variational_dequantization import VariationalDequantization
 
 __all__ = ['with_network_dtype']
 
 
-def with_network_dtype(flow, network_dtype):
+def with_network_dtype(
+  flow: Flow | VariationalDequantization, network_dtype: DTypeLike | None
+) -> Flow | VariationalDequantization:
   """Returns a flow whose networks compute in another dtype.
 
   The densities and round trips of a flow trained with

@@ -8,7 +8,7 @@ and `route`. Functions that traverse or change a flow use either
 """
 
 import dataclasses
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import TypeAlias
 
 import tensorflow as tf
@@ -154,7 +154,7 @@ def walk(
 
 def walk_shapes(
   flow: Flow,
-  event_shape,
+  event_shape: Sequence[int] | None,
   visit: Callable[[Layer, tf.TensorShape, tf.TensorShape], None],
   leave: Callable[[Layer], None] = lambda layer: None,
 ) -> None:
@@ -195,7 +195,9 @@ def walk_shapes(
   walk(root(flow), zeros, visit_zeros, invert=invert, leave=leave)
 
 
-def layers(flow: Flow, event_shape=None, chains: bool = False) -> list[Layer]:
+def layers(
+  flow: Flow, event_shape: Sequence[int] | None = None, chains: bool = False
+) -> list[Layer]:
   """Returns the layers of a flow in the order from image to latent.
 
   Args:

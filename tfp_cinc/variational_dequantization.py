@@ -15,6 +15,7 @@ from tfp_cinc.dequantization import (
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.seeds import as_seed, split_seed, stateless_uniform
 from tfp_cinc.internal.shapes import as_image_shape, on_image_batch
+from tfp_cinc.internal.types import DTypeLike, SeedLike, TensorLike
 from tfp_cinc.networks import NETWORKS
 
 __all__ = [
@@ -83,7 +84,7 @@ class VariationalDequantization(tf.Module):
   def __init__(
     self,
     networks: Sequence[Callable[[tf.Tensor], tf.Tensor]],
-    dtype=tf.float32,
+    dtype: DTypeLike = tf.float32,
     name: str = 'variational_dequantization',
   ):
     """Stores the networks.
@@ -120,7 +121,13 @@ class VariationalDequantization(tf.Module):
     networks = [*map(function, self._networks)]
     return VariationalDequantization(networks, self._dtype, self.name)
 
-  def dequantize(self, images, num_bits: int = 8, seed=None, noise=None):
+  def dequantize(
+    self,
+    images: TensorLike,
+    num_bits: int = 8,
+    seed: SeedLike = None,
+    noise: TensorLike | None = None,
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns continuous images and the log-density of their noise.
 
     Args:
@@ -186,7 +193,9 @@ class VariationalDequantization(tf.Module):
       tf.reduce_sum(log_density, axis=[-3, -2, -1]),
     )
 
-  def replace_uniform(self, values, num_bits: int = 8):
+  def replace_uniform(
+    self, values: tf.Tensor, num_bits: int = 8
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns images with learned noise in place of their uniform noise.
 
     Each image x is moved to f(x), within the same bins. f(x) is the image that
@@ -219,14 +228,14 @@ def _inside(noise, dtype):
 
 
 def trainable_variational_dequantization(
-  image_shape,
+  image_shape: Sequence[int],
   *,
   network: str = 'pointwise',
   hidden_channels: int = 16,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'variational_dequantization',
 ) -> VariationalDequantization:
   """Returns a trainable `VariationalDequantization`.

@@ -7,6 +7,7 @@ from tfp_cinc.bijectors.channel_affine import (
   identity_variables,
 )
 from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 
 __all__ = ['ActNorm', 'trainable_act_norm']
 
@@ -45,9 +46,9 @@ class ActNorm(ChannelAffine):
 
   def __init__(
     self,
-    log_scale,
-    shift,
-    initialized=True,
+    log_scale: TensorLike,
+    shift: TensorLike,
+    initialized: bool | tf.Variable | tf.Tensor = True,
     validate_args: bool = False,
     name: str = 'act_norm',
   ):
@@ -74,7 +75,7 @@ class ActNorm(ChannelAffine):
     """Whether `log_scale` and `shift` have been set."""
     return self._initialized
 
-  def initialize(self, x, invert: bool = False) -> None:
+  def initialize(self, x: tf.Tensor, invert: bool = False) -> None:
     """Sets the Variables so that `forward(x)` has mean 0 and deviation 1.
 
     Does nothing if `initialized` is not a Variable, because the parameters then
@@ -101,7 +102,7 @@ class ActNorm(ChannelAffine):
 def trainable_act_norm(
   channels: int,
   *,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'act_norm',
 ) -> ActNorm:
   """Returns a trainable, uninitialized `ActNorm`, which is the identity.

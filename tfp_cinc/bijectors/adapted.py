@@ -1,5 +1,7 @@
 """Adapter that turns any TFP bijector into a `FlowBijector`."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -29,7 +31,7 @@ class Adapted(FlowBijector):
   def __init__(
     self,
     bijector: tfb.Bijector,
-    captured=None,
+    captured: Sequence[tf.Variable] | None = None,
     validate_args: bool = False,
     name: str | None = None,
   ):
@@ -71,7 +73,7 @@ class Adapted(FlowBijector):
     return self._bijector
 
   @property
-  def captured(self) -> list:
+  def captured(self) -> Sequence[tf.Variable] | None:
     """The Variables of a bijector that is not a composite tensor."""
     if self._captured is not None or tfp_compat.is_composite(self._bijector):
       return self._captured

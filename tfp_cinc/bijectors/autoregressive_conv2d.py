@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfp_cinc.bijectors.causal_conv2d import CausalConv2D, causal_variables
 from tfp_cinc.internal.shapes import check_sizes
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.matrices import InvertibleMatrix
 
 __all__ = ['AutoregressiveConv2D', 'trainable_autoregressive_conv2d']
@@ -46,13 +47,13 @@ class AutoregressiveConv2D(CausalConv2D):
 
   def __init__(
     self,
-    taps,
+    taps: TensorLike,
     diagonal_block: InvertibleMatrix,
-    bias=None,
+    bias: TensorLike | None = None,
     *,
     padding: str = 'top_left',
-    solve_dtype=None,
-    solve_matrices=None,
+    solve_dtype: DTypeLike | None = None,
+    solve_matrices: tf.Tensor | None = None,
     validate_args: bool = False,
     name: str = 'autoregressive_conv2d',
   ):
@@ -110,7 +111,7 @@ def trainable_autoregressive_conv2d(
   diagonal_block: str = 'triangular',
   use_bias: bool = False,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'autoregressive_conv2d',
 ) -> AutoregressiveConv2D:
   """Returns a trainable `AutoregressiveConv2D`, close to the identity.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -11,7 +12,7 @@ from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.composite import tensors_of, with_tensors
 from tfp_cinc.internal.shapes import check_channels
-from tfp_cinc.internal.types import CausalNetwork
+from tfp_cinc.internal.types import CausalNetwork, DTypeLike
 from tfp_cinc.math.fixed_point import triangular_fixed_point
 from tfp_cinc.networks.transformers import trainable_causal_transformer
 from tfp_cinc.networks.transformers.tokens import as_image, as_tokens
@@ -139,7 +140,9 @@ class AutoregressiveTransformer(FlowBijector):
     """See `FlowBijector`."""
     return self.copy(network=function(self._network))
 
-  def shift_and_log_scale(self, parameters) -> tuple[tf.Tensor, tf.Tensor]:
+  def shift_and_log_scale(
+    self, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns shift and log-scale, [..., C] each, of an output [..., 2 C]."""
     channels = self._network.in_channels
     if parameters.shape[-1] != 2 * channels:
@@ -234,9 +237,9 @@ def trainable_autoregressive_transformer(
   solver: str = 'cache',
   max_log_scale: float = 5.0,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'autoregressive_transformer',
-  **options,
+  **options: Any,
 ) -> AutoregressiveTransformer:
   """Returns a trainable `AutoregressiveTransformer`, initially the identity.
 

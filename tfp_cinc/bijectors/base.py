@@ -4,7 +4,8 @@ More than 300 lines: `FlowBijector` is the protocol together with the methods of
 TFP that are derived from it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +20,7 @@ from tfp_cinc.internal.composite import (
   with_module_copies,
   with_tensors,
 )
+from tfp_cinc.internal.types import TensorLike
 from tfp_cinc.networks.conditioned_network import broadcast_to_condition
 
 __all__ = [
@@ -124,7 +126,7 @@ class FlowBijector(
     inverse_name='_inverse_with_attributes',
   )
 
-  def __init__(self, **kwargs):
+  def __init__(self, **kwargs: Any):
     """Creates the bijector. The arguments are those of `tfb.Bijector`.
 
     Raises:
@@ -151,7 +153,9 @@ class FlowBijector(
       batch_shape, x_event_ndims
     )
 
-  def forward_and_log_det(self, x, event_ndims: int | None = None, **kwargs):
+  def forward_and_log_det(
+    self, x: TensorLike, event_ndims: int | None = None, **kwargs: Any
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns forward(x) and its log-det.
 
     Args:
@@ -166,7 +170,9 @@ class FlowBijector(
     """
     return self._evaluate(x, False, event_ndims, kwargs)
 
-  def inverse_and_log_det(self, y, event_ndims: int | None = None, **kwargs):
+  def inverse_and_log_det(
+    self, y: TensorLike, event_ndims: int | None = None, **kwargs: Any
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns inverse(y) and its log-det.
 
     Args:
@@ -180,8 +186,13 @@ class FlowBijector(
     return self._evaluate(y, True, event_ndims, kwargs)
 
   def pull_back(
-    self, y, dy, dlog_det, event_ndims: int | None = None, **kwargs
-  ):
+    self,
+    y: tf.Tensor,
+    dy: tf.Tensor,
+    dlog_det: tf.Tensor,
+    event_ndims: int | None = None,
+    **kwargs: Any,
+  ) -> tuple[tf.Tensor, tf.Tensor, list]:
     """Backpropagates through `forward`, given its output.
 
     This allows training without storing activations. The default implementation
@@ -227,7 +238,7 @@ class FlowBijector(
     """Returns the bijectors that this one applies; none for a layer."""
     return ()
 
-  def with_parts(self, parts) -> 'FlowBijector':
+  def with_parts(self, parts: Sequence['FlowBijector']) -> 'FlowBijector':
     """Returns this bijector with other parts.
 
     Args:
@@ -242,7 +253,9 @@ class FlowBijector(
       )
     return self
 
-  def route(self, x, run: Callable, invert: bool, kwargs: dict):
+  def route(
+    self, x: tf.Tensor, run: Callable, invert: bool, kwargs: dict
+  ) -> tf.Tensor:
     """Passes x through the parts.
 
     Args:
@@ -293,7 +306,7 @@ class FlowBijector(
     """False if Variables have yet to be initialized from data."""
     return True
 
-  def initialize(self, x, invert: bool = False) -> None:
+  def initialize(self, x: tf.Tensor, invert: bool = False) -> None:
     """Initializes Variables from data; see `tfp_cinc.initialize_from_data`.
 
     Args:
@@ -308,7 +321,7 @@ class FlowBijector(
     """Whether the bijector only permutes the entries of an event."""
     return False
 
-  def freeze(self, event_shape) -> 'FlowBijector':
+  def freeze(self, event_shape: Sequence[int]) -> 'FlowBijector':
     """Returns this bijector with constants in place of its Variables.
 
     A subclass can also precompute values that depend only on the weights. The
@@ -501,7 +514,7 @@ class BijectorWrapper(FlowBijector):
     """Returns a tuple with the wrapped bijector."""
     return (self._bijector,)
 
-  def with_parts(self, parts) -> 'BijectorWrapper':
+  def with_parts(self, parts: Sequence[FlowBijector]) -> 'BijectorWrapper':
     """Returns the same container of another bijector."""
     [bijector] = parts
     return self.copy(bijector=bijector)
@@ -518,7 +531,7 @@ class ConstantJacobianBijector(FlowBijector):
   The last one returns a scalar and may use only H and W of its argument.
   """
 
-  def __init__(self, **kwargs):
+  def __init__(self, **kwargs: Any):
     """Creates the bijector. The arguments are those of `tfb.Bijector`."""
     super().__init__(is_constant_jacobian=True, **kwargs)
 

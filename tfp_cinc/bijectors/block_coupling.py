@@ -1,6 +1,7 @@
 """The general coupling layer; all other couplings are special cases of it."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -11,7 +12,7 @@ from tfp_cinc.bijectors.coupling_functions import (
 )
 from tfp_cinc.bijectors.gradients import with_own_tensors
 from tfp_cinc.internal import tfp_compat
-from tfp_cinc.internal.types import BlockNetwork
+from tfp_cinc.internal.types import BlockNetwork, DTypeLike
 from tfp_cinc.networks.opaque_network import as_composite
 
 __all__ = ['BlockCoupling', 'Network', 'SeparateNetworks']
@@ -59,7 +60,7 @@ class BlockCoupling(FlowBijector):
     networks: Sequence[Network] | BlockNetwork,
     function: str | CouplingFunction = 'affine',
     scale_function: str | Callable | None = None,
-    dtype=tf.float32,
+    dtype: DTypeLike = tf.float32,
     validate_args: bool = False,
     name: str = 'block_coupling',
     parameters: dict | None = None,
@@ -130,7 +131,14 @@ class BlockCoupling(FlowBijector):
     is_list = isinstance(self._networks, SeparateNetworks)
     return self.copy(networks=networks if is_list else networks[0])
 
-  def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
+  def pull_back(
+    self,
+    y: tf.Tensor,
+    dy: tf.Tensor,
+    dlog_det: tf.Tensor,
+    event_ndims: int | None = None,
+    **kwargs: Any,
+  ) -> tuple[tf.Tensor, tf.Tensor, list]:
     """See `FlowBijector`. Each network runs only once."""
     own, kwargs, places, of_originals = with_own_tensors(self, kwargs)
     function = own.function

@@ -1,5 +1,7 @@
 """Base class of convolutions that are causal in raster order."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -7,6 +9,7 @@ from tfp_cinc.bijectors.base import ConstantJacobianBijector, num_pixels
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_bias, check_sizes
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.math import causal_conv
 from tfp_cinc.matrices import InvertibleMatrix, PLUMatrix, trainable_plu_matrix
 
@@ -34,13 +37,13 @@ class CausalConv2D(ConstantJacobianBijector):
 
   def __init__(
     self,
-    taps,
+    taps: TensorLike,
     diagonal_block: InvertibleMatrix,
-    bias,
+    bias: TensorLike | None,
     padding: str,
     dilation: int,
-    solve_dtype,
-    solve_matrices,
+    solve_dtype: DTypeLike | None,
+    solve_matrices: tf.Tensor | None,
     validate_args: bool,
     name: str,
     parameters: dict,
@@ -139,17 +142,17 @@ class CausalConv2D(ConstantJacobianBijector):
     y = causal_conv.causal_conv2d(x, self.kernel, **self._options())
     return y if self.bias is None else y + self.bias
 
-  def freeze(self, event_shape) -> 'CausalConv2D':
+  def freeze(self, event_shape: Sequence[int]) -> 'CausalConv2D':
     """Freezes the layer and precomputes the matrices of the solve."""
     constants = {
       'taps': tf.convert_to_tensor(self._taps),
       'diagonal_block': self._diagonal_block.freeze(),
       'bias': None if self._bias is None else tf.convert_to_tensor(self._bias),
     }
-    size = tuple(event_shape[-3:-1])
-    if None not in size:
+    height, width = event_shape[-3:-1]
+    if None not in (height, width):
       constants['solve_matrices'] = causal_conv.causal_conv2d_solve_matrices(
-        self.kernel, size, **self._solve_options()
+        self.kernel, (height, width), **self._solve_options()
       )
     return self.copy(**constants)
 

@@ -1,6 +1,7 @@
 """Composition of bijectors."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -141,11 +142,13 @@ class Chain(FlowBijector):
     """Returns the bijectors of the chain."""
     return tuple(self._bijectors)
 
-  def with_parts(self, parts) -> 'Chain':
+  def with_parts(self, parts: Sequence[FlowBijector]) -> 'Chain':
     """Returns this chain with other bijectors."""
     return self.copy(bijectors=list(parts))
 
-  def route(self, x, run: Callable, invert: bool, kwargs: dict):
+  def route(
+    self, x: tf.Tensor, run: Callable, invert: bool, kwargs: dict
+  ) -> tf.Tensor:
     """Passes x through the bijectors, one after the other."""
     if kwargs:
       self._check_names(kwargs)
@@ -162,7 +165,14 @@ class Chain(FlowBijector):
       for source in part.sources(kwargs.get(part.name, {}))
     ]
 
-  def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
+  def pull_back(
+    self,
+    y: tf.Tensor,
+    dy: tf.Tensor,
+    dlog_det: tf.Tensor,
+    event_ndims: int | None = None,
+    **kwargs: Any,
+  ) -> tuple[tf.Tensor, tf.Tensor, list]:
     """See `FlowBijector`. Starts with the part that `forward` applies last."""
     self._check_names(kwargs)
     event_ndims = event_ndims or self.forward_min_event_ndims

@@ -5,6 +5,7 @@ import tensorflow as tf
 from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels, check_sizes
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 
 __all__ = ['ChannelAffine', 'identity_variables', 'trainable_channel_affine']
 
@@ -36,8 +37,8 @@ class ChannelAffine(ConstantJacobianBijector):
 
   def __init__(
     self,
-    log_scale,
-    shift,
+    log_scale: TensorLike,
+    shift: TensorLike,
     validate_args: bool = False,
     name: str = 'channel_affine',
     parameters: dict | None = None,
@@ -115,7 +116,7 @@ class ChannelAffine(ConstantJacobianBijector):
 def trainable_channel_affine(
   channels: int,
   *,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'channel_affine',
 ) -> ChannelAffine:
   """Returns a trainable `ChannelAffine`, initialized as the identity.

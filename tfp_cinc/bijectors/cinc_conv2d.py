@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfp_cinc.bijectors.causal_conv2d import CausalConv2D, causal_variables
 from tfp_cinc.internal.shapes import check_sizes
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.math.causal_conv import check_kernel
 from tfp_cinc.matrices import InvertibleMatrix, PLUMatrix
 
@@ -45,14 +46,14 @@ class CInCConv2D(CausalConv2D):
 
   def __init__(
     self,
-    taps,
+    taps: TensorLike,
     diagonal_block: InvertibleMatrix,
-    bias=None,
+    bias: TensorLike | None = None,
     *,
     padding: str = 'top_left',
     dilation: int = 1,
-    solve_dtype=None,
-    solve_matrices=None,
+    solve_dtype: DTypeLike | None = None,
+    solve_matrices: tf.Tensor | None = None,
     validate_args: bool = False,
     name: str = 'cinc_conv2d',
   ):
@@ -109,8 +110,8 @@ class CInCConv2D(CausalConv2D):
   @classmethod
   def from_kernel(
     cls,
-    kernel,
-    bias=None,
+    kernel: TensorLike,
+    bias: TensorLike | None = None,
     *,
     padding: str = 'top_left',
     dilation: int = 1,
@@ -157,7 +158,7 @@ def trainable_cinc_conv2d(
   diagonal_block: str = 'triangular',
   use_bias: bool = False,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'cinc_conv2d',
 ) -> CInCConv2D:
   """Returns a trainable `CInCConv2D`, initialized close to the identity.

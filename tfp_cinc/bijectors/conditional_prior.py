@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfp_cinc.bijectors.block_coupling import Network
 from tfp_cinc.bijectors.coupling import OneNetworkCoupling
+from tfp_cinc.internal.types import DTypeLike
 
 __all__ = ['ConditionalPrior']
 
@@ -46,7 +47,7 @@ class ConditionalPrior(OneNetworkCoupling):
   def __init__(
     self,
     network: Network,
-    dtype=tf.float32,
+    dtype: DTypeLike = tf.float32,
     validate_args: bool = False,
     name: str = 'conditional_prior',
   ):

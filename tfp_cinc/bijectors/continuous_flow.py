@@ -1,6 +1,7 @@
 """Continuous normalizing flows."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -9,6 +10,7 @@ from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_channels, check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.math.dense_jacobian import rademacher_probes
 from tfp_cinc.networks.velocity_network import (
   VelocityNetwork,
@@ -238,9 +240,9 @@ def trainable_continuous_flow(
   num_layers: int = 2,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'continuous_flow',
-  **options,
+  **options: Any,
 ) -> ContinuousFlow:
   """Returns a trainable `ContinuousFlow`, initialized close to the identity.
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from tfp_cinc.bijectors.block_coupling import BlockCoupling, Network
+from tfp_cinc.internal.types import DTypeLike
 
 __all__ = [
   'AdditiveCoupling',
@@ -56,7 +57,7 @@ class AdditiveCoupling(OneNetworkCoupling):
   def __init__(
     self,
     network: Network,
-    dtype=tf.float32,
+    dtype: DTypeLike = tf.float32,
     validate_args: bool = False,
     name: str = 'additive_coupling',
   ):
@@ -106,7 +107,7 @@ class AffineCoupling(OneNetworkCoupling):
     self,
     network: Network,
     scale_function: str | Callable = 'sigmoid',
-    dtype=tf.float32,
+    dtype: DTypeLike = tf.float32,
     validate_args: bool = False,
     name: str = 'affine_coupling',
   ):
@@ -160,7 +161,7 @@ class QuadCoupling(BlockCoupling):
     self,
     networks: Sequence[Network],
     scale_function: str | Callable = 'sigmoid',
-    dtype=tf.float32,
+    dtype: DTypeLike = tf.float32,
     validate_args: bool = False,
     name: str = 'quad_coupling',
   ):
@@ -223,7 +224,7 @@ class SplitPrior(OneNetworkCoupling):
   def __init__(
     self,
     network: Network,
-    dtype=tf.float32,
+    dtype: DTypeLike = tf.float32,
     validate_args: bool = False,
     name: str = 'split_prior',
   ):

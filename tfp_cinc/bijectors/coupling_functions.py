@@ -73,7 +73,9 @@ class CouplingFunction(tfp_compat.CompositeModule):
     """
     raise self._missing('num_parameters')
 
-  def checked(self, parameters, x, layer: str) -> tf.Tensor:
+  def checked(
+    self, parameters: tf.Tensor, x: tf.Tensor, layer: str
+  ) -> tf.Tensor:
     """Returns the parameters, after checking their shape.
 
     Args:
@@ -101,7 +103,9 @@ class CouplingFunction(tfp_compat.CompositeModule):
       f'{channels} channels.'
     )
 
-  def forward(self, x, parameters) -> tuple[tf.Tensor, tf.Tensor | None]:
+  def forward(
+    self, x: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Returns y and log dy/dx.
 
     Args:
@@ -114,11 +118,13 @@ class CouplingFunction(tfp_compat.CompositeModule):
     """
     raise self._missing('forward')
 
-  def inverse(self, y, parameters) -> tuple[tf.Tensor, tf.Tensor | None]:
+  def inverse(
+    self, y: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """Returns x and log dy/dx at x. The shapes are those of `forward`."""
     raise self._missing('inverse')
 
-  def shift_and_log_scale(self, parameters) -> tuple | None:
+  def shift_and_log_scale(self, parameters: tf.Tensor) -> tuple | None:
     """Returns shift and log-scale of functions y = (x + shift) * scale.
 
     Args:
@@ -145,20 +151,26 @@ class Additive(CouplingFunction):
   10.
   """
 
-  def num_parameters(self, n):
+  def num_parameters(self, n: int) -> int:
     """Returns 1: the shift."""
     del n
     return 1
 
-  def forward(self, x, parameters):
+  def forward(
+    self, x: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """See `CouplingFunction`."""
     return x + parameters, None
 
-  def inverse(self, y, parameters):
+  def inverse(
+    self, y: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """See `CouplingFunction`."""
     return y - parameters, None
 
-  def shift_and_log_scale(self, parameters):
+  def shift_and_log_scale(
+    self, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """See `CouplingFunction`."""
     return parameters, tf.zeros_like(parameters)
 
@@ -198,22 +210,28 @@ class Affine(CouplingFunction):
     """The scale function or its name."""
     return self._scale_function
 
-  def num_parameters(self, n):
+  def num_parameters(self, n: int) -> int:
     """Returns 2: shift and scale."""
     del n
     return 2
 
-  def forward(self, x, parameters):
+  def forward(
+    self, x: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """See `CouplingFunction`."""
     shift, log_scale = self.shift_and_log_scale(parameters)
     return (x + shift) * tf.exp(log_scale), log_scale
 
-  def inverse(self, y, parameters):
+  def inverse(
+    self, y: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """See `CouplingFunction`."""
     shift, log_scale = self.shift_and_log_scale(parameters)
     return y * tf.exp(-log_scale) - shift, log_scale
 
-  def shift_and_log_scale(self, parameters):
+  def shift_and_log_scale(
+    self, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """See `CouplingFunction`."""
     shift, scale = tf.split(parameters, 2, axis=-1)
     function = self._scale_function
@@ -257,18 +275,22 @@ class LogisticMixture(CouplingFunction):
     """The scale function or its name."""
     return self._affine.scale_function
 
-  def num_parameters(self, n):
+  def num_parameters(self, n: int) -> int:
     """Returns 2 + 3 n: shift, scale, and three for each component."""
     return 2 + 3 * n
 
-  def forward(self, x, parameters):
+  def forward(
+    self, x: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """See `CouplingFunction`."""
     affine, mixture = self._split(x, parameters)
     logit, log_slope = _mixture_logit(x, *mixture)
     y, log_scale = self._affine.forward(logit, affine)
     return y, log_slope + log_scale
 
-  def inverse(self, y, parameters):
+  def inverse(
+    self, y: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """See `CouplingFunction`."""
     affine, mixture = self._split(y, parameters)
     logit, log_scale = self._affine.inverse(y, affine)
@@ -320,15 +342,19 @@ class Spline(CouplingFunction):
   # Minimum slope, and minimum width and height of a bin relative to the total.
   _LEAST = 1e-3
 
-  def num_parameters(self, n):
+  def num_parameters(self, n: int) -> int:
     """Returns 3 n - 1: n widths, n heights and n - 1 slopes."""
     return 3 * n - 1
 
-  def forward(self, x, parameters):
+  def forward(
+    self, x: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """See `CouplingFunction`."""
     return self._evaluate(x, parameters, invert=False)
 
-  def inverse(self, y, parameters):
+  def inverse(
+    self, y: tf.Tensor, parameters: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor | None]:
     """See `CouplingFunction`."""
     return self._evaluate(y, parameters, invert=True)
 

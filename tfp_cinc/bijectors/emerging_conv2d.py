@@ -1,18 +1,20 @@
 """The emerging convolution."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from tfp_cinc.bijectors.autoregressive_conv2d import (
   trainable_autoregressive_conv2d,
 )
+from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.bijectors.causal_conv2d import CausalConv2D
 from tfp_cinc.bijectors.chain import Chain
 from tfp_cinc.bijectors.cinc_conv2d import trainable_cinc_conv2d
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.math.causal_conv import OPPOSITE
 
 __all__ = ['EmergingConv2D', 'trainable_emerging_conv2d']
@@ -90,7 +92,7 @@ class EmergingConv2D(Chain):
     """The convolution that is applied second."""
     return self.bijectors[0]
 
-  def with_parts(self, parts) -> 'EmergingConv2D':
+  def with_parts(self, parts: Sequence[FlowBijector]) -> 'EmergingConv2D':
     """Returns this layer with two other convolutions."""
     second, first = parts
     return self.copy(first=first, second=second)
@@ -105,7 +107,7 @@ def trainable_emerging_conv2d(
   diagonal_block: str = 'triangular',
   use_bias: bool = False,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'emerging_conv2d',
 ) -> EmergingConv2D:
   """Returns a trainable `EmergingConv2D`, initialized close to the identity.

@@ -62,7 +62,9 @@ class Inverse(BijectorWrapper):
   def _inner_event_ndims(self, event_ndims):
     return self._bijector.inverse_event_ndims(event_ndims)
 
-  def route(self, x, run: Callable, invert: bool, kwargs: dict):
+  def route(
+    self, x: tf.Tensor, run: Callable, invert: bool, kwargs: dict
+  ) -> tf.Tensor:
     """Passes x through the bijector in the opposite direction."""
     return run(0, x, not invert, kwargs)
 

@@ -1,6 +1,7 @@
 """A bijector on some of the channels."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -72,7 +73,9 @@ class LeadingChannels(BijectorWrapper):
     """Number of channels that the bijector acts on."""
     return self._num_channels
 
-  def route(self, x, run: Callable, invert: bool, kwargs: dict):
+  def route(
+    self, x: tf.Tensor, run: Callable, invert: bool, kwargs: dict
+  ) -> tf.Tensor:
     """Passes the first channels of x through the bijector."""
     first, rest = self._split(x)
     first = run(0, first, invert, kwargs)
@@ -81,7 +84,14 @@ class LeadingChannels(BijectorWrapper):
       rest = tf.broadcast_to(rest, shape)
     return tf.concat([first, rest], axis=-1)
 
-  def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
+  def pull_back(
+    self,
+    y: tf.Tensor,
+    dy: tf.Tensor,
+    dlog_det: tf.Tensor,
+    event_ndims: int | None = None,
+    **kwargs: Any,
+  ) -> tuple[tf.Tensor, tf.Tensor, list]:
     """See `FlowBijector`. Calls `pull_back` of the wrapped bijector."""
     (first, rest), (dfirst, drest) = self._split(y), self._split(dy)
     x, dx, found = self._bijector.pull_back(

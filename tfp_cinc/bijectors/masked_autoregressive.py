@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.networks.masked_network import trainable_masked_network
 from tfp_cinc.networks.opaque_network import as_composite
 
@@ -109,7 +110,7 @@ def trainable_masked_autoregressive(
   num_layers: int = 2,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'masked_autoregressive',
 ) -> MaskedAutoregressive:
   """Returns a trainable `MaskedAutoregressive`, initialized as the identity.

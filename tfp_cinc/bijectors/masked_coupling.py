@@ -9,6 +9,7 @@ from tfp_cinc.bijectors.block_coupling import Network
 from tfp_cinc.bijectors.coupling import OneNetworkCoupling
 from tfp_cinc.bijectors.coupling_functions import CouplingFunction
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.types import DTypeLike
 
 __all__ = ['MaskedCoupling']
 
@@ -56,7 +57,7 @@ class MaskedCoupling(OneNetworkCoupling):
     kept: str = 'first',
     function: str | CouplingFunction = 'affine',
     scale_function: str | Callable | None = None,
-    dtype=tf.float32,
+    dtype: DTypeLike = tf.float32,
     validate_args: bool = False,
     name: str = 'masked_coupling',
     parameters: dict | None = None,

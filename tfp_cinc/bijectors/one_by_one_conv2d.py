@@ -1,10 +1,13 @@
 """The invertible 1x1 convolution."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_channels, check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.matrices import MATRICES, InvertibleMatrix
 
 __all__ = ['OneByOneConv2D', 'trainable_one_by_one_conv2d']
@@ -69,7 +72,7 @@ class OneByOneConv2D(ConstantJacobianBijector):
     """The matrix A."""
     return self._matrix
 
-  def freeze(self, event_shape) -> 'OneByOneConv2D':
+  def freeze(self, event_shape: Sequence[int]) -> 'OneByOneConv2D':
     """Freezes the layer and precomputes the inverse of the matrix."""
     del event_shape
     return self.copy(matrix=self._matrix.freeze())
@@ -96,7 +99,7 @@ def trainable_one_by_one_conv2d(
   *,
   parametrization: str = 'plu',
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'one_by_one_conv2d',
 ) -> OneByOneConv2D:
   """Returns a trainable `OneByOneConv2D`, initialized as a random rotation.

@@ -1,11 +1,14 @@
 """The periodic convolution."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_bias, check_sizes
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.math import periodic_conv
 
 __all__ = ['PeriodicConv2D', 'trainable_periodic_conv2d']
@@ -47,10 +50,10 @@ class PeriodicConv2D(ConstantJacobianBijector):
 
   def __init__(
     self,
-    kernel,
-    bias=None,
+    kernel: TensorLike,
+    bias: TensorLike | None = None,
     *,
-    solve_matrices=None,
+    solve_matrices: tf.Tensor | None = None,
     validate_args: bool = False,
     name: str = 'periodic_conv2d',
   ):
@@ -111,16 +114,17 @@ class PeriodicConv2D(ConstantJacobianBijector):
     y = periodic_conv.periodic_conv2d(x, self._regular_kernel(x))
     return y if self.bias is None else y + self.bias
 
-  def freeze(self, event_shape) -> 'PeriodicConv2D':
+  def freeze(self, event_shape: Sequence[int]) -> 'PeriodicConv2D':
     """Freezes the layer and precomputes the matrices of the solve."""
-    kernel, size = tf.convert_to_tensor(self._kernel), tuple(event_shape[-3:-1])
+    kernel = tf.convert_to_tensor(self._kernel)
+    height, width = event_shape[-3:-1]
     constants = {
       'kernel': kernel,
       'bias': None if self._bias is None else tf.convert_to_tensor(self._bias),
     }
-    if None not in size:
+    if None not in (height, width):
       constants['solve_matrices'] = (
-        periodic_conv.periodic_conv2d_solve_matrices(kernel, size)
+        periodic_conv.periodic_conv2d_solve_matrices(kernel, (height, width))
       )
     return self.copy(**constants)
 
@@ -164,7 +168,7 @@ def trainable_periodic_conv2d(
   *,
   use_bias: bool = False,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'periodic_conv2d',
 ) -> PeriodicConv2D:
   """Returns a trainable `PeriodicConv2D`, initialized close to the identity.

@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 
 __all__ = ['ReverseChannels', 'ShuffleChannels', 'random_shuffle_channels']
 
@@ -37,7 +38,7 @@ class ReverseChannels(ConstantJacobianBijector):
 
   def __init__(
     self,
-    dtype=None,
+    dtype: DTypeLike | None = None,
     validate_args: bool = False,
     name: str = 'reverse_channels',
   ):
@@ -98,8 +99,8 @@ class ShuffleChannels(ConstantJacobianBijector):
 
   def __init__(
     self,
-    permutation,
-    dtype=None,
+    permutation: TensorLike,
+    dtype: DTypeLike | None = None,
     validate_args: bool = False,
     name: str = 'shuffle_channels',
   ):
@@ -184,7 +185,7 @@ def random_shuffle_channels(
   channels: int,
   *,
   seed: int | None = None,
-  dtype=None,
+  dtype: DTypeLike | None = None,
   name: str = 'shuffle_channels',
 ) -> ShuffleChannels:
   """Returns a `ShuffleChannels` with a uniformly random permutation.

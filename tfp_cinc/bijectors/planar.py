@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels, check_sizes
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.math.roots import increasing_root
 from tfp_cinc.math.softplus import SOFTPLUS_INVERSE_OF_1
 
@@ -51,9 +52,9 @@ class Planar(FlowBijector):
 
   def __init__(
     self,
-    weight,
-    direction,
-    bias,
+    weight: TensorLike,
+    direction: TensorLike,
+    bias: TensorLike,
     validate_args: bool = False,
     name: str = 'planar',
   ):
@@ -174,7 +175,7 @@ def trainable_planar(
   size: int,
   *,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'planar',
 ) -> Planar:
   """Returns a trainable `Planar`, initialized close to the identity.

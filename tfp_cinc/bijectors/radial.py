@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels, check_sizes
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.math.softplus import SOFTPLUS_INVERSE_OF_1
 
 __all__ = ['Radial', 'trainable_radial']
@@ -48,9 +49,9 @@ class Radial(FlowBijector):
 
   def __init__(
     self,
-    reference,
-    log_alpha,
-    beta_hat,
+    reference: TensorLike,
+    log_alpha: TensorLike,
+    beta_hat: TensorLike,
     validate_args: bool = False,
     name: str = 'radial',
   ):
@@ -171,7 +172,7 @@ def trainable_radial(
   size: int,
   *,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'radial',
 ) -> Radial:
   """Returns a trainable `Radial`, initialized as the identity.

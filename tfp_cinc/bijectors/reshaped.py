@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -105,13 +106,22 @@ class Reshaped(BijectorWrapper):
   def _inner_event_ndims(self, event_ndims):
     return event_ndims - len(self._event_shape) + len(self._inner_shape)
 
-  def route(self, x, run: Callable, invert: bool, kwargs: dict):
+  def route(
+    self, x: tf.Tensor, run: Callable, invert: bool, kwargs: dict
+  ) -> tf.Tensor:
     """Passes x through the bijector in the inner shape."""
     inner = self._reshape(x, self._event_shape, self._inner_shape)
     y = run(0, inner, invert, kwargs)
     return self._reshape(y, self._inner_shape, self._event_shape)
 
-  def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
+  def pull_back(
+    self,
+    y: tf.Tensor,
+    dy: tf.Tensor,
+    dlog_det: tf.Tensor,
+    event_ndims: int | None = None,
+    **kwargs: Any,
+  ) -> tuple[tf.Tensor, tf.Tensor, list]:
     """See `FlowBijector`. Calls `pull_back` of the wrapped bijector."""
     outer, inner = self._event_shape, self._inner_shape
     event_ndims = self._inner_event_ndims(event_ndims or len(outer))

@@ -1,6 +1,7 @@
 """Invertible residual blocks."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -8,6 +9,7 @@ from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_channels, check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.math.dense_jacobian import rademacher_probes
 from tfp_cinc.math.fixed_point import fixed_point
 from tfp_cinc.networks.lipschitz_network import (
@@ -211,9 +213,9 @@ def trainable_residual_flow(
   coefficient: float = 0.9,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'residual_flow',
-  **options,
+  **options: Any,
 ) -> ResidualFlow:
   """Returns a trainable `ResidualFlow`, initialized near the identity.
 

@@ -1,7 +1,10 @@
 """The invertible n x n convolution based on shifts."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
+from tfp_cinc.bijectors.base import FlowBijector
 from tfp_cinc.bijectors.chain import Chain
 from tfp_cinc.bijectors.channel_affine import (
   ChannelAffine,
@@ -11,6 +14,7 @@ from tfp_cinc.bijectors.one_by_one_conv2d import (
   OneByOneConv2D,
   trainable_one_by_one_conv2d,
 )
+from tfp_cinc.internal.types import DTypeLike
 
 __all__ = ['ShiftConv2D', 'trainable_shift_conv2d']
 
@@ -81,7 +85,7 @@ class ShiftConv2D(Chain):
     """The 1x1 convolution."""
     return self.bijectors[0]
 
-  def with_parts(self, parts) -> 'ShiftConv2D':
+  def with_parts(self, parts: Sequence[FlowBijector]) -> 'ShiftConv2D':
     """Returns this layer with two other parts."""
     one_by_one, affine = parts
     return self.copy(affine=affine, one_by_one=one_by_one)
@@ -92,7 +96,7 @@ def trainable_shift_conv2d(
   *,
   parametrization: str = 'plu',
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'shift_conv2d',
 ) -> ShiftConv2D:
   """Returns a trainable `ShiftConv2D`, initialized as a random rotation.

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tfp_cinc.bijectors.base import ConstantJacobianBijector
 from tfp_cinc.internal.shapes import on_image_batch
+from tfp_cinc.internal.types import DTypeLike
 
 __all__ = ['Squeeze']
 
@@ -35,7 +36,7 @@ class Squeeze(ConstantJacobianBijector):
   def __init__(
     self,
     factor: int = 2,
-    dtype=None,
+    dtype: DTypeLike | None = None,
     validate_args: bool = False,
     name: str = 'squeeze',
   ):

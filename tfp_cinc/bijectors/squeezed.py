@@ -1,6 +1,7 @@
 """A bijector on squeezed images."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -78,11 +79,20 @@ class Squeezed(BijectorWrapper):
     """The factor f. Blocks of f x f pixels become one pixel."""
     return self._factor
 
-  def route(self, x, run: Callable, invert: bool, kwargs: dict):
+  def route(
+    self, x: tf.Tensor, run: Callable, invert: bool, kwargs: dict
+  ) -> tf.Tensor:
     """Passes the squeezed x through the bijector."""
     return self._unsqueeze(run(0, self._squeeze(x), invert, kwargs))
 
-  def pull_back(self, y, dy, dlog_det, event_ndims=None, **kwargs):
+  def pull_back(
+    self,
+    y: tf.Tensor,
+    dy: tf.Tensor,
+    dlog_det: tf.Tensor,
+    event_ndims: int | None = None,
+    **kwargs: Any,
+  ) -> tuple[tf.Tensor, tf.Tensor, list]:
     """See `FlowBijector`. Calls `pull_back` of the wrapped bijector."""
     x, dx, found = self._bijector.pull_back(
       self._squeeze(y), self._squeeze(dy), dlog_det, event_ndims or 3, **kwargs

@@ -18,8 +18,8 @@ __all__ = [
 TensorLike: TypeAlias = tf.Tensor | tf.Variable | np.ndarray | Sequence | float
 # What `tf.as_dtype` takes.
 DTypeLike: TypeAlias = tf.DType | np.dtype | type | str
-# A seed as in TFP: None draws a new one.
-SeedLike: TypeAlias = int | Sequence[int] | tf.Tensor | None
+# A seed as in TFP, or a function that returns one. None draws a new one.
+SeedLike: TypeAlias = int | Sequence[int] | tf.Tensor | Callable | None
 
 
 class BlockNetwork(Protocol):

@@ -6,6 +6,7 @@ import tensorflow_probability as tfp
 from tfp_cinc.bijectors.adapted import as_flow_bijector
 from tfp_cinc.bijectors.chain import Chain
 from tfp_cinc.internal.choices import nearest_name
+from tfp_cinc.internal.types import TensorLike
 from tfp_cinc.latents.encoding import decode, encode
 from tfp_cinc.tree import layers, map_places, unique_name
 
@@ -16,7 +17,10 @@ tfd = tfp.distributions
 
 
 def activations(
-  flow: tfd.TransformedDistribution, values, layer: str, condition=None
+  flow: tfd.TransformedDistribution,
+  values: TensorLike,
+  layer: str,
+  condition: TensorLike | None = None,
 ) -> tf.Tensor:
   """Returns the activations of a layer and the latents factored out before it.
 
@@ -41,7 +45,10 @@ def activations(
 
 
 def from_activations(
-  flow: tfd.TransformedDistribution, activations, layer: str, condition=None
+  flow: tfd.TransformedDistribution,
+  activations: TensorLike,
+  layer: str,
+  condition: TensorLike | None = None,
 ) -> tf.Tensor:
   """Returns the images for given activations: the inverse of `activations`.
 

@@ -240,7 +240,9 @@ def attribute_directions(
   return AttributeDirections(names, directions, method, layer, weights)
 
 
-def one_hot_attributes(labels, num_classes: int | None = None) -> np.ndarray:
+def one_hot_attributes(
+  labels: np.ndarray | Sequence[int], num_classes: int | None = None
+) -> np.ndarray:
   """Returns class labels as attributes, one attribute for each class.
 
   #### Example

@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.conditioning import given
 from tfp_cinc.internal.shapes import check_events
+from tfp_cinc.internal.types import TensorLike
 
 __all__ = ['check_latents', 'decode', 'encode', 'latent_size']
 
@@ -14,7 +15,9 @@ tfd = tfp.distributions
 
 
 def encode(
-  flow: tfd.TransformedDistribution, values, condition=None
+  flow: tfd.TransformedDistribution,
+  values: TensorLike,
+  condition: TensorLike | None = None,
 ) -> tf.Tensor:
   """Returns the latents of images as vectors.
 
@@ -45,7 +48,9 @@ def encode(
 
 
 def decode(
-  flow: tfd.TransformedDistribution, latents, condition=None
+  flow: tfd.TransformedDistribution,
+  latents: TensorLike,
+  condition: TensorLike | None = None,
 ) -> tf.Tensor:
   """Returns the images for latent vectors: the inverse of `encode`.
 

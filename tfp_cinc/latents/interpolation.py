@@ -7,6 +7,7 @@ import tensorflow_probability as tfp
 
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.shapes import check_events
+from tfp_cinc.internal.types import TensorLike
 from tfp_cinc.latents.encoding import decode, encode
 
 __all__ = ['METHODS', 'interpolate', 'interpolate_latents']
@@ -16,11 +17,11 @@ tfd = tfp.distributions
 
 def interpolate(
   flow: tfd.TransformedDistribution,
-  first,
-  second,
+  first: TensorLike,
+  second: TensorLike,
   steps: int,
   method: str = 'linear',
-  condition=None,
+  condition: TensorLike | None = None,
 ) -> tf.Tensor:
   """Returns images between two images by interpolating their latents.
 
@@ -61,7 +62,10 @@ def interpolate(
 
 
 def interpolate_latents(
-  first, second, steps, method: str = 'linear'
+  first: TensorLike,
+  second: TensorLike,
+  steps: int | tf.Tensor,
+  method: str = 'linear',
 ) -> tf.Tensor:
   """Returns latents between two latents.
 

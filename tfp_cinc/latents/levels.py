@@ -1,5 +1,7 @@
 """Latents and densities of the levels of a multi-scale flow."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -8,6 +10,7 @@ from tfp_cinc.bijectors.leading_channels import LeadingChannels
 from tfp_cinc.conditioning import given
 from tfp_cinc.dequantization import bits_per_dim
 from tfp_cinc.internal.shapes import check_events
+from tfp_cinc.internal.types import TensorLike
 from tfp_cinc.latents.encoding import check_latents, latent_size
 from tfp_cinc.tree import root, subtree, walk
 
@@ -66,7 +69,9 @@ def latent_levels(flow: tfd.TransformedDistribution) -> np.ndarray:
     return levels.numpy().astype(np.int32).ravel()
 
 
-def split_latents(flow: tfd.TransformedDistribution, latents) -> list:
+def split_latents(
+  flow: tfd.TransformedDistribution, latents: TensorLike
+) -> list:
   """Returns latents split by level.
 
   Args:
@@ -84,7 +89,9 @@ def split_latents(flow: tfd.TransformedDistribution, latents) -> list:
   return [tf.gather(latents, here, axis=1) for here in _places(flow)]
 
 
-def merge_latents(flow: tfd.TransformedDistribution, parts) -> tf.Tensor:
+def merge_latents(
+  flow: tfd.TransformedDistribution, parts: Sequence[tf.Tensor]
+) -> tf.Tensor:
   """Returns latents merged from all levels: the inverse of `split_latents`.
 
   Args:
@@ -113,7 +120,9 @@ def merge_latents(flow: tfd.TransformedDistribution, parts) -> tf.Tensor:
 
 
 def log_prob_by_level(
-  flow: tfd.TransformedDistribution, values, condition=None
+  flow: tfd.TransformedDistribution,
+  values: TensorLike,
+  condition: TensorLike | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
   """Returns the log-density of images and the contribution of each level.
 
@@ -157,7 +166,9 @@ def log_prob_by_level(
   return tf.reduce_sum(by_level, axis=1), by_level
 
 
-def bits_per_dim_by_level(log_prob, levels: np.ndarray, num_bits: int = 8):
+def bits_per_dim_by_level(
+  log_prob: TensorLike, levels: np.ndarray, num_bits: int = 8
+) -> tf.Tensor:
   """Returns the contribution of each level to the bits per dimension.
 
   The contribution of level l is

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.internal.types import TensorLike
 from tfp_cinc.latents.activations import until
 from tfp_cinc.latents.encoding import decode, encode, latent_size
 from tfp_cinc.latents.levels import latent_levels
@@ -17,12 +18,12 @@ tfd = tfp.distributions
 
 def manipulate(
   flow: tfd.TransformedDistribution,
-  values,
-  direction,
-  strengths,
+  values: TensorLike,
+  direction: TensorLike,
+  strengths: TensorLike,
   level: int | Sequence[int] | None = None,
   layer: str | None = None,
-  condition=None,
+  condition: TensorLike | None = None,
 ) -> tf.Tensor:
   """Returns images moved along a direction in latent space.
 

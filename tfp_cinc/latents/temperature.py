@@ -5,6 +5,8 @@ import numbers
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.internal.types import TensorLike
+
 __all__ = ['with_temperature']
 
 tfb = tfp.bijectors
@@ -12,7 +14,7 @@ tfd = tfp.distributions
 
 
 def with_temperature(
-  flow: tfd.TransformedDistribution, temperature
+  flow: tfd.TransformedDistribution, temperature: TensorLike
 ) -> tfd.TransformedDistribution:
   """Returns a flow whose latents are multiplied by a temperature.
 

@@ -1,13 +1,16 @@
 """A test of whether images are like those that a flow was trained on."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 __all__ = ['TypicalityTest', 'typicality_score']
 
 
-def typicality_score(bits_per_dim, entropy: float) -> np.ndarray:
+def typicality_score(
+  bits_per_dim: np.ndarray | Sequence, entropy: float
+) -> np.ndarray:
   """Returns the distance between the bits/dim of images and the typical value.
 
   ```
@@ -112,7 +115,9 @@ class TypicalityTest:
       )
     return float(np.quantile(self._scores(number), confidence))
 
-  def rejects(self, bits_per_dim, confidence: float = 0.99) -> np.ndarray:
+  def rejects(
+    self, bits_per_dim: np.ndarray | Sequence, confidence: float = 0.99
+  ) -> np.ndarray:
     """Returns whether sets of images are atypical.
 
     Args:
@@ -131,7 +136,7 @@ class TypicalityTest:
     # The negation rejects values that are not finite.
     return ~(typicality_score(bits, self.entropy) <= limit)
 
-  def p_values(self, bits_per_dim) -> np.ndarray:
+  def p_values(self, bits_per_dim: np.ndarray | Sequence) -> np.ndarray:
     """Returns the fraction of held-out sets that are at least as atypical.
 
     Args:

@@ -55,14 +55,14 @@ class DenseJacobian:
       [tf.stop_gradient(slope) for slope in self.slopes],
     )
 
-  def product(self, vectors) -> tf.Tensor:
+  def product(self, vectors: tf.Tensor) -> tf.Tensor:
     """Returns J v for vectors v [..., D]; batch shapes broadcast."""
     vectors = tf.tensordot(vectors, self.weights[0], 1)
     for slope, weight in zip(self.slopes, self.weights[1:], strict=True):
       vectors = tf.tensordot(vectors * slope, weight, 1)
     return vectors
 
-  def transposed_product(self, vectors) -> tf.Tensor:
+  def transposed_product(self, vectors: tf.Tensor) -> tf.Tensor:
     """Returns J^T v for vectors v [..., D]; batch shapes broadcast."""
     *weights, last = (tf.transpose(weight) for weight in self.weights)
     vectors = tf.tensordot(vectors, last, 1)
@@ -80,7 +80,7 @@ class DenseJacobian:
     diagonal = tf.reduce_sum(_product(factors) * tf.transpose(weight), axis=-1)
     return _dot(diagonal, slope)
 
-  def trace_estimate(self, probes) -> tf.Tensor:
+  def trace_estimate(self, probes: tf.Tensor) -> tf.Tensor:
     """Returns Hutchinson's estimate of tr(J), the mean of v . J v over probes.
 
     Args:
@@ -101,7 +101,9 @@ class DenseJacobian:
     identity = tf.eye(matrix.shape[-1], dtype=matrix.dtype)
     return tf.linalg.slogdet(matrix + identity).log_abs_determinant
 
-  def log_det_plus_identity_estimate(self, probes, num_terms) -> tf.Tensor:
+  def log_det_plus_identity_estimate(
+    self, probes: tf.Tensor, num_terms: int | tf.Tensor
+  ) -> tf.Tensor:
     """Returns an estimate of log det(I + J) by its power series.
 
     The traces in the series are replaced by Hutchinson's estimates:
@@ -183,7 +185,9 @@ def apply_dense_layers(
   return x, DenseJacobian(weights, slopes)
 
 
-def lip_swish(x: tf.Tensor, steepness=1.0) -> tuple[tf.Tensor, tf.Tensor]:
+def lip_swish(
+  x: tf.Tensor, steepness: float | tf.Tensor = 1.0
+) -> tuple[tf.Tensor, tf.Tensor]:
   """Returns LipSwish, x * sigmoid(steepness * x) / 1.1, and its derivative.
 
   LipSwish is smooth, and its derivative is at most 1 in absolute value for any

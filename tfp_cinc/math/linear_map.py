@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfp_cinc.internal.types import DTypeLike
+
 __all__ = ['linear_map_matrix']
 
 
 def linear_map_matrix(
   function: Callable[[tf.Tensor], tf.Tensor],
   event_shape: Sequence[int],
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
 ) -> tf.Tensor:
   """Returns the matrix M of a linear or affine map f.
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.types import TensorLike
 from tfp_cinc.math.causal_conv import PADDINGS
 from tfp_cinc.math.linear_map import linear_map_matrix
 from tfp_cinc.math.periodic_conv import periodic_reciprocal_condition
@@ -37,7 +38,7 @@ class Invertibility:
 
 
 def is_invertible(
-  kernel,
+  kernel: TensorLike,
   padding: str = 'top_left',
   *,
   image_size: tuple[int, int] | None = None,

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.matrices.factored_matrix import FactoredMatrix
 
 __all__ = ['DenseMatrix', 'trainable_dense_matrix']
@@ -29,7 +30,7 @@ class DenseMatrix(FactoredMatrix):
 
   _trained = ('matrix',)
 
-  def __init__(self, matrix, name: str | None = None):
+  def __init__(self, matrix: TensorLike, name: str | None = None):
     """Stores the entries.
 
     Args:
@@ -70,7 +71,7 @@ def trainable_dense_matrix(
   size: int,
   *,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'dense_matrix',
 ) -> DenseMatrix:
   """Returns a trainable `DenseMatrix`, initialized as a random rotation.

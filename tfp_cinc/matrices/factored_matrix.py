@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.internal.shapes import check_sizes
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.math.regular_matrix import check_regular
 from tfp_cinc.matrices.invertible_matrix import InvertibleMatrix
 
@@ -23,7 +24,9 @@ class FactoredMatrix(InvertibleMatrix):
   _fixed: tuple[str, ...] = ()
 
   @classmethod
-  def from_matrix(cls, matrix, name: str | None = None) -> 'FactoredMatrix':
+  def from_matrix(
+    cls, matrix: TensorLike, name: str | None = None
+  ) -> 'FactoredMatrix':
     """Factors a concrete C x C matrix.
 
     Args:
@@ -51,7 +54,7 @@ class FactoredMatrix(InvertibleMatrix):
 
   @classmethod
   def trainable_rotation(
-    cls, size: int, seed: int | None, dtype, name: str | None
+    cls, size: int, seed: int | None, dtype: DTypeLike, name: str | None
   ) -> 'FactoredMatrix':
     """Returns a random rotation or reflection with new Variables as factors.
 

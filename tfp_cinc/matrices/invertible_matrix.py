@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import TensorLike
 
 __all__ = ['FrozenMatrix', 'InvertibleMatrix']
 
@@ -52,7 +53,11 @@ class FrozenMatrix(InvertibleMatrix):
   """
 
   def __init__(
-    self, matrix, inverse_matrix, log_abs_determinant, name: str | None = None
+    self,
+    matrix: TensorLike,
+    inverse_matrix: TensorLike,
+    log_abs_determinant: TensorLike,
+    name: str | None = None,
   ):
     """Stores the matrix, its inverse and its log-det.
 

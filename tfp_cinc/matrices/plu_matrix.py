@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.matrices.factored_matrix import FactoredMatrix
 
 __all__ = [
@@ -41,11 +42,11 @@ class PLUMatrix(FactoredMatrix):
 
   def __init__(
     self,
-    lower,
-    log_scale=None,
-    upper=None,
-    sign=None,
-    permutation=None,
+    lower: TensorLike,
+    log_scale: TensorLike | None = None,
+    upper: TensorLike | None = None,
+    sign: TensorLike | None = None,
+    permutation: TensorLike | None = None,
     name: str | None = None,
   ):
     """Stores the factors.
@@ -140,7 +141,7 @@ def trainable_plu_matrix(
   size: int,
   *,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'plu_matrix',
 ) -> PLUMatrix:
   """Returns a trainable `PLUMatrix`, initialized as a random rotation.

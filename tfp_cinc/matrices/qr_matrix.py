@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.matrices.factored_matrix import FactoredMatrix
 from tfp_cinc.matrices.plu_matrix import (
   signed_scale,
@@ -51,7 +52,12 @@ class QRMatrix(FactoredMatrix):
   _fixed = ('sign',)
 
   def __init__(
-    self, reflections, log_scale, upper, sign=None, name: str | None = None
+    self,
+    reflections: TensorLike,
+    log_scale: TensorLike,
+    upper: TensorLike,
+    sign: TensorLike | None = None,
+    name: str | None = None,
   ):
     """Stores the factors.
 
@@ -139,7 +145,7 @@ def trainable_qr_matrix(
   size: int,
   *,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'qr_matrix',
 ) -> QRMatrix:
   """Returns a trainable `QRMatrix`, initialized as a random rotation.

@@ -1,5 +1,7 @@
 """Masked and inverse autoregressive flows."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -8,6 +10,7 @@ from tfp_cinc.bijectors.masked_autoregressive import (
   trainable_masked_autoregressive,
 )
 from tfp_cinc.bijectors.permute_channels import ReverseChannels
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.models.vector import vector_flow
 
 __all__ = ['iaf', 'maf']
@@ -16,7 +19,7 @@ tfd = tfp.distributions
 
 
 def maf(
-  event_shape,
+  event_shape: Sequence[int],
   *,
   depth: int = 5,
   hidden_channels: int = 512,
@@ -24,7 +27,7 @@ def maf(
   condition_channels: int = 0,
   conditional_base: bool = False,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'maf',
 ) -> tfd.TransformedDistribution:
   """Returns a masked autoregressive flow, whose density takes one pass.
@@ -86,7 +89,7 @@ def maf(
 
 
 def iaf(
-  event_shape,
+  event_shape: Sequence[int],
   *,
   depth: int = 5,
   hidden_channels: int = 512,
@@ -94,7 +97,7 @@ def iaf(
   condition_channels: int = 0,
   conditional_base: bool = False,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'iaf',
 ) -> tfd.TransformedDistribution:
   """Returns an inverse autoregressive flow, which samples in one pass.

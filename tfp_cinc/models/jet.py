@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfp_cinc.bijectors.coupling_functions import CouplingFunction
 from tfp_cinc.internal.shapes import as_image_shape, check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.models.patches import flow_of_patches, patch_shape
 from tfp_cinc.models.steps import StepFactory
 
@@ -21,12 +23,12 @@ _MASKS = tuple(
 
 
 def jet(
-  image_shape,
+  image_shape: Sequence[int],
   *,
   patch_size: int = 4,
   depth: int = 32,
   layers: str | Sequence = 'shuffle',
-  coupling='affine',
+  coupling: str | CouplingFunction | Callable = 'affine',
   scale_function: str | Callable = 'doubled_sigmoid',
   network: str | Callable = 'transformer',
   num_layers: int = 2,
@@ -36,8 +38,8 @@ def jet(
   conditional_base: bool = False,
   memory: str = 'store',
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'jet',
 ) -> tfd.TransformedDistribution:
   """Returns Jet: couplings of patches with vision transformers.

@@ -6,9 +6,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfp_cinc.bijectors.chain import Chain
+from tfp_cinc.bijectors.coupling_functions import CouplingFunction
 from tfp_cinc.bijectors.leading_channels import LeadingChannels
 from tfp_cinc.bijectors.squeezed import Squeezed
 from tfp_cinc.internal.shapes import as_image_shape, check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.models.base import flow_of, standard_normal
 from tfp_cinc.models.steps import StepFactory
 
@@ -18,12 +20,12 @@ tfd = tfp.distributions
 
 
 def multiscale_flow(
-  image_shape,
+  image_shape: Sequence[int],
   *,
   layers: str | Sequence = 'cinc',
   levels: int = 3,
   depth: int = 32,
-  coupling='affine',
+  coupling: str | CouplingFunction | Callable = 'affine',
   coupling_blocks: int | None = None,
   scale_function: str | Callable | None = None,
   network: str | Callable = 'glow',
@@ -41,8 +43,8 @@ def multiscale_flow(
   conditional_base: bool = False,
   memory: str = 'store',
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'multiscale_flow',
 ) -> tfd.TransformedDistribution:
   """Returns a flow of `levels` levels of `depth` steps with a N(0, I) base.

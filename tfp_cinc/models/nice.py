@@ -1,6 +1,7 @@
 """NICE: non-linear independent components estimation."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +10,7 @@ import tensorflow_probability as tfp
 from tfp_cinc import bijectors, networks
 from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.models.base import conditional_vector_base, flow_of
 
 __all__ = ['nice']
@@ -18,7 +20,7 @@ tfd = tfp.distributions
 
 
 def nice(
-  event_shape,
+  event_shape: Sequence[int],
   *,
   depth: int = 4,
   hidden_channels: int = 1000,
@@ -26,8 +28,8 @@ def nice(
   condition_channels: int = 0,
   conditional_base: bool = False,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'nice',
 ) -> tfd.TransformedDistribution:
   """Returns NICE: additive couplings, a scale of each element, a logistic base.

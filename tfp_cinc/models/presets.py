@@ -2,8 +2,10 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
+
+import tensorflow_probability as tfp
 
 from tfp_cinc.models.multiscale import multiscale_flow
 
@@ -17,6 +19,8 @@ __all__ = [
   'real_nvp',
   'shift_conv',
 ]
+
+tfd = tfp.distributions
 
 P = ParamSpec('P')
 R = TypeVar('R')
@@ -60,7 +64,9 @@ def _preset(
   scale_function='tanh',
   network='pointwise',
 )
-def cinc(image_shape, **options):
+def cinc(
+  image_shape: Sequence[int], **options: Any
+) -> tfd.TransformedDistribution:
   """Returns the default flow, with 1x1 and CInC convolutions.
 
   Each step has Glow's 1x1 convolution and then the k x k convolution of CInC
@@ -76,7 +82,9 @@ def cinc(image_shape, **options):
 
 
 @_preset(multiscale_flow, layers='cinc', coupling='quad')
-def cinc_paper(image_shape, **options):
+def cinc_paper(
+  image_shape: Sequence[int], **options: Any
+) -> tfd.TransformedDistribution:
   """Returns CInC Flow: k x k convolutions that are padded on two sides.
 
   The defaults are those of the paper's CIFAR-10 model: L=3, D=32, quad-coupling
@@ -91,7 +99,9 @@ def cinc_paper(image_shape, **options):
 
 
 @_preset(multiscale_flow, layers='one_by_one', coupling='affine')
-def glow(image_shape, **options):
+def glow(
+  image_shape: Sequence[int], **options: Any
+) -> tfd.TransformedDistribution:
   """Returns Glow: 1x1 convolutions and affine couplings.
 
   The defaults are those of the paper's CIFAR-10 model.
@@ -103,7 +113,9 @@ def glow(image_shape, **options):
 
 
 @_preset(multiscale_flow, layers='one_by_one+emerging', coupling='affine')
-def emerging(image_shape, **options):
+def emerging(
+  image_shape: Sequence[int], **options: Any
+) -> tfd.TransformedDistribution:
   """Returns a flow of emerging convolutions.
 
   Each step has a 1x1 convolution and two causal convolutions with opposite
@@ -118,7 +130,9 @@ def emerging(image_shape, **options):
 
 
 @_preset(multiscale_flow, layers='one_by_one+periodic', coupling='affine')
-def periodic(image_shape, **options):
+def periodic(
+  image_shape: Sequence[int], **options: Any
+) -> tfd.TransformedDistribution:
   """Returns a flow of periodic convolutions.
 
   Each step has a 1x1 convolution and a k x k convolution with circular padding,
@@ -132,7 +146,9 @@ def periodic(image_shape, **options):
 
 
 @_preset(multiscale_flow, layers='one_by_one+autoregressive', coupling='affine')
-def autoregressive_conv(image_shape, **options):
+def autoregressive_conv(
+  image_shape: Sequence[int], **options: Any
+) -> tfd.TransformedDistribution:
   """Returns a flow of convolutions with the raster-order mask.
 
   Each step has a 1x1 convolution and a masked k x k convolution. It is the flow
@@ -146,7 +162,9 @@ def autoregressive_conv(image_shape, **options):
 
 
 @_preset(multiscale_flow, layers='shift', coupling='affine')
-def shift_conv(image_shape, **options):
+def shift_conv(
+  image_shape: Sequence[int], **options: Any
+) -> tfd.TransformedDistribution:
   """Returns a flow of shift convolutions.
 
   Each step has a shift function for each channel and a 1x1 convolution. The
@@ -172,7 +190,9 @@ def shift_conv(image_shape, **options):
   depth=3,
   split_prior=False,
 )
-def real_nvp(image_shape, **options):
+def real_nvp(
+  image_shape: Sequence[int], **options: Any
+) -> tfd.TransformedDistribution:
   """Returns RealNVP: checkerboard couplings, a squeeze, channel couplings.
 
   Each level has three checkerboard couplings and then three couplings of halves

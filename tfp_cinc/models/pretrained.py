@@ -29,7 +29,7 @@ def pretrained_names() -> list[str]:
   return sorted(path.stem for path in _FOLDER.glob('*.npz'))
 
 
-def load(name) -> tf.Module:
+def load(name: str | os.PathLike) -> tf.Module:
   """Returns a trained flow of this package, or one from a file of `save`.
 
   It is an ordinary flow: the function of `tfp_cinc.models` that built it, with
@@ -57,7 +57,7 @@ def load(name) -> tf.Module:
   return _with_weights(_build_flow(found), arrays, 'flow', name)
 
 
-def load_noise(name) -> VariationalDequantization:
+def load_noise(name: str | os.PathLike) -> VariationalDequantization:
   """Returns the learned dequantization noise that a flow was trained with.
 
   Args:
@@ -77,7 +77,7 @@ def load_noise(name) -> VariationalDequantization:
   return _with_weights(noise, arrays, 'noise', name)
 
 
-def card(name) -> dict:
+def card(name: str | os.PathLike) -> dict:
   """Returns what a file says about its flow.
 
   Args:
@@ -153,7 +153,7 @@ def save(
   _check_same(flow, rebuilt)
   found['sha256'] = _digest(arrays)
   content = io.BytesIO()
-  np.savez_compressed(content, **arrays, **{_CARD: json.dumps(found)})
+  np.savez_compressed(content, **{**arrays, _CARD: json.dumps(found)})
   replace_file(path, content.getvalue())
 
 

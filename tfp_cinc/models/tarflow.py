@@ -10,6 +10,7 @@ from tfp_cinc.bijectors.autoregressive_transformer import (
 )
 from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import as_image_shape, check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.models.patches import flow_of_patches, patch_shape
 
 __all__ = ['tarflow']
@@ -18,7 +19,7 @@ tfd = tfp.distributions
 
 
 def tarflow(
-  image_shape,
+  image_shape: Sequence[int],
   *,
   patch_size: int = 2,
   depth: int = 8,
@@ -31,8 +32,8 @@ def tarflow(
   conditional_base: bool = False,
   memory: str = 'store',
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'tarflow',
 ) -> tfd.TransformedDistribution:
   """Returns TarFlow: autoregressive transformers over the patches of an image.

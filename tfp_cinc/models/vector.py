@@ -1,7 +1,7 @@
 """Flows that treat an event as a vector, whatever its shape."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -13,6 +13,7 @@ from tfp_cinc.bijectors.reshaped import Reshaped
 from tfp_cinc.bijectors.residual_flow import trainable_residual_flow
 from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.models.base import (
   conditional_vector_base,
   flow_of,
@@ -81,7 +82,7 @@ def vector_flow(
 
 
 def residual(
-  event_shape,
+  event_shape: Sequence[int],
   *,
   depth: int = 10,
   hidden_channels: int = 128,
@@ -94,7 +95,7 @@ def residual(
   num_probes: int = 1,
   probe_seed: int | None = None,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'residual',
 ) -> tfd.TransformedDistribution:
   """Returns a residual flow: steps of ActNorm and an invertible residual block.
@@ -174,7 +175,7 @@ def residual(
 
 
 def ffjord(
-  event_shape,
+  event_shape: Sequence[int],
   *,
   depth: int = 1,
   hidden_channels: int = 64,
@@ -186,7 +187,7 @@ def ffjord(
   probe_seed: int | None = None,
   tolerance: float = 1e-5,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'ffjord',
 ) -> tfd.TransformedDistribution:
   """Returns FFJORD: steps of ActNorm and a continuous normalizing flow.

@@ -13,6 +13,7 @@ from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import (
   check_sizes,
 )
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.networks.base import ImageNetwork
 from tfp_cinc.networks.conv_network import (
   Conv2D,
@@ -79,7 +80,7 @@ class AttentionNetwork(ImageNetwork, tfp_compat.CompositeModule):
     last: Conv2D,
     *,
     condition_channels: int = 0,
-    network_dtype=None,
+    network_dtype: DTypeLike | None = None,
     name: str = 'attention_network',
   ):
     """Stores the layers.
@@ -181,8 +182,8 @@ def trainable_attention_network(
   num_heads: int = 4,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'attention_network',
 ) -> AttentionNetwork:
   """Returns a trainable `AttentionNetwork` whose initial output is zero.

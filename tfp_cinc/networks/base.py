@@ -9,6 +9,7 @@ from tfp_cinc.internal.shapes import (
   check_sizes,
   on_image_batch,
 )
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.networks.condition import append_condition
 from tfp_cinc.networks.precision import resolve_network_dtype
 
@@ -49,8 +50,8 @@ class ImageNetwork(tf.Module):
     in_channels: int,
     *,
     condition_channels: int = 0,
-    dtype=tf.float32,
-    network_dtype=None,
+    dtype: DTypeLike = tf.float32,
+    network_dtype: DTypeLike | None = None,
     name: str = 'image_network',
   ):
     """Stores the sizes and the dtypes; creates no Variables.
@@ -100,7 +101,9 @@ class ImageNetwork(tf.Module):
     """Dtype in which the network computes."""
     return self._network_dtype
 
-  def __call__(self, x: tf.Tensor, condition=None) -> tf.Tensor:
+  def __call__(
+    self, x: tf.Tensor, condition: TensorLike | None = None
+  ) -> tf.Tensor:
     """Returns the output of the network.
 
     Args:
@@ -124,7 +127,9 @@ class ImageNetwork(tf.Module):
       return self._run(x)
     return on_image_batch(self._run, x)
 
-  def with_network_dtype(self, network_dtype) -> 'ImageNetwork':
+  def with_network_dtype(
+    self, network_dtype: DTypeLike | None
+  ) -> 'ImageNetwork':
     """Returns a copy of this network that computes in another dtype.
 
     The copy shares the Variables of this network.

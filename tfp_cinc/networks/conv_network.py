@@ -10,6 +10,7 @@ from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
 from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import check_sizes, on_image_batch
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.networks.base import ImageNetwork
 from tfp_cinc.networks.condition import (
   condition_vector,
@@ -46,7 +47,12 @@ class Conv2D(tfp_compat.CompositeModule):
   TensorShape([5, 8, 8, 3])
   """
 
-  def __init__(self, kernel, bias, name: str = 'conv'):
+  def __init__(
+    self,
+    kernel: tf.Tensor | tf.Variable,
+    bias: tf.Tensor | tf.Variable,
+    name: str = 'conv',
+  ):
     """Stores the kernel and the bias.
 
     Args:
@@ -58,7 +64,7 @@ class Conv2D(tfp_compat.CompositeModule):
     self._kernel, self._bias = kernel, bias
 
   @property
-  def kernel(self):
+  def kernel(self) -> tf.Tensor | tf.Variable:
     """Kernel [k, k, C_in, C_out]."""
     return self._kernel
 
@@ -93,7 +99,7 @@ def trainable_conv2d(
   *,
   start: str = 'he_normal',
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'conv',
 ) -> Conv2D:
   """Returns a trainable `Conv2D`.
@@ -159,7 +165,7 @@ class ConvNetwork(ImageNetwork, tfp_compat.CompositeModule):
     convs: Sequence[Conv2D],
     *,
     condition_channels: int = 0,
-    network_dtype=None,
+    network_dtype: DTypeLike | None = None,
     name: str = 'conv_network',
   ):
     """Stores the layers.
@@ -210,8 +216,8 @@ def trainable_conv_network(
   *,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'conv_network',
 ) -> ConvNetwork:
   """Returns a trainable `ConvNetwork` whose initial output is zero.

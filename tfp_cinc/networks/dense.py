@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import check_sizes
+from tfp_cinc.internal.types import DTypeLike
 
 __all__ = ['Dense', 'trainable_dense']
 
@@ -23,7 +24,12 @@ class Dense(tfp_compat.CompositeModule):
   [2.0, 3.0]
   """
 
-  def __init__(self, kernel, bias, name: str = 'dense'):
+  def __init__(
+    self,
+    kernel: tf.Tensor | tf.Variable,
+    bias: tf.Tensor | tf.Variable,
+    name: str = 'dense',
+  ):
     """Stores the kernel and the bias.
 
     Args:
@@ -35,7 +41,7 @@ class Dense(tfp_compat.CompositeModule):
     self._kernel, self._bias = kernel, bias
 
   @property
-  def kernel(self):
+  def kernel(self) -> tf.Tensor | tf.Variable:
     """Kernel [C_in, C_out]."""
     return self._kernel
 
@@ -66,7 +72,7 @@ def trainable_dense(
   *,
   scale: float = 1.0,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'dense',
 ) -> Dense:
   """Returns a trainable `Dense`.

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.types import TensorLike
 from tfp_cinc.networks.condition import missing_condition
 
 __all__ = ['ConditionalDenseNetwork', 'condition_variables', 'vector_condition']
@@ -29,11 +30,13 @@ class ConditionalDenseNetwork(tfp_compat.CompositeModule):
       return 0
     return self.condition_weights[0].shape[0]
 
-  def given(self, condition=None) -> 'ConditionalDenseNetwork':
+  def given(
+    self, condition: TensorLike | None = None
+  ) -> 'ConditionalDenseNetwork':
     """Returns the network bound to a condition, or unchanged if it is None."""
     return self if condition is None else self.with_condition(condition)
 
-  def with_condition(self, condition) -> 'ConditionalDenseNetwork':
+  def with_condition(self, condition: TensorLike) -> 'ConditionalDenseNetwork':
     """Returns a copy that shares the Variables and is bound to a condition.
 
     Args:
@@ -50,7 +53,7 @@ class ConditionalDenseNetwork(tfp_compat.CompositeModule):
     arguments = tfp_compat.constructor_arguments(self)
     return type(self)(**{**arguments, 'condition': condition})
 
-  def conditioned_biases(self, x=None) -> list[tf.Tensor]:
+  def conditioned_biases(self, x: tf.Tensor | None = None) -> list[tf.Tensor]:
     """Returns b_j + V_j c for each layer, [..., D_j], or b_j without a V_j.
 
     Args:

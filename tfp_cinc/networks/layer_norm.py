@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.networks.precision import at_least_float32
 
 __all__ = ['LayerNorm', 'trainable_layer_norm']
@@ -33,7 +34,12 @@ class LayerNorm(tfp_compat.CompositeModule):
   Normalization](https://arxiv.org/abs/1607.06450), section 3.
   """
 
-  def __init__(self, scale, shift, name: str = 'layer_norm'):
+  def __init__(
+    self,
+    scale: tf.Tensor | tf.Variable,
+    shift: tf.Tensor | tf.Variable,
+    name: str = 'layer_norm',
+  ):
     """Stores the scale and the shift.
 
     Args:
@@ -55,7 +61,7 @@ class LayerNorm(tfp_compat.CompositeModule):
 
 
 def trainable_layer_norm(
-  channels: int, *, dtype=tf.float32, name: str = 'layer_norm'
+  channels: int, *, dtype: DTypeLike = tf.float32, name: str = 'layer_norm'
 ) -> LayerNorm:
   """Returns a trainable `LayerNorm` with initial scale 1 and shift 0.
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.math.dense_jacobian import (
   DenseJacobian,
   apply_dense_layers,
@@ -60,10 +61,10 @@ class LipschitzNetwork(ConditionalDenseNetwork):
     self,
     weights: Sequence,
     biases: Sequence,
-    raw_steepness,
+    raw_steepness: TensorLike,
     coefficient: float = 0.9,
     condition_weights: Sequence = (),
-    condition=None,
+    condition: TensorLike | None = None,
     name: str = 'lipschitz_network',
   ):
     """Stores the parameters.
@@ -146,7 +147,7 @@ def trainable_lipschitz_network(
   *,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'lipschitz_network',
 ) -> LipschitzNetwork:
   """Returns a trainable `LipschitzNetwork` whose initial output is small.

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.shapes import check_channels
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.networks.dense_condition import (
   condition_variables,
   vector_condition,
@@ -152,7 +153,7 @@ def trainable_masked_network(
   condition_channels: int = 0,
   *,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'masked_network',
 ) -> MaskedNetwork:
   """Returns a trainable `MaskedNetwork` whose initial output is zero.

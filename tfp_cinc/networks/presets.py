@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfp_cinc.internal.shapes import check_sizes
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.networks.conv_network import ConvNetwork, trainable_conv_network
 
 __all__ = [
@@ -20,8 +21,8 @@ def trainable_glow_network(
   hidden_channels: int = 512,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'glow_network',
 ) -> ConvNetwork:
   """Returns a trainable `ConvNetwork`, as in Glow's couplings.
@@ -77,8 +78,8 @@ def trainable_pointwise_network(
   hidden_channels: int = 512,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'pointwise_network',
 ) -> ConvNetwork:
   """Returns a trainable `ConvNetwork`: a 3x3 and two 1x1 convolutions.
@@ -130,8 +131,8 @@ def trainable_dense_network(
   num_layers: int = 5,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'dense_network',
 ) -> ConvNetwork:
   """Returns a trainable `ConvNetwork`, as in NICE's couplings.
@@ -187,8 +188,8 @@ def trainable_zero_conv_network(
   *,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'zero_conv_network',
 ) -> ConvNetwork:
   """Returns a trainable `ConvNetwork`: one 3x3 convolution.

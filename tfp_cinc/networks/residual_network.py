@@ -10,6 +10,7 @@ from tfp_cinc.internal.seeds import split_seed
 from tfp_cinc.internal.shapes import (
   check_sizes,
 )
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.networks.base import ImageNetwork
 from tfp_cinc.networks.conv_network import (
   Conv2D,
@@ -62,7 +63,7 @@ class ResidualNetwork(ImageNetwork, tfp_compat.CompositeModule):
     last: 'Unit',
     *,
     condition_channels: int = 0,
-    network_dtype=None,
+    network_dtype: DTypeLike | None = None,
     name: str = 'residual_network',
   ):
     """Stores the layers.
@@ -116,8 +117,8 @@ def trainable_residual_network(
   normalization: str = 'layer',
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'residual_network',
 ) -> ResidualNetwork:
   """Returns a trainable `ResidualNetwork` whose initial output is zero.

@@ -12,6 +12,7 @@ from tfp_cinc.internal.shapes import (
   check_sizes,
   on_image_batch,
 )
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.networks.base import ImageNetwork
 from tfp_cinc.networks.condition import append_condition
 from tfp_cinc.networks.conv_network import (
@@ -72,7 +73,7 @@ class SharedNetwork(ImageNetwork, tfp_compat.CompositeModule):
     layers: Sequence[Sequence[Conv2D]],
     *,
     condition_channels: int = 0,
-    network_dtype=None,
+    network_dtype: DTypeLike | None = None,
     name: str = 'shared_network',
   ):
     """Stores the layers.
@@ -102,7 +103,11 @@ class SharedNetwork(ImageNetwork, tfp_compat.CompositeModule):
     """Number n of groups of channels."""
     return len(self._layers[0])
 
-  def read_blocks(self, known=None, condition=None) -> Callable:
+  def read_blocks(
+    self,
+    known: Sequence[tf.Tensor] | None = None,
+    condition: TensorLike | None = None,
+  ) -> Callable:
     """Returns a function from input groups to output groups, one at a time.
 
     Call the function with x_1, then with x_2 and so on. It returns y_1, then
@@ -183,8 +188,8 @@ def trainable_shared_network(
   hidden_channels: int = 512,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'shared_network',
 ) -> SharedNetwork:
   """Returns a trainable `SharedNetwork` whose initial output is zero.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.math.dense_jacobian import (
   DenseJacobian,
   apply_dense_layers,
@@ -51,7 +52,7 @@ class VelocityNetwork(ConditionalDenseNetwork):
     biases: Sequence,
     time_weights: Sequence,
     condition_weights: Sequence = (),
-    condition=None,
+    condition: TensorLike | None = None,
     name: str = 'velocity_network',
   ):
     """Stores the parameters.
@@ -91,7 +92,7 @@ class VelocityNetwork(ConditionalDenseNetwork):
         f'`biases`, {[(size,) for size in sizes[1:]]}.'
       )
 
-  def parameters(self, x=None) -> list[list[tf.Tensor]]:
+  def parameters(self, x: tf.Tensor | None = None) -> list[list[tf.Tensor]]:
     """Returns the values of the weights, the biases and the time weights.
 
     The biases include the condition; they have its batch shape.
@@ -141,7 +142,7 @@ def trainable_velocity_network(
   *,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
+  dtype: DTypeLike = tf.float32,
   name: str = 'velocity_network',
 ) -> VelocityNetwork:
   """Returns a trainable `VelocityNetwork` whose initial output is small.

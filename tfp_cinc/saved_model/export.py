@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -41,7 +41,7 @@ tfd = tfp.distributions
 def export_saved_model(
   flow: tfd.TransformedDistribution,
   path: str | os.PathLike,
-  image_shape,
+  image_shape: Sequence[int],
   num_bits: int = 8,
   *,
   noise: VariationalDequantization | None = None,

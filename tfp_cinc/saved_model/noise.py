@@ -1,5 +1,7 @@
 """The dequantization noise of exported models."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from tfp_cinc.internal.seeds import stateless_uniform
@@ -7,7 +9,9 @@ from tfp_cinc.internal.seeds import stateless_uniform
 __all__ = ['fixed_noise']
 
 
-def fixed_noise(image_shape, seed=(0, 0)) -> tf.Tensor:
+def fixed_noise(
+  image_shape: Sequence[int], seed: Sequence[int] | tf.Tensor = (0, 0)
+) -> tf.Tensor:
   """Returns the dequantization noise of exported models.
 
   It is one fixed draw from U[0, 1), the same for all images, on each device,

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.internal.choices import check_choice
+from tfp_cinc.internal.types import DTypeLike, TensorLike
 from tfp_cinc.networks.base import ImageNetwork
 from tfp_cinc.networks.condition import append_condition
 from tfp_cinc.networks.transformers.tokens import (
@@ -59,7 +60,7 @@ class CausalTransformer(ImageNetwork, tfp_compat.CompositeModule):
     order: str = 'raster',
     *,
     condition_channels: int = 0,
-    network_dtype=None,
+    network_dtype: DTypeLike | None = None,
     name: str = 'causal_transformer',
   ):
     """Stores the transformer.
@@ -91,7 +92,9 @@ class CausalTransformer(ImageNetwork, tfp_compat.CompositeModule):
     """Order of the pixels, 'raster' or 'reversed'."""
     return self._order
 
-  def read_pixels(self, x: tf.Tensor, condition=None) -> tuple[list, Callable]:
+  def read_pixels(
+    self, x: tf.Tensor, condition: TensorLike | None = None
+  ) -> tuple[list, Callable]:
     """Returns a state and a function that computes one output pixel.
 
     Args:
@@ -151,8 +154,8 @@ def trainable_causal_transformer(
   order: str = 'raster',
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'causal_transformer',
 ) -> CausalTransformer:
   """Returns a trainable `CausalTransformer` whose initial output is zero.

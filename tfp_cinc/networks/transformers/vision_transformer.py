@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
+from tfp_cinc.internal.types import DTypeLike
 from tfp_cinc.networks.base import ImageNetwork
 from tfp_cinc.networks.transformers.tokens import static_size
 from tfp_cinc.networks.transformers.transformer import (
@@ -46,7 +47,7 @@ class VisionTransformer(ImageNetwork, tfp_compat.CompositeModule):
     transformer: Transformer,
     *,
     condition_channels: int = 0,
-    network_dtype=None,
+    network_dtype: DTypeLike | None = None,
     name: str = 'vision_transformer',
   ):
     """Stores the transformer.
@@ -88,8 +89,8 @@ def trainable_vision_transformer(
   image_size: Sequence[int] | None = None,
   condition_channels: int = 0,
   seed: int | None = None,
-  dtype=tf.float32,
-  network_dtype=None,
+  dtype: DTypeLike = tf.float32,
+  network_dtype: DTypeLike | None = None,
   name: str = 'transformer_network',
 ) -> VisionTransformer:
   """Returns a trainable `VisionTransformer` whose initial output is zero.
