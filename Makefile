@@ -100,12 +100,12 @@ $(BIN)/python:
 $(VENV)/train: setup.cfg setup.py pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "Installing the packages for training."
 	@$(INSTALL) setuptools wheel
-	@$(INSTALL) --no-build-isolation -e '.[train,demo]'
+	@$(INSTALL) --no-build-isolation -e '.[demo]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/train
 	@echo "Installing the packages for tests and documentation."
-	@$(INSTALL) --no-build-isolation -e '.[train,demo,docs,test,dev]'
+	@$(INSTALL) --no-build-isolation -e '.[demo,docs,test,dev]'
 	@touch $@
 
 # Checked first, so that a missing compiler is reported before the downloads.
