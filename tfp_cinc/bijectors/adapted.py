@@ -159,7 +159,7 @@ def _check_layers(bijector):
   """Raises `ValueError` if TFP does not find the Variables of a layer."""
   for part in (bijector, *bijector.submodules):
     if isinstance(part, tfb.Bijector) and not isinstance(part, FlowBijector):
-      for argument in part.parameters.values():
+      for argument in (part.parameters or {}).values():
         if tfp_compat.is_foreign_module(argument):
           raise ValueError(
             f'TFP does not find the Variables of {argument.name}, which is not '

@@ -59,7 +59,6 @@ def gradients(chain, x, variables):
   ('dtype', 'network_dtype', 'tolerance'),
   [
     (tf.float32, None, 1e-3),
-    (tf.float64, None, 1e-9),
     (tf.float32, tf.bfloat16, 0.1),
   ],
 )
