@@ -48,7 +48,7 @@ def check_config_values(config) -> None:
   if size > 1 and importlib.util.find_spec('horovod') is None:
     raise UserError(
       f'{size} workers were started but Horovod is not installed in this '
-      'environment; `make setup WORKERS=2` builds it.'
+      'environment; `tfp-cinc build-horovod` builds it.'
     )
 
 

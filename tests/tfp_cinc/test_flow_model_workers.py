@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from tests.programs import flow_model_workers, processes
+from tests.programs import processes
 from tfp_cinc import models
 from tfp_cinc.flow_model import FlowModel
 from tfp_cinc.flow_model.optimizers import horovod_of
@@ -43,7 +43,9 @@ def test_two_workers_are_one_model(tmp_path):
   np.testing.assert_array_equal(found['shared'], found['fitted'])
   assert same('resumed')
   assert np.all(np.isfinite(found['resumed']))
-  steps = 3 * flow_model_workers.STEPS - 1
+  from tests.programs.flow_model_workers import STEPS
+
+  steps = 3 * STEPS - 1
   assert found['iterations'] == steps
   assert np.all(np.isnan(found['losses']))
 

@@ -69,8 +69,8 @@ def test_other_messages_of_the_import_are_kept(tmp_path):
     "called are written to STDERR\\n')\n"
     "os.write(2, b'E0000 00:00:1 cuda_dnn.cc:1] Unable to register cuDNN "
     "factory: x\\n')\n"
-    "os.write(2, b'I0000 00:00:1 port.cc:1] oneDNN custom operations are on. '\n"
-    "b'You may see x\\n')\n"
+    "os.write(2, b'I0000 00:00:1 port.cc:1] oneDNN custom operations are on. "
+    "You may see x\\n')\n"
     "os.write(2, b'something else\\n')\n"
   )
   code = (

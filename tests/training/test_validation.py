@@ -1,5 +1,6 @@
 """Tests of the checks before anything is loaded or written."""
 
+import importlib.machinery
 import subprocess
 import sys
 
@@ -9,6 +10,14 @@ from tests.programs.processes import ROOT
 from tests.training import tiny
 from training.errors import UserError, did_you_mean
 from training.validation import check_config_values
+
+
+@pytest.fixture
+def two_workers(monkeypatch):
+  """Two workers, and a Horovod that is installed but never imported."""
+  monkeypatch.setenv('HOROVOD_SIZE', '2')
+  spec = importlib.machinery.ModuleSpec('horovod', None)
+  monkeypatch.setattr('importlib.util.find_spec', lambda name: spec)
 
 
 def test_valid_configuration_passes():
@@ -40,25 +49,33 @@ def test_low_resolution_needs_a_whole_number_of_blocks():
     check_config_values(config)
 
 
-@pytest.mark.parametrize(
-  'key', ['train.batch_size', 'train.init_images', 'eval.batch_size']
-)
-def test_batch_that_no_machine_can_hold_is_refused(key, monkeypatch):
+def with_batch(key, number):
+  """Returns a configuration of images of 64x64 with a number of images."""
   section, name = key.split('.')
   config = tiny.get_config()
   config.data.image_size = 64
-  config[section][name] = 43690
-  check_config_values(config)
-  config[section][name] = 43691
+  config[section][name] = number
+  return config
+
+
+@pytest.mark.parametrize(
+  'key', ['train.batch_size', 'train.init_images', 'eval.batch_size']
+)
+def test_batch_that_no_machine_can_hold_is_refused(key):
+  check_config_values(with_batch(key, 43690))
   with pytest.raises(UserError, match=f'{key} is 43691 .* be at most 43690'):
-    check_config_values(config)
-  monkeypatch.setenv('HOROVOD_SIZE', '2')
-  if key == 'train.batch_size':  # the workers share it
-    check_config_values(config)
+    check_config_values(with_batch(key, 43691))
 
 
+@pytest.mark.usefixtures('two_workers')
+def test_workers_share_a_batch():
+  check_config_values(with_batch('train.batch_size', 2 * 43690))
+  with pytest.raises(UserError, match='be at most 43690'):
+    check_config_values(with_batch('eval.batch_size', 43691))
+
+
+@pytest.mark.usefixtures('two_workers')
 def test_several_workers_need_horovod_and_prepared_data(monkeypatch, tmp_path):
-  monkeypatch.setenv('HOROVOD_SIZE', '2')
   config = tiny.get_config()
   check_config_values(config)
   config.data.update(name='tfds', tfds_name='mnist', dir=str(tmp_path))
