@@ -3,13 +3,19 @@ WORKERS ?= 2
 CONFIG ?= cinc_photos
 WORKDIR ?= runs/$(CONFIG)
 DATA ?= photos
+COMPARE ?= peers
 # The versions that are tested together are in constraints/tf$(TF).txt.
 TF ?= 2.21
 CONSTRAINTS := constraints/tf$(TF).txt
+ifeq ($(wildcard $(CONSTRAINTS)),)
+$(error TF=$(TF) has no tested versions; there are those of \
+  $(patsubst constraints/tf%.txt,%,$(wildcard constraints/tf*.txt)))
+endif
 VENV := .venv$(if $(filter-out 2.21,$(TF)),-tf$(TF))
+PYTHONS := $(if $(filter-out 2.18,$(TF)),3.13) 3.12 3.11
 # The first of these that can make environments.
-PYTHON ?= $(shell for version in $(if $(filter-out 2.18,$(TF)),3.13) \
-  3.12 3.11 3.10; do python$$version -c 'import ensurepip, venv' 2>/dev/null && \
+PYTHON ?= $(shell for version in $(PYTHONS); do \
+  python$$version -c 'import ensurepip, venv' 2>/dev/null && \
   echo python$$version && break; done)
 
 BIN := $(VENV)/bin
@@ -35,7 +41,7 @@ train: setup  ## train CONFIG=cinc_photos with WORKERS=2, or resume it
 test: $(VENV)/dev $(VENV)/horovod  ## run all tests
 	$(RUN) python -m pytest -n 2
 
-test-fast: $(VENV)/dev  ## run the tests that need no Horovod, no browser, no time
+test-fast: $(VENV)/dev  ## run the fast tests, without Horovod and browser
 	$(RUN) python -m pytest -n 2 -m 'not slow'
 
 lint: $(VENV)/dev  ## check form, style and types
@@ -54,10 +60,11 @@ benchmark: $(VENV)/dev $(VENV)/horovod  ## compare speeds, into docs/benchmarks.
 	@$(INSTALL) --no-build-isolation -e '.[bench]'
 	$(RUN) python -m benchmarks
 
-# DATA=PATH takes other images than the photographs, such as CIFAR-10 as arrays.
+# DATA=PATH takes other images than the photographs, such as CIFAR-10 as arrays,
+# COMPARE=NAME another comparison.
 compare: $(VENV)/dev  ## compare test bits/dim on DATA, into docs/results.md
 	@$(INSTALL) --no-build-isolation -e '.[bench]'
-	$(RUN) python -m benchmarks.bits_per_dim --data $(DATA)
+	$(RUN) python -m benchmarks.bits_per_dim --compare $(COMPARE) --data $(DATA)
 	$(RUN) python -m benchmarks.bits_per_dim --report
 
 EXCHANGE := python -m tests.programs.across_versions
@@ -88,11 +95,8 @@ clean:  ## remove .venv* and generated files; runs/ stays
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(BIN)/python:
-	@test -f $(CONSTRAINTS) || { echo "TF=$(TF) has no tested versions; take one\
-	 of these: $$(ls constraints | sed -n 's/^tf\(.*\)\.txt$$/\1/p' | xargs)." \
-	 >&2; exit 1; }
-	@test -n "$(PYTHON)" || { echo "No Python that TensorFlow $(TF) supports was\
-	 found, with its venv module: install one of 3.11 to 3.13 (on Debian: apt-get\
+	@test -n "$(PYTHON)" || { echo "No Python for TensorFlow $(TF) was found with\
+	 its venv module: install one of these: $(PYTHONS) (on Debian: apt-get\
 	 install python3-venv), or name one by PYTHON=... ." >&2; exit 1; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version) and TensorFlow $(TF)."
 	@$(PYTHON) -m venv $(VENV)

@@ -1,8 +1,8 @@
 """Prints the installed packages as constraints, for `constraints/tf*.txt`.
 
 Run it with the Python of an environment in which all tests pass. A version that
-needs a newer Python than the oldest supported one gets a marker, so that older
-Pythons take the newest version that they can.
+does not support some Python gets a marker, so that this Python takes another
+version.
 """
 
 import importlib.metadata
@@ -30,9 +30,9 @@ def main():
       continue
     package = packages[name]
     needs = SpecifierSet(package.metadata.get('Requires-Python') or '')
-    fit = [python for python in _PYTHONS if f'{python}.99' in needs]
-    marker = '' if fit == list(_PYTHONS) else f"; python_version >= '{fit[0]}'"
-    print(f'{name}=={package.version}{marker}')
+    others = [python for python in _PYTHONS if f'{python}.99' not in needs]
+    marker = ' and '.join(f"python_version != '{python}'" for python in others)
+    print(f'{name}=={package.version}' + (f'; {marker}' if marker else ''))
 
 
 if __name__ == '__main__':

@@ -5,12 +5,14 @@
 
 `write` trains a tiny flow, exports it, and keeps its bits/dim of fixed images.
 `read`, with another TensorFlow, opens the checkpoint, the SavedModel and the
-file of weights, compares their bits/dim, and resumes the training. `make
+file of weights, compares their bits/dim, and resumes a copy of the run. `make
 test-versions` calls both, in both directions.
 """
 
+import argparse
 import pathlib
-import sys
+import shutil
+import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -20,27 +22,33 @@ from training.commands import main as tfp_cinc
 from training.trained.open_flow import open_flow
 
 
-def main(what: str, folder: str) -> None:
-  """Writes or reads a folder.
-
-  Args:
-    what: 'write' or 'read'.
-    folder: Path of the folder.
-  """
-  run = pathlib.Path(folder) / 'run'
+def main() -> None:
+  """Writes or reads the folder of the command line."""
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument('what', choices=['write', 'read'])
+  parser.add_argument('folder', type=pathlib.Path)
+  options = parser.parse_args()
+  run = options.folder / 'run'
   weights = run.with_name('weights.npz')
   places = (run, run / 'saved_model', weights)
   kept = run.with_name('bits_per_dim.npz')
-  if what == 'write':
+  if options.what == 'write':
     tfp_cinc(['train', '--config', TINY, '--workdir', str(run)])
     tfp_cinc(['export', str(run), '--output', str(weights)])
     np.savez(kept, tf.__version__, *map(bits_per_dim, places))
     return
   version, *written = np.load(kept).values()
   for place, expected in zip(places, written, strict=True):
-    np.testing.assert_allclose(bits_per_dim(place), expected, rtol=1e-5)
-  steps = ['--config.train.num_steps=8']
-  tfp_cinc(['train', '--config', TINY, '--workdir', str(run), *steps])
+    np.testing.assert_allclose(
+      bits_per_dim(place),
+      expected,
+      rtol=1e-5,
+      err_msg=f'{place}, written by TensorFlow {version}',
+    )
+  with tempfile.TemporaryDirectory() as folder:
+    copy = shutil.copytree(run, pathlib.Path(folder, 'run'))
+    steps = ['--config.train.num_steps=8']
+    tfp_cinc(['train', '--config', TINY, '--workdir', str(copy), *steps])
   print(f'TensorFlow {tf.__version__} has read what {version} wrote.')
 
 
@@ -51,4 +59,4 @@ def bits_per_dim(place):
 
 
 if __name__ == '__main__':
-  main(*sys.argv[1:])
+  main()

@@ -25,10 +25,12 @@ def methods(cls):
   The signatures of overridden methods of TFP and TensorFlow are theirs.
   """
   for base in filter(is_own, cls.__mro__):
-    theirs = [c for c in base.__mro__ if not is_own(c) and c is not object]
+    foreign_bases = [
+      c for c in base.__mro__ if not is_own(c) and c is not object
+    ]
     for name, member in vars(base).items():
       if name in ('__init__', '__call__') or not (
-        name.startswith('_') or any(name in vars(c) for c in theirs)
+        name.startswith('_') or any(name in vars(c) for c in foreign_bases)
       ):
         member = getattr(member, '__func__', getattr(member, 'fget', member))
         if inspect.isfunction(member):

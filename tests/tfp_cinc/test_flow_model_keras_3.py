@@ -15,6 +15,7 @@ tfb = tfp.bijectors
 tfd = tfp.distributions
 
 SHAPE = [4, 4, 2]
+LAYER = keras.layers.Dense(2)
 IMAGES = np.random.default_rng(0).choice([90, 100, 160], [16, *SHAPE])
 IMAGES = IMAGES.astype(np.uint8)
 
@@ -185,6 +186,7 @@ def test_what_does_not_work_is_refused_in_a_sentence(tmp_path):
       'is a schedule of `keras`; use one of `tf_keras.opt',
     ),
     (keras.layers.Dense(2), 'is a Dense; it must be one of `keras.opt'),
+    (adam, r'is the class Adam; pass an object, such as Adam\(\.\.\.\)'),
   ):
     with pytest.raises(ValueError, match=sentence):
       model.compile(optimizer)
@@ -193,6 +195,8 @@ def test_what_does_not_work_is_refused_in_a_sentence(tmp_path):
   for callback, sentence in (
     (callbacks.TensorBoard(tmp_path), 'use a callback of `keras.callbacks`'),
     (callbacks.ReduceLROnPlateau(), 'use a callback of `keras.callbacks`'),
+    (callbacks.BackupAndRestore(tmp_path), 'use `ModelCheckpoint'),
+    (callbacks.TerminateOnNaN, 'the callback is the class TerminateOnNaN'),
     (keras.callbacks.ModelCheckpoint('a.keras'), 'save_weights_only=True'),
     (keras.callbacks.BackupAndRestore(tmp_path), 'needs a model of Keras 3'),
   ):
@@ -253,12 +257,23 @@ def test_a_network_that_would_not_be_trained_is_refused():
   dense = keras.Sequential(
     [keras.layers.Input([1]), keras.layers.Dense(2)], name='dense'
   )
+  variable = tf.Variable(1.0)
+  for function, name in (
+    (lambda x: dense(x), 'dense'),
+    (lambda x: x * variable, 'variable'),
+    (lambda x: LAYER(x), 'LAYER'),
+  ):
+    with pytest.raises(ValueError, match=f'a function that uses {name}, whose'):
+      bijectors.AffineCoupling(function)
   real_nvp = tfb.RealNVP(1, shift_and_log_scale_fn=dense)
-  base = tfd.Sample(tfd.Normal(0.0, 1.0), 2)
+  base = tfd.Sample(tfd.Normal(0.0, 1.0), [1, 1, 2])
   flow = tfd.TransformedDistribution(base, tfb.Chain([real_nvp]))
   for use in (
     lambda: bijectors.Chain([real_nvp]),
-    lambda: tfp_cinc.initialize_from_data(flow, tf.zeros([4, 2])),
+    lambda: tfp_cinc.initialize_from_data(flow, tf.zeros([4, 1, 1, 2])),
+    lambda: FlowModel(flow),
   ):
-    with pytest.raises(ValueError, match='find the Variables of dense, which'):
+    with pytest.raises(
+      ValueError, match='Variables of dense, a layer of'
+    ):
       use()

@@ -162,8 +162,8 @@ def _check_layers(bijector):
       for argument in (part.parameters or {}).values():
         if tfp_compat.is_foreign_module(argument):
           raise ValueError(
-            f'TFP does not find the Variables of {argument.name}, which is not '
-            f'a `tf.Module`, in {part.name}; use a layer of `tf_keras`, or a '
+            f'TFP does not find the Variables of {argument.name}, a layer of '
+            f'Keras 3, in {part.name}; use a layer of `tf_keras`, or a '
             'coupling of `tfp_cinc.bijectors`.'
           )
 

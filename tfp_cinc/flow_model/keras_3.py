@@ -1,7 +1,7 @@
 """Optimizers and callbacks of Keras 3 in a model of `tf_keras`.
 
-`keras` and `tf.keras` are Keras 3. It is not imported here: an object of Keras
-3 exists only after somebody else has imported it.
+`keras` and `tf.keras` are Keras 3. It is imported only within functions, for an
+object of Keras 3 that the user already has.
 """
 
 import numpy as np
@@ -9,9 +9,10 @@ import tf_keras
 
 __all__ = [
   'FinalizeVariables',
-  'as_tf_keras_callback',
+  'adapt_callback',
   'check_keras_3_callback',
   'check_keras_3_optimizer',
+  'check_no_class',
   'is_keras_3',
   'load_optimizer',
   'save_optimizer',
@@ -24,6 +25,15 @@ def is_keras_3(value) -> bool:
   """Returns whether a class of Keras 3 is among those of an object."""
   kinds = type(value).__mro__
   return any(kind.__module__.partition('.')[0] == 'keras' for kind in kinds)
+
+
+def check_no_class(value, what: str) -> None:
+  """Raises `ValueError` for a class in place of an object of it."""
+  if isinstance(value, type):
+    name = value.__name__
+    raise ValueError(
+      f'the {what} is the class {name}; pass an object, such as {name}(...).'
+    )
 
 
 def check_keras_3_optimizer(optimizer) -> None:
@@ -57,10 +67,10 @@ def check_keras_3_callback(callback) -> None:
     )
 
 
-def as_tf_keras_callback(callback) -> None:
+def adapt_callback(callback) -> None:
   """Turns a callback of Keras 3 into one of `tf_keras` too, in place."""
   kind = type(callback)
-  # Keras 3 does not find the direction of our metrics, of which all decrease.
+  # Keras 3 does not know that lower is better for our metrics.
   if getattr(callback, 'mode', None) == 'auto':
     callback.mode = 'min'
   if not isinstance(callback, tf_keras.callbacks.Callback):

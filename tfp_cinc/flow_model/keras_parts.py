@@ -8,8 +8,9 @@ import tf_keras
 
 from tfp_cinc.flow_model.keras_3 import (
   FinalizeVariables,
-  as_tf_keras_callback,
+  adapt_callback,
   check_keras_3_callback,
+  check_no_class,
   is_keras_3,
 )
 from tfp_cinc.internal import tfp_compat
@@ -59,24 +60,28 @@ def check_callbacks(callbacks, optimizer=None):
     return callbacks
   callbacks = [] if callbacks is None else tf.nest.flatten(callbacks)
   for callback in callbacks:
+    check_no_class(callback, 'callback')
     kind = type(callback)
     name = f'{kind.__module__}.{kind.__name__}'
     if kind.__module__.startswith('horovod.'):
       _check_momentum(callback, optimizer)
-      as_tf_keras_callback(callback)
+      adapt_callback(callback)
       callback.backend = tf_keras.backend
     elif is_keras_3(callback) and hasattr(callback, 'on_train_begin'):
       check_keras_3_callback(callback)
-      as_tf_keras_callback(callback)
+      adapt_callback(callback)
     if not isinstance(callback, tf_keras.callbacks.Callback):
       raise ValueError(
         f'the callback is a {name}; it must be one of `keras.callbacks` or '
         '`tf_keras.callbacks`.'
       )
     if is_keras_3(optimizer) and isinstance(callback, _OF_TF_KERAS_OPTIMIZERS):
+      other = 'a callback of `keras.callbacks`'
+      if isinstance(callback, tf_keras.callbacks.BackupAndRestore):
+        other = '`ModelCheckpoint(..., save_weights_only=True)`'
       raise ValueError(
         f'the callback tf_keras.callbacks.{kind.__name__} does not work with '
-        'an optimizer of Keras 3; use a callback of `keras.callbacks`.'
+        f'an optimizer of Keras 3; use {other}.'
       )
     if getattr(callback, 'save_weights_only', None) is not None:
       if not callback.save_weights_only:

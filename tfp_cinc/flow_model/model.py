@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfp_cinc.bijectors.adapted import as_flow_bijector
 from tfp_cinc.conditioning import given
 from tfp_cinc.dequantization import bits_per_dim, dequantize
 from tfp_cinc.flow_model.data import (
@@ -155,7 +156,8 @@ class FlowModel(tf_keras.Model):
       name: Name of the model.
 
     Raises:
-      ValueError: If the flow is not over images or `num_bits` is out of range.
+      ValueError: If the flow is not over images, `num_bits` is out of range, or
+        the flow has Variables that are not found, see `as_flow_bijector`.
     """
     # Keras would cast the condition to the dtype of its policy.
     super().__init__(name=name, autocast=False)
@@ -166,6 +168,7 @@ class FlowModel(tf_keras.Model):
         '`-flow.log_prob(x)`.'
       )
     bits_per_dim(0.0, flow.event_shape, num_bits)  # raises if out of range
+    as_flow_bijector(flow.bijector)  # raises if it hides Variables
     self.flow = flow
     self.num_bits = num_bits
     # Bypasses Keras, which would count the metrics' variables as weights.

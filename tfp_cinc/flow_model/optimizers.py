@@ -1,10 +1,14 @@
-"""What a `FlowModel` does with optimizers and strategies of any kind."""
+"""Optimizers and strategies of a `FlowModel`, of any kind."""
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfp_cinc.flow_model.keras_3 import check_keras_3_optimizer, is_keras_3
+from tfp_cinc.flow_model.keras_3 import (
+  check_keras_3_optimizer,
+  check_no_class,
+  is_keras_3,
+)
 from tfp_cinc.internal import tfp_compat
 
 __all__ = [
@@ -17,8 +21,8 @@ __all__ = [
 ]
 
 _LEGACY = tf_keras.optimizers.legacy.Optimizer
-# Options of optimizers of Keras 3.
-_OF_EACH_REPLICA = (
+# Options that an optimizer of Keras 3 applies in each replica.
+_PER_REPLICA_OPTIONS = (
   'clipnorm',
   'clipvalue',
   'global_clipnorm',
@@ -33,6 +37,7 @@ def check_optimizer(optimizer) -> None:
     optimizer: Optimizer of `tf_keras` or Keras 3, or the name or configuration
       of one of `tf_keras`.
   """
+  check_no_class(optimizer, 'optimizer')
   if is_keras_3(optimizer):
     check_keras_3_optimizer(optimizer)
   elif not isinstance(
@@ -47,11 +52,14 @@ def check_optimizer(optimizer) -> None:
   is_legacy = isinstance(inner, _LEGACY)
   hyper = inner._hyper if is_legacy else getattr(inner, '__dict__', {})
   rate = hyper.get('learning_rate', hyper.get('_learning_rate'))
-  ours, other, wrong = 'tf_keras', 'keras', is_keras_3(rate)
   if is_keras_3(inner):
-    ours, other = other, ours
-    wrong = isinstance(rate, tf_keras.optimizers.schedules.LearningRateSchedule)
-  if wrong:
+    ours, other = 'keras', 'tf_keras'
+    schedules = tf_keras.optimizers.schedules
+    is_wrong = isinstance(rate, schedules.LearningRateSchedule)
+  else:
+    ours, other = 'tf_keras', 'keras'
+    is_wrong = is_keras_3(rate)
+  if is_wrong:
     raise ValueError(
       f'the learning rate of {ours}.optimizers.{type(inner).__name__} is a '
       f'schedule of `{other}`; use one of `{ours}.optimizers.schedules`.'
@@ -77,7 +85,7 @@ def check_strategy(flow, optimizer, strategy) -> None:
     )
   inner = getattr(optimizer, 'inner_optimizer', optimizer)  # of a loss scale
   if is_keras_3(inner) and strategy.num_replicas_in_sync > 1:
-    for option in _OF_EACH_REPLICA:
+    for option in _PER_REPLICA_OPTIONS:
       if getattr(inner, option, None):
         raise ValueError(
           f'`{option}` of keras.optimizers.{type(inner).__name__} applies to '

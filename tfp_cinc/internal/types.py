@@ -14,16 +14,16 @@ __all__ = [
   'TensorLike',
 ]
 
-# What `tf.convert_to_tensor` takes.
+# Types that `tf.convert_to_tensor` accepts.
 TensorLike: TypeAlias = tf.Tensor | tf.Variable | np.ndarray | Sequence | float
-# What `tf.as_dtype` takes.
+# Types that `tf.as_dtype` accepts.
 DTypeLike: TypeAlias = tf.DType | np.dtype | type | str
 # A seed as in TFP, or a function that returns one. None draws a new one.
 SeedLike: TypeAlias = int | Sequence[int] | tf.Tensor | Callable | None
 
 
 class BlockNetwork(Protocol):
-  """A network that reads groups of channels in turn, as `SharedNetwork`."""
+  """A network that reads groups of channels in turn: `SharedNetwork`."""
 
   @property
   def groups(self) -> int:
@@ -36,7 +36,7 @@ class BlockNetwork(Protocol):
 
 
 class CausalNetwork(Protocol):
-  """A network that reads pixels in turn, as `CausalTransformer`."""
+  """A network that reads pixels in turn: `CausalTransformer`."""
 
   def __call__(self, x: tf.Tensor, **conditions: Any) -> tf.Tensor:
     """Returns the output of the network."""

@@ -13,13 +13,12 @@ __all__ = ['command']
 def command():
   """Build Horovod for the installed TensorFlow, check and install it.
 
-  It takes a few minutes, once: the wheel is kept in ~/.cache/tfp_cinc for the
-  versions of TensorFlow, Python and the compiler. It needs g++.
+  It takes a few minutes, once: the wheel is kept in ~/.cache/tfp_cinc, or in
+  $XDG_CACHE_HOME/tfp_cinc, for the versions of TensorFlow, Python and the
+  compiler. It needs g++, or the compiler that the variable CXX names.
   """
-  from ..horovod_build.build import VERSION, build, cache_folder, install
+  from ..horovod_build.build import build, cache_folder, install
 
-  cache = cache_folder()
-  print(f'Horovod {VERSION}: building takes a few minutes, once.', flush=True)
-  wheel = build(cache)
+  wheel = build(cache_folder())
   install(wheel)
-  print(f'Installed {wheel}, with which two workers have reduced gradients.')
+  print(f'Installed {wheel}, which averages the gradients of two workers.')

@@ -1,11 +1,11 @@
 """Builds a wheel of Horovod for the installed TensorFlow."""
 
-import contextlib
 import hashlib
 import importlib.util
 import os
 import pathlib
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -70,15 +70,18 @@ def build(cache: pathlib.Path) -> pathlib.Path:
   folder = cache / _key(options)
   if found := list(folder.glob('horovod-*.whl')):
     return found[0]
+  print(f'Building Horovod {VERSION} takes a few minutes, once.', flush=True)
   cache.mkdir(parents=True, exist_ok=True)
   with tempfile.TemporaryDirectory(dir=cache, prefix='.build-') as name:
     place = pathlib.Path(name)
     steps = _Steps(place, cache / 'build.log', {**os.environ, **options})
     wheel = steps.wheel()
     steps.check(wheel)
-    # Another process may have been faster.
-    with contextlib.suppress(OSError):
+    try:
       wheel.parent.rename(folder)
+    except OSError:
+      if not folder.exists():  # otherwise another process was faster
+        raise
   return next(folder.glob('horovod-*.whl'))
 
 
@@ -119,10 +122,12 @@ class _Steps:
     tools = list(_BUILD_PACKAGES)
     if shutil.which('cmake') is None:
       tools.append('cmake')
-    self._run('install the tools', _pip('install', '-t', self._tools, *tools))
+    self._run(
+      'installing the tools', _pip('install', '-t', self._tools, *tools)
+    )
     arguments = ('--no-deps', '--no-build-isolation', '--no-binary', ':all:')
     self._run(
-      'download',
+      'the download',
       _pip('download', *arguments, '-d', self._place, f'horovod=={VERSION}'),
     )
     with tarfile.open(next(self._place.glob('horovod-*.tar.gz'))) as archive:
@@ -131,7 +136,7 @@ class _Steps:
     _leave_out(source / 'horovod' / 'tensorflow' / 'CMakeLists.txt', _LEFT_OUT)
     result = self._place / 'wheel'
     self._run(
-      'compile',
+      'compiling',
       _pip('wheel', '--no-deps', '--no-build-isolation', '-w', result, source),
     )
     return next(result.glob('horovod-*.whl'))
@@ -139,20 +144,21 @@ class _Steps:
   def check(self, wheel: pathlib.Path) -> None:
     """Lets two workers use the wheel, installed in a folder of its own."""
     installed = self._place / 'installed'
-    self._run('install', _pip('install', '-t', installed, wheel))
+    self._run('installing the wheel', _pip('install', '-t', installed, wheel))
     # `-m` would import `horovod` from a checkout in the present folder.
     script = pathlib.Path(__file__).with_name('check.py')
     run = installed / 'bin' / 'horovodrun'
     self._environment['PYTHONPATH'] = str(installed)
     self._run(
-      'reduce between two workers',
+      'averaging gradients on two workers',
       [
         *(sys.executable, run, '--gloo', '-np', '2', '-H', 'localhost:2'),
         *(sys.executable, script),
       ],
+      timeout=_CHECK_SECONDS,
     )
 
-  def _run(self, what, command):
+  def _run(self, what, command, timeout=None):
     with self._log.open('ab') as log:
       try:
         code = subprocess.run(
@@ -162,15 +168,15 @@ class _Steps:
           stdin=subprocess.DEVNULL,
           stdout=log,
           stderr=subprocess.STDOUT,
-          timeout=_CHECK_SECONDS if what.startswith('reduce') else None,
+          timeout=timeout,
         ).returncode
       except subprocess.TimeoutExpired:
-        code = f'no answer in {_CHECK_SECONDS} s'
+        code = f'no answer in {timeout} s'
     if code:
       end = _end(self._log.read_text(errors='replace'))
       raise UserError(
-        f'Horovod {VERSION}: to {what} failed ({code}); the output is in '
-        f'{self._log} and ends with {end!r}.'
+        f'Horovod {VERSION} cannot be built: {what} failed ({code}); the '
+        f'output is in {self._log} and ends with {end!r}.'
       )
 
 
@@ -191,11 +197,13 @@ def _key(options):
     raise UserError('Horovod is built for TensorFlow, which is not installed.')
   if importlib.util.find_spec('pip') is None:
     raise UserError(f'pip is missing in the environment of {sys.executable}.')
-  compiler = os.environ.get('CXX', 'g++')
+  compiler, *_ = shlex.split(os.environ.get('CXX', '')) or ['g++']
   if shutil.which(compiler) is None:
+    chosen = ', which the variable CXX names,' if 'CXX' in os.environ else ''
     raise UserError(
-      f'Horovod is compiled, which needs {compiler}: install it (on Debian: '
-      'apt-get install g++), or train in one process, without horovodrun.'
+      f'Horovod is compiled, but {compiler}{chosen} is not on the PATH: '
+      'install g++ (on Debian: apt-get install g++), or train in one process, '
+      'without horovodrun.'
     )
   version = subprocess.run(
     [compiler, '-dumpfullversion', '-dumpversion'],

@@ -1,4 +1,4 @@
-"""Images to start with, for flows of the package, whose data are not here."""
+"""Test images of scikit-learn's data sets, for flows that come without data."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from ..data.splits import find_split
 __all__ = ['Examples', 'load_examples']
 
 _BUILTIN = {1: 'digits', 3: 'photos'}  # data set by the number of channels
-_SEED = 20  # of the order of the examples; the first two show trees
+_SEED = 20  # of the order, chosen so that the first two images show trees
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import streamlit
 
 from . import labels, panels, pictures
-from .offered import offered
+from .flow_menu import get_menu
 from .text import literal
 
 __all__ = ['main']
@@ -65,7 +65,7 @@ def main():
 
 def _choose_flow():
   """Asks for one of the flows, if there are several, and opens it."""
-  flows = offered()
+  flows = get_menu()
   path = flows.paths[0]
   if len(flows.paths) > 1:
     path = streamlit.selectbox(

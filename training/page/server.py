@@ -52,8 +52,8 @@ def serve(
     ) from None
   from tfp_cinc.models import pretrained_names
 
+  from .flow_menu import open_menu
   from .guard import Guard
-  from .offered import offer
 
   for name, value in _OPTIONS.items():
     streamlit_config.set_option(name, value)
@@ -62,7 +62,7 @@ def serve(
     address = f'http://{_HOST}:{listener.getsockname()[1]}'
     paths = pretrained_names() if path is None else [path]
     print(f'Opening {paths[0]} and tracing its functions ...', flush=True)
-    flow = offer(paths)
+    flow = open_menu(paths)
     os.environ['TFP_CINC_PAGE'] = __package__
     page = pathlib.Path(__file__).with_name('script.py')
     config = uvicorn.Config(

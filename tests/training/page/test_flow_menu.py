@@ -5,7 +5,7 @@ import pytest
 
 import tfp_cinc
 from training.page.examples import load_examples
-from training.page.offered import offer, offered
+from training.page.flow_menu import get_menu, open_menu
 from training.trained import open_flow
 
 NAME = 'cinc_digits'
@@ -13,9 +13,9 @@ NAME = 'cinc_digits'
 
 @pytest.mark.slow
 def test_flow_of_the_package_has_examples_and_directions():
-  flow = offer([NAME, 'none'])
-  assert offered().paths == (NAME, 'none')
-  assert offered().open(NAME) is flow
+  flow = open_menu([NAME, 'none'])
+  assert get_menu().paths == (NAME, 'none')
+  assert get_menu().open(NAME) is flow
   assert (flow.kind, flow.known_images.shape) == ('example', (180, 16, 16, 1))
   # They are the test images of the run that trained it.
   metrics = tfp_cinc.models.card(NAME)['metrics']

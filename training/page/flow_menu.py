@@ -1,16 +1,17 @@
-"""The flows that the page of this process offers."""
+"""The flows among which a visitor of the page chooses."""
 
 import threading
 from collections.abc import Sequence
 
 from .served import Served, open_served
 
-__all__ = ['Offered', 'offer', 'offered']
+__all__ = ['FlowMenu', 'get_menu', 'open_menu']
 
-_offered = None
+# The script of the page, which Streamlit runs anew at each change, reads it.
+_menu = None
 
 
-class Offered:
+class FlowMenu:
   """Flows by their paths, each opened when it is first chosen.
 
   Args:
@@ -38,25 +39,26 @@ class Offered:
       return self._served[path]
 
 
-def offer(paths: Sequence[str]) -> Served:
-  """Sets the flows that the page offers, and opens the first.
+def open_menu(paths: Sequence[str]) -> Served:
+  """Sets the flows of the page of this process, and opens the first.
 
   Args:
-    paths: See `Offered`.
+    paths: See `FlowMenu`.
 
   Returns:
     The first flow.
 
   Raises:
-    UserError: See `Offered.open`.
+    UserError: See `FlowMenu.open`.
   """
-  global _offered
-  found = Offered(paths)
-  first = found.open(found.paths[0])
-  _offered = found
+  global _menu
+  menu = FlowMenu(paths)
+  first = menu.open(menu.paths[0])
+  _menu = menu
   return first
 
 
-def offered() -> Offered:
-  """Returns the flows of the last call of `offer`."""
-  return _offered
+def get_menu() -> FlowMenu:
+  """Returns the menu that `open_menu` has set."""
+  assert _menu is not None, 'open_menu comes first'
+  return _menu
