@@ -157,9 +157,11 @@ COMPARISONS = {
     'Flows of transformers',
     'Jet has couplings with vision transformers, and TarFlow has '
     'autoregressive transformers over patches; both have the sizes of the '
-    'configurations `jet_photos` and `tarflow_photos`. All rows are trained '
-    'with learned noise, cinc and TarFlow with Muon, Jet with AdamW, which '
-    'suits it better, each at the learning rate of its configuration.',
+    'configurations `jet_photos` and `tarflow_photos`, and compute in '
+    'float32; the networks of cinc compute in bfloat16. "Jet, shuffle" is '
+    'that of the paper, with fixed permutations of channels. All rows are '
+    'trained with learned noise, cinc and TarFlow with Muon, Jet with AdamW, '
+    'each at the learning rate of its configuration.',
     (
       dataclasses.replace(CINC, rates=(8e-3,)),
       _jet('shuffle'),
@@ -169,11 +171,13 @@ COMPARISONS = {
   ),
   'convolutions_between_transformers': Comparison(
     'Invertible convolutions between transformers',
-    'The words after Jet are its layers before each coupling of channels: the '
-    "paper's fixed permutation (shuffle), or trainable convolutions. The "
-    'channels of a convolution are those of a patch of 4x4 pixels, so that a '
-    '3x3 convolution reaches into the neighboring patches. Everything else is '
-    'that of the configuration `jet_photos`.',
+    'Four of five couplings of Jet change half of the channels of each patch. '
+    "Before each of these are the layers that a row names: the paper's fixed "
+    'permutation (shuffle), or invertible convolutions: 1x1 (one_by_one), '
+    'CInC 3x3 (cinc), Emerging 3x3 (emerging), or the inverse of CInC 3x3 '
+    '(inverse_cinc); + joins two. Their channels are those of a patch of 4x4 '
+    'pixels, so that a 3x3 convolution reaches into the neighboring patches. '
+    'Everything else is that of the configuration `jet_photos`.',
     tuple(
       map(
         _jet,

@@ -83,7 +83,14 @@ class Model:
     """
     config = load_config(self.config)
     known = config.to_dict()
-    for key, value in {**conditions.data.options(), **self.options}.items():
+    # What a flow does not have, such as levels, the data do not set.
+    of_data = {
+      key: value
+      for key, value in conditions.data.options().items()
+      if not key.startswith('flow.')
+      or known['flow'].get(key.removeprefix('flow.')) is not None
+    }
+    for key, value in {**of_data, **self.options}.items():
       part, _, name = key.partition('.')
       if part not in known or name not in known[part]:
         raise UserError(
