@@ -273,7 +273,5 @@ def test_a_network_that_would_not_be_trained_is_refused():
     lambda: tfp_cinc.initialize_from_data(flow, tf.zeros([4, 1, 1, 2])),
     lambda: FlowModel(flow),
   ):
-    with pytest.raises(
-      ValueError, match='Variables of dense, a layer of'
-    ):
+    with pytest.raises(ValueError, match='Variables of dense, a layer of'):
       use()
