@@ -38,6 +38,7 @@ from tfp_cinc.flow_model.keras_parts import (
 )
 from tfp_cinc.flow_model.metrics import Mean, MeanOfSteps
 from tfp_cinc.flow_model.optimizers import (
+  check_found,
   check_optimizer,
   check_strategy,
   compute_gradients,
@@ -434,6 +435,7 @@ class FlowModel(tf_keras.Model):
     with tf.GradientTape() as tape:
       bits = self(inputs, training=True)
       loss = tf.reduce_sum(bits if weight is None else weight * bits) / number
+    check_found(tape, variables)
     gradients = compute_gradients(self.optimizer, loss, variables, tape)
     finite = update_if_finite(self.optimizer, gradients)
     counts = finite & tf.reduce_all(tf.math.is_finite(bits))

@@ -12,6 +12,7 @@ from tfp_cinc.flow_model.keras_3 import (
 from tfp_cinc.internal import tfp_compat
 
 __all__ = [
+  'check_found',
   'check_optimizer',
   'check_strategy',
   'compute_gradients',
@@ -110,6 +111,24 @@ def create_slots(optimizer, variables) -> None:
     optimizer._create_all_weights(variables)
   elif not (is_keras_3(optimizer) and optimizer.built):
     optimizer.build(variables)
+
+
+def check_found(tape, variables) -> None:
+  """Raises `ValueError` if a Variable would not be trained.
+
+  Args:
+    tape: Tape that recorded the loss.
+    variables: Variables that are trained.
+  """
+  # Those of a strategy and of Keras' mixed precision are wrappers.
+  known = {id(variable.handle) for variable in variables}
+  for variable in tape.watched_variables():
+    if id(variable.handle) not in known:
+      raise ValueError(
+        f'the flow reads {variable.name}, which is not among its Variables and '
+        'would be neither trained nor saved; pass a network as a `tf.Module` '
+        'or Keras model, not as a function that calls one.'
+      )
 
 
 def compute_gradients(optimizer, loss, variables, tape):

@@ -1,9 +1,6 @@
 """A wrapper of networks that are not composite tensors."""
 
-import inspect
 from collections.abc import Callable
-
-import tensorflow as tf
 
 from tfp_cinc.internal import tfp_compat
 from tfp_cinc.networks.condition import condition_channels
@@ -75,9 +72,8 @@ def as_composite(network: Callable) -> Callable:
     wraps it.
 
   Raises:
-    ValueError: If code that collects Variables would not find them, because the
-      network is a Keras layer or model without Variables yet, or a function
-      that uses a layer or a Variable from outside.
+    ValueError: If the network is a Keras layer or model without Variables yet,
+      because code that collects Variables would not find them.
   """
   if getattr(network, 'built', True) is False:
     name = getattr(network, 'name', network)
@@ -85,15 +81,5 @@ def as_composite(network: Callable) -> Callable:
       f'the network {name} has no Variables yet; give it an `Input`, '
       'call `build`, or call it once before.'
     )
-  if tfp_compat.is_composite(network):
-    return network
-  if inspect.isfunction(network):
-    outside = inspect.getclosurevars(network)
-    for name, value in {**outside.globals, **outside.nonlocals}.items():
-      if isinstance(value, tf.Variable) or tfp_compat.is_module(value):
-        raise ValueError(
-          f'the network is a function that uses {name}, whose Variables would '
-          'be neither trained nor saved; pass a `tf.Module` or a Keras model '
-          'instead of the function.'
-        )
-  return OpaqueNetwork(network)
+  is_composite = tfp_compat.is_composite(network)
+  return network if is_composite else OpaqueNetwork(network)
