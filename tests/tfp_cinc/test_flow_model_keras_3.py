@@ -112,7 +112,7 @@ def test_a_file_holds_the_optimizer(name, tmp_path):
 )
 @pytest.mark.slow
 def test_callbacks(optimizer, tmp_path):
-  """Of Keras 3, with the optimizers of both."""
+  """Callbacks of Keras 3 work with the optimizers of both libraries."""
   callbacks = keras.callbacks
   stop = callbacks.EarlyStopping(
     'val_bits_per_dim', patience=2, min_delta=9, restore_best_weights=True
