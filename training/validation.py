@@ -9,6 +9,7 @@ import os
 from .configs.options import check_values
 from .data.location import check_location
 from .errors import UserError
+from .run_folder.config_file import check_flow, is_weights, names_in_package
 
 __all__ = ['check_config_values']
 
@@ -24,7 +25,8 @@ def check_config_values(config) -> None:
   Raises:
     UserError: If a value is out of range, a batch is too large for any machine,
       the image size is not divisible by the factor of a low resolution, the
-      data are not where the configuration says, or Horovod is missing.
+      data or the initial weights are not where the configuration says, or
+      Horovod is missing.
   """
   check_values(config)
   size = int(os.environ.get('HOROVOD_SIZE', '1'))
@@ -45,11 +47,24 @@ def check_config_values(config) -> None:
       f'divisible by config.data.low_resolution_factor, {factor}.'
     )
   check_location(config.data)
+  _check_initial_weights(config.train.initial_weights)
   if size > 1 and importlib.util.find_spec('horovod') is None:
     raise UserError(
       f'{size} workers were started but Horovod is not installed in this '
       'environment; `tfp-cinc build-horovod` builds it.'
     )
+
+
+def _check_initial_weights(name):
+  if not name:
+    return
+  if not is_weights(name):
+    raise UserError(
+      f'config.train.initial_weights is {name!r}; it must be the path of a '
+      '.npz file of `tfp-cinc export`, or one of the trained flows of the '
+      f'package, {", ".join(names_in_package())}.'
+    )
+  check_flow(name)
 
 
 def _check_batch(data, key, number):

@@ -21,6 +21,7 @@ _UNUSED = (
   'learning_rate',
   'num_steps',
   'max_minutes',
+  'initial_weights',
   'scale_rule',
   'compress_gradients',
   'label_dropout',

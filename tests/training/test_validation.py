@@ -67,6 +67,20 @@ def test_batch_that_no_machine_can_hold_is_refused(key):
     check_config_values(with_batch(key, 43691))
 
 
+@pytest.mark.parametrize(
+  ('name', 'message'),
+  [
+    ('cinc_digit', 'one of the trained flows of the package, .*cinc_digits'),
+    ('none.npz', 'none.npz does not exist'),
+  ],
+)
+def test_initial_weights_that_are_not_there_are_refused(name, message):
+  config = tiny.get_config()
+  config.train.initial_weights = name
+  with pytest.raises(UserError, match=message):
+    check_config_values(config)
+
+
 @pytest.mark.usefixtures('two_workers')
 def test_workers_share_a_batch():
   check_config_values(with_batch('train.batch_size', 2 * 43690))

@@ -77,6 +77,10 @@ def _describe(option):
   return f'{option.help}. [{"; ".join(facts)}]'
 
 
+def _absolute(path):
+  return os.path.abspath(os.path.expanduser(path))
+
+
 def _complete_config(ctx, parameter, incomplete):
   return [name for name in config_names() if name.startswith(incomplete)]
 
@@ -135,8 +139,11 @@ def command(ctx, workdir, name, data):
     )
   override(config, values)
   reduce_if_smoke(config)
-  if config.data.dir:  # so that the run can be used from any folder
-    config.data.dir = os.path.abspath(os.path.expanduser(config.data.dir))
+  # Absolute, so that the run can be used from any folder.
+  if config.data.dir:
+    config.data.dir = _absolute(config.data.dir)
+  if config.train.initial_weights.endswith('.npz'):
+    config.train.initial_weights = _absolute(config.train.initial_weights)
   check_config_values(config)
   check_config(config, workdir)
   from ..loop.train import train

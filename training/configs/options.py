@@ -507,6 +507,14 @@ _ALL = (
     False,
     'Exchange gradients between workers as float16',
   ),
+  Option(
+    'train.initial_weights',
+    str,
+    '',
+    'Trained weights to start from instead of the initialization from data: a '
+    'flow of the package, or a .npz file of `tfp-cinc export`; its arguments '
+    'must be those of config.flow',
+  ),
   _count(
     'train.init_images',
     256,

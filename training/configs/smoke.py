@@ -50,6 +50,7 @@ def reduce_if_smoke(
   train.batch_size = 2
   train.accumulate = min(train.accumulate, 2)
   train.init_images = 8
+  train.initial_weights = ''  # those of a larger flow
   train.log_every = train.eval_every = train.checkpoint_every = 1
   config.eval.batch_size = 4
   config.eval.num_images = 4

@@ -13,6 +13,7 @@ from ..run_folder import status
 from ..run_folder.checkpoints import Checkpoints
 from ..run_folder.config_file import check_config, write_config
 from .conditional.density import initialize
+from .initial_weights import assign_initial_weights
 from .model import build_model
 from .optimization.learning_rate import (
   CurrentSchedule,
@@ -131,8 +132,8 @@ class Run:
     """Restores the newest checkpoint or initializes the flow, on worker 0.
 
     Raises:
-      UserError: If the folder holds a run of another configuration, or no
-        checkpoint can be read.
+      UserError: If the folder holds a run of another configuration, no
+        checkpoint can be read, or the initial weights are of another flow.
     """
     if not self.workers.is_first:
       return
@@ -142,9 +143,7 @@ class Run:
     restored = self.checkpoints.restore()
     if restored is None:
       status.forget(self.folder)
-      batch = next_batch(iter(self.batches(self.config.train.init_images)))
-      initialize(self.model.flow, batch, self.model.noise_scale)
-      self.say('Initialized from data.')
+      self._initialize()
     else:
       self.note(f'Resumed from step {restored}.')
       # The last process may have been killed while it wrote the results.
@@ -157,6 +156,16 @@ class Run:
       )
     if changes:
       self.note(f'Resumed with {", ".join(changes.values())}.')
+
+  def _initialize(self):
+    config, model = self.config.train, self.model
+    if config.initial_weights:
+      assign_initial_weights(model, config.initial_weights)
+      self.note(f'Started from the weights of {config.initial_weights}.')
+      return
+    batch = next_batch(iter(self.batches(config.init_images)))
+    initialize(model.flow, batch, model.noise_scale)
+    self.say('Initialized from data.')
 
   def _steps_per_epoch(self):
     """Returns None if the data set has no epochs."""

@@ -18,6 +18,7 @@ __all__ = [
   'facts',
   'flat_dict',
   'is_weights',
+  'names_in_package',
   'read_config',
   'read_data_facts',
   'write_config',
@@ -94,7 +95,7 @@ def is_weights(path) -> bool:
   """
   path = pathlib.Path(path)
   return path.suffix == '.npz' or (
-    not path.exists() and str(path) in _names_in_package()
+    not path.exists() and str(path) in names_in_package()
   )
 
 
@@ -116,11 +117,11 @@ def check_flow(path) -> None:
     raise UserError(
       f'{path} holds no run and no SavedModel: there is neither {files[0]} nor '
       f'{files[1]}. The trained flows of the package are '
-      f'{", ".join(_names_in_package())}.'
+      f'{", ".join(names_in_package())}.'
     )
 
 
-def _names_in_package():
+def names_in_package() -> list[str]:
   """Returns the names of the trained flows, without importing TensorFlow."""
   package = pathlib.Path(importlib.util.find_spec('tfp_cinc').origin).parent
   return sorted(path.stem for path in package.glob('models/weights/*.npz'))

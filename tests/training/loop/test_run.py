@@ -6,11 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
+import tfp_cinc
 from tests.training import tiny
 from tests.training.data.helpers import random_image, save_image
 from tests.training.png import write_png
+from training.configs import cinc_digits
 from training.data.facts import DataFacts
 from training.errors import UserError
+from training.loop.model import build_model
 from training.loop.run import Run
 from training.loop.train import train
 from training.loop.workers import Workers
@@ -195,3 +198,57 @@ def test_run_of_other_data_is_not_resumed(tmp_path):
   save_image(images / 'new.png', random_image(99))
   with pytest.raises(UserError, match='num_train was 18 and is 19 now'):
     train(config, str(folder))
+
+
+def test_a_run_starts_from_trained_weights(tmp_path, capsys):
+  config = cinc_digits.get_config()
+  config.train.initial_weights = 'cinc_digits'
+  run = Run(config, tmp_path, Workers())
+  run.start()
+  assert_same(run.model.flow, tfp_cinc.models.load('cinc_digits'))
+  assert 'Started from the weights of cinc_digits.' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+  ('key', 'value'), [('flow.depth', 1), ('data.image_size', 8)]
+)
+def test_weights_of_another_flow_are_refused(tmp_path, key, value):
+  config = cinc_digits.get_config()
+  config.train.initial_weights = 'cinc_digits'
+  config.update_from_flattened_dict({key: value})
+  run = Run(config, tmp_path, Workers())
+  with pytest.raises(UserError, match='and the images must be the same'):
+    run.start()
+
+
+def test_a_run_starts_from_trained_noise(tmp_path):
+  config = tiny.get_config()
+  config.train.dequantization = 'variational'
+  trained = build_model(config, [8, 8, 1])
+  path = tmp_path / 'flow.npz'
+  arguments = {k: v for k, v in config.flow.to_dict().items() if v is not None}
+  del arguments['name'], arguments['condition']
+  tfp_cinc.models.save(
+    path,
+    trained.flow,
+    config.flow.name,
+    arguments,
+    noise=trained.noise,
+    noise_arguments={'hidden_channels': config.train.noise_channels},
+  )
+  config.seed = 1  # other initial weights
+  config.train.initial_weights = str(path)
+  run = Run(config, tmp_path / 'run', Workers())
+  run.start()
+  assert_same(run.model.flow, trained.flow)
+  assert_same(run.model.noise, trained.noise)
+  config.train.noise_channels += 1
+  run = Run(config, tmp_path / 'other', Workers())
+  with pytest.raises(UserError, match='learned noise has 16 channels'):
+    run.start()
+
+
+def assert_same(module, other):
+  """Asserts that two modules have the same weights."""
+  for ours, theirs in zip(module.variables, other.variables, strict=True):
+    np.testing.assert_array_equal(ours, theirs)
