@@ -10,6 +10,8 @@ from training.errors import UserError
 
 _OUT = 'benchmarks/records'
 _PAGE = 'docs/results.md'
+# The section whose most important rows open the page.
+_HEADLINE = 'peers_cifar10'
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -144,6 +146,7 @@ def _report(comparisons, records, options):
   from benchmarks.bits_per_dim.compare import recorded
   from benchmarks.bits_per_dim.exactness import honesty
   from benchmarks.bits_per_dim.results_page import page
+  from benchmarks.bits_per_dim.results_page.headline import headline
   from benchmarks.bits_per_dim.results_page.layer_parameters import (
     layer_parameters,
   )
@@ -162,6 +165,8 @@ def _report(comparisons, records, options):
       )
       if text:
         sections[section] = text
+      if section == _HEADLINE and (text := headline(found, records, figures)):
+        sections['headline'] = text
   sections['layer_parameters'] = layer_parameters()
   record = records.find_named('honesty')
   if record:

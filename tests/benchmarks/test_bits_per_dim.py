@@ -30,6 +30,10 @@ from benchmarks.bits_per_dim.references import (
   measure_references,
 )
 from benchmarks.bits_per_dim.results_page import page
+from benchmarks.bits_per_dim.results_page.headline import (
+  HEADLINE_MODELS,
+  headline,
+)
 from benchmarks.bits_per_dim.results_page.layer_parameters import (
   layer_parameters,
 )
@@ -310,6 +314,31 @@ def test_differences_are_between_runs_with_the_same_seed(tmp_path):
   assert first['delta'] == ''
   assert second['bits/dim'] == '2.700 +- 0.600'
   assert second['delta'] == '0.200 +- 0.100'
+
+
+def test_the_headline_says_when_our_flow_is_as_good_as_its_peers(tmp_path):
+  records, models = Records(str(tmp_path)), []
+  # Final values of our flow's peers, and when it reaches them.
+  peers = [(2.5, '2 s'), (2.0, '3 s'), (1.0, 'more')]
+  values = [2.0, *(bits for bits, _ in peers)]
+  for name, bits in zip(HEADLINE_MODELS, values, strict=True):
+    options = {**TINY.options, 'flow.depth': 1 + len(models)}
+    model = dataclasses.replace(TINY, name=name, options=options, rates=(1.0,))
+    models.append(model)
+    curve = [[2, 3.0], [4, 2.25], [6, bits]]
+    records.write(Job(model, RUN, 0, 1.0), {**result(bits), 'curve': curve})
+  all_ = dataclasses.replace(COMPARISON, models=tuple(models))
+  for job in all_.rates():
+    records.write(job, result(step_seconds=0.5), date='today')
+  text = headline(all_, records, tmp_path / 'figures')
+  assert '| `cinc`, the default flow | 2.000 |  | 16 | 1 |\n' in text
+  for words, (bits, when) in zip(
+    list(HEADLINE_MODELS.values())[1:], peers, strict=True
+  ):
+    assert f'| {words} | {bits:.3f} | {when} | 16 | 1 |\n' in text
+  assert (tmp_path / 'figures' / 'headline.png').stat().st_size
+  three = dataclasses.replace(all_, models=tuple(models[:3]))
+  assert headline(three, records, tmp_path / 'none') is None
 
 
 def test_without_records_there_is_no_section(tmp_path):

@@ -1,0 +1,76 @@
+"""The first table and figure of the results page: our flow and its peers."""
+
+import dataclasses
+import pathlib
+
+from benchmarks.bits_per_dim.compare import Comparison
+from benchmarks.bits_per_dim.records import Records
+from benchmarks.bits_per_dim.references import find_references
+from benchmarks.bits_per_dim.results_page.curves import draw_curves, mean_curves
+from benchmarks.bits_per_dim.results_page.page import rows, table
+
+__all__ = ['HEADLINE_MODELS', 'headline']
+
+# Our flow first, and what to call its peers.
+HEADLINE_MODELS = {
+  'cinc': '`cinc`, the default flow',
+  'glow, ours': 'Glow, ours',
+  'normflows Glow, bfloat16': 'Glow, normflows',
+  'tfb.Glow': 'Glow, TFP',
+}
+
+
+def headline(comparison: Comparison, records: Records, figures) -> str | None:
+  """Returns the section, and draws its figure.
+
+  Args:
+    comparison: The comparison of peers, on one data set.
+    records: Records of its runs.
+    figures: Folder of the figures, next to the page.
+
+  Returns:
+    Markdown, or None while a model has no result.
+  """
+  models = tuple(m for m in comparison.models if m.name in HEADLINE_MODELS)
+  comparison = dataclasses.replace(comparison, models=models)
+  found = {row['model']: row for row in rows(comparison, records)}
+  curves = mean_curves(comparison, records)
+  if not curves.keys() == found.keys() == HEADLINE_MODELS.keys():
+    return None
+  ours = next(iter(HEADLINE_MODELS))
+  lines = [
+    [
+      words,
+      found[name]['bits/dim'],
+      '' if name == ours else _reached(curves[ours], curves[name][-1][-1]),
+      found[name]['images/s'],
+      found[name]['runs'],
+    ]
+    for name, words in HEADLINE_MODELS.items()
+  ]
+  references = find_references(comparison.protocol.conditions.data, records)
+  if references:
+    lines += [
+      [f'{kind} files', f'{references[key]:.3f}', '', '', '']
+      for kind, key in (('PNG', 'png'), ('lossless WebP', 'webp'))
+    ]
+  draw_curves(comparison, records, pathlib.Path(figures, 'headline.png'))
+  columns = ['flow', 'bits/dim', f'`{ours}` needs', 'images/s', 'runs']
+  data = comparison.protocol.conditions.data.name
+  parts = [
+    f'Test bits/dim after {comparison.protocol.amount} of training on two CPU '
+    f'cores, data set {data}; lower is better. "`{ours}` needs" is the time '
+    f'after which `{ours}` is as good, "images/s" the speed of training.',
+    table(columns, lines),
+    f'![Test bits/dim during training]({pathlib.Path(figures).name}/'
+    'headline.png)',
+  ]
+  return '\n\n'.join(part.strip() for part in parts) + '\n'
+
+
+def _reached(curve, bits):
+  """Returns the time of the first point of a curve that is at most `bits`."""
+  seconds, _, ours = curve
+  times = (s for s, b in zip(seconds, ours, strict=True) if b <= bits)
+  found = next(times, None)
+  return 'more' if found is None else f'{found:.0f} s'
