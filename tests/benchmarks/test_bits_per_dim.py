@@ -37,7 +37,10 @@ from benchmarks.bits_per_dim.results_page.headline import (
 from benchmarks.bits_per_dim.results_page.layer_parameters import (
   layer_parameters,
 )
+from training.configs.options import check_values
+from training.configs.smoke import reduce_if_smoke
 from training.errors import UserError
+from training.loop.model import build_flow
 from training.run_folder.lock import lock_folder
 
 pytestmark = pytest.mark.slow
@@ -561,6 +564,15 @@ def test_models_of_a_comparison_have_different_names_and_options():
       Job(m, conditions, 0, 0.1).fingerprint() for m in comparison.models
     }
     assert len(names) == len(prints) == len(comparison.models)
+
+
+@pytest.mark.parametrize('name', COMPARISONS)
+def test_each_flow_of_a_comparison_can_be_built(name):
+  for model in COMPARISONS[name].models:
+    config = model.full_config(COMPARISONS[name].protocol.run(1.0))
+    config.smoke = True  # small networks
+    check_values(reduce_if_smoke(config))
+    assert build_flow(config, [32, 32, 3]).event_shape == [32, 32, 3]
 
 
 def test_parameters_per_layer_match_the_poster():
