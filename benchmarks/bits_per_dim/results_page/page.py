@@ -14,6 +14,8 @@ from benchmarks.bits_per_dim.results_page.published import PUBLISHED
 __all__ = ['mean_and_error', 'rows', 'section', 'table', 'write']
 
 _INTRODUCTION = """
+## How we measure
+
 `python -m benchmarks.bits_per_dim --report` writes the sections between marks
 from the records of the runs. The command above each table reproduces it.
 
