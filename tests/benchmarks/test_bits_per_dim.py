@@ -223,7 +223,7 @@ def test_a_record_describes_its_run(story):
   for record in found:
     result = record['result']
     assert record['command'] == 'the command'
-    assert record['versions']['tensorflow'] == tf.__version__
+    assert record['versions']['tensorflow'] == tf.__version__.replace('-', '.')
     assert result['steps'] == 6
     assert result['num_images'] == 8
     assert [step for step, _ in result['curve']] == [3, 6]

@@ -2,7 +2,6 @@
 
 import abc
 import contextlib
-import inspect
 import weakref
 from typing import Any, TypeAlias
 
@@ -202,13 +201,10 @@ def free_gradient_with_graph(name: str) -> None:
   """
   gradients = ops.gradient_registry._registry
   entry = gradients.get(name, {})
-  gradient = entry.get('type')
-  try:
-    inner = inspect.getclosurevars(gradient).nonlocals['tape_grad_fn']
-    result = inspect.getclosurevars(inner).nonlocals['result']
-    graph = tf.nest.flatten(result, expand_composites=True)[0].graph
-  except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+  graph = entry.pop('graph', lambda: None)()
+  if graph is None:
     return  # not of `tf.custom_gradient`, or replaced already
+  gradient = entry['type']
   _keep(graph, gradient)
   reference = weakref.ref(gradient)
 
@@ -217,6 +213,24 @@ def free_gradient_with_graph(name: str) -> None:
 
   entry['type'] = call
   weakref.finalize(graph, gradients.pop, name, None).atexit = False
+
+
+class _GradientsWithGraphs(dict):
+  """Gradients of TensorFlow by name, custom ones with references to graphs.
+
+  TensorFlow registers the gradient while it builds the graph.
+  """
+
+  def __setitem__(self, name, entry):
+    if name.startswith('CustomGradient') and not tf.executing_eagerly():
+      graph = tf.compat.v1.get_default_graph()
+      entry = {**entry, 'graph': weakref.ref(graph)}
+    super().__setitem__(name, entry)
+
+
+ops.gradient_registry._registry = _GradientsWithGraphs(
+  ops.gradient_registry._registry
+)
 
 
 def graph_cache() -> dict:

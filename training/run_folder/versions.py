@@ -21,13 +21,21 @@ _PACKAGES = (
 
 def package_versions(packages=_PACKAGES) -> dict[str, str | None]:
   """Returns the versions of Python and packages; None if one is missing."""
-  found = {'python': platform.python_version()}
-  for package in packages:
-    try:
-      found[package] = importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-      found[package] = None
-  return found
+  return {
+    'python': platform.python_version(),
+    **{package: _version(package) for package in packages},
+  }
+
+
+def _version(package):
+  try:
+    return importlib.metadata.version(package)
+  except importlib.metadata.PackageNotFoundError:
+    pass
+  # Another distribution may contain it, such as tf-nightly or tensorflow-cpu.
+  module = package.replace('-', '_')
+  names = importlib.metadata.packages_distributions().get(module)
+  return importlib.metadata.version(names[0]) if names else None
 
 
 def git_commit():

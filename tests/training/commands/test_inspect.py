@@ -48,7 +48,7 @@ def test_no_checkpoint_yet(inspect, tmp_path):
   lines, error = inspect(tmp_path)
   assert error == f'error: {tmp_path} holds no checkpoint yet.'
   assert lines[0] == 'Run: cinc on photos'
-  assert f'tensorflow {tf.__version__}' in lines[1]
+  assert 'tensorflow 2.' in lines[1]
   commit = json.loads((tmp_path / 'config.json').read_text())['git_commit']
   assert lines[2] == f'Git commit: {commit or "unknown"}'
 

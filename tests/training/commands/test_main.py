@@ -112,7 +112,7 @@ def test_version(call):
   code, out, _ = call('--version')
   assert code == 0
   assert out.startswith(f'tfp-cinc {tfp_cinc.__version__} (python 3.')
-  assert f'tensorflow {tf.__version__}' in out
+  assert 'tensorflow 2.' in out
 
 
 @pytest.mark.parametrize('name', ['status', 'evaluate', 'inspect', 'export'])
