@@ -322,7 +322,7 @@ def test_differences_are_between_runs_with_the_same_seed(tmp_path):
 def test_the_headline_says_when_our_flow_is_as_good_as_its_peers(tmp_path):
   records, models = Records(str(tmp_path)), []
   # Final values of our flow's peers, and when it reaches them.
-  peers = [(2.5, '2 s'), (2.0, '3 s'), (1.0, 'more')]
+  peers = [(2.5, '2 s'), (2.0, '3 s'), (1.0, 'longer')]
   values = [2.0, *(bits for bits, _ in peers)]
   for name, bits in zip(HEADLINE_MODELS, values, strict=True):
     options = {**TINY.options, 'flow.depth': 1 + len(models)}

@@ -11,15 +11,16 @@ __all__ = ['assign_initial_weights']
 def assign_initial_weights(model: Model, name: str) -> None:
   """Copies the weights of a trained flow into the model of a run.
 
-  Learned noise is copied too. If the trained flow has none, that of the model
-  keeps its initial weights.
+  Learned noise is copied too, if both the file and the model have some. If only
+  the model has, its noise keeps its initial weights.
 
   Args:
     model: The model, which must have the same arguments as the trained flow.
     name: See `tfp_cinc.models.load`.
 
   Raises:
-    UserError: If the file cannot be read, or holds another flow or noise.
+    UserError: If the file cannot be read, or its flow or its learned noise has
+      other arguments.
   """
   try:
     trained, card = tfp_cinc.models.load(name), tfp_cinc.models.card(name)
@@ -40,7 +41,8 @@ def assign_initial_weights(model: Model, name: str) -> None:
     raise UserError(
       f'config.train.initial_weights is {name!r}, a flow '
       f'{card["model"]}({arguments}) of images of shape '
-      f'{card["image_shape"]}; config.flow and the images must be the same.'
+      f'{card["image_shape"]}; config.flow must have the same arguments, and '
+      f'the images the same shape, not {model.flow.event_shape.as_list()}.'
     )
   _copy(flow.variables, trained.variables)
   if noise is None:

@@ -192,8 +192,8 @@ def _summary(run, metrics):
     'gaussian': f', Gaussian training noise {metrics["noise_scale"]:g}',
   }.get(metrics['training_noise'], '')
   hint = ''
-  if step < _FEW_STEPS:
-    train = run.config.train
+  train = run.config.train
+  if step < _FEW_STEPS and not train.initial_weights:
     limit = 'num_steps' if step == train.num_steps else 'max_minutes'
     hint = f"""
 After only {step} steps samples show nothing yet; resume with \

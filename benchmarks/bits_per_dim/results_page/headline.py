@@ -11,7 +11,7 @@ from benchmarks.bits_per_dim.results_page.page import rows, table
 
 __all__ = ['HEADLINE_MODELS', 'headline']
 
-# Our flow first, and what to call its peers.
+# The default flow first, and what to call the flows it is compared with.
 HEADLINE_MODELS = {
   'cinc': '`cinc`, the default flow',
   'glow, ours': 'Glow, ours',
@@ -70,7 +70,7 @@ def headline(comparison: Comparison, records: Records, figures) -> str | None:
 
 def _reached(curve, bits):
   """Returns the time of the first point of a curve that is at most `bits`."""
-  seconds, _, ours = curve
-  times = (s for s, b in zip(seconds, ours, strict=True) if b <= bits)
+  seconds, _, values = curve
+  times = (s for s, b in zip(seconds, values, strict=True) if b <= bits)
   found = next(times, None)
-  return 'more' if found is None else f'{found:.0f} s'
+  return 'longer' if found is None else f'{found:.0f} s'

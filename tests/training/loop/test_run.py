@@ -217,7 +217,9 @@ def test_weights_of_another_flow_are_refused(tmp_path, key, value):
   config.train.initial_weights = 'cinc_digits'
   config.update_from_flattened_dict({key: value})
   run = Run(config, tmp_path, Workers())
-  with pytest.raises(UserError, match='and the images must be the same'):
+  with pytest.raises(
+    UserError, match='must have the same arguments, and the images'
+  ):
     run.start()
 
 
