@@ -72,7 +72,9 @@ def test_interrupt_of_horovodrun_saves_a_checkpoint(tmp_path):
   wait_for_checkpoint(process, folder, 10)
   process.send_signal(signal.SIGINT)
   out, error = process.communicate()
-  assert 'Traceback' not in error
+  # `horovodrun` itself may end with an error: it stops the shell of a worker
+  # that has ended, and the shell may not have noticed yet.
+  assert not re.findall(r'File ".*/(?:training|tfp_cinc)/.*', error)
   step = int(re.search(r'Stopped at step (\d+)', out)[1])
   assert newest_checkpoint(folder) == step
 
