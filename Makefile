@@ -38,11 +38,12 @@ train: setup  ## train CONFIG=cinc_photos with WORKERS=2, or resume it
 	$(RUN) $(if $(WITH_WORKERS),horovodrun --gloo -np $(WORKERS)) \
 	  tfp-cinc train --config $(CONFIG) --workdir $(WORKDIR)
 
+# The tests of a file share what they trace; worksteal keeps most of them together.
 test: $(VENV)/dev $(VENV)/horovod  ## run all tests
-	$(RUN) python -m pytest -n 2
+	$(RUN) python -m pytest -n 2 --dist worksteal
 
 test-fast: $(VENV)/dev  ## run the fast tests, without Horovod and browser
-	$(RUN) python -m pytest -n 2 -m 'not slow'
+	$(RUN) python -m pytest -n 2 --dist worksteal -m 'not slow'
 
 lint: $(VENV)/dev  ## check form, style and types
 	$(BIN)/ruff check .

@@ -154,7 +154,7 @@ COMPARISONS = {
         ),
       ),
     ),
-    _SECONDS,
+    dataclasses.replace(_SECONDS, seeds=1),
     ('models', 'short runs'),
   ),
   'transformers': Comparison(
@@ -171,7 +171,7 @@ COMPARISONS = {
       _jet('shuffle'),
       Model('TarFlow', 'tarflow_photos', rates=(5e-3,)),
     ),
-    _SECONDS,
+    dataclasses.replace(_SECONDS, seeds=1),
   ),
   'convolutions_between_transformers': Comparison(
     'Invertible convolutions between transformers',
