@@ -114,7 +114,7 @@ def _sampled():
         yield _at_depth(slow, depth, solver='per_pixel')
 
 
-_SECONDS = Protocol(seconds=300.0)
+_SECONDS = Protocol(seconds=300.0, pilot_seconds=30.0)
 _STEPS = Protocol(steps=600, pilot_seconds=30.0)
 
 COMPARISONS = {

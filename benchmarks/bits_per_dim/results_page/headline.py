@@ -14,9 +14,8 @@ __all__ = ['HEADLINE_MODELS', 'headline']
 # The default flow first, and what to call the flows it is compared with.
 HEADLINE_MODELS = {
   'cinc': '`cinc`, the default flow',
-  'glow, ours': 'Glow, ours',
-  'normflows Glow, bfloat16': 'Glow, normflows',
-  'tfb.Glow': 'Glow, TFP',
+  'normflows Glow, bfloat16': 'Glow of normflows',
+  'tfb.Glow': 'Glow of TFP',
 }
 
 
