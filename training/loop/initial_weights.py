@@ -3,12 +3,16 @@
 import tfp_cinc
 
 from ..errors import UserError
-from .model import Model
+from .model import Model, flow_arguments
 
 __all__ = ['assign_initial_weights']
 
+# Loaded flows compute in float32 and store all activations, which does not
+# matter to the weights.
+_IRRELEVANT = ('memory', 'network_dtype')
 
-def assign_initial_weights(model: Model, name: str) -> None:
+
+def assign_initial_weights(model: Model, config) -> None:
   """Copies the weights of a trained flow into the model of a run.
 
   Learned noise is copied too, if both the file and the model have some. If only
@@ -16,12 +20,14 @@ def assign_initial_weights(model: Model, name: str) -> None:
 
   Args:
     model: The model, which must have the same arguments as the trained flow.
-    name: See `tfp_cinc.models.load`.
+    config: The whole configuration. Its `train.initial_weights` is what
+      `tfp_cinc.models.load` takes.
 
   Raises:
     UserError: If the file cannot be read, or its flow or its learned noise has
       other arguments.
   """
+  name = config.train.initial_weights
   try:
     trained, card = tfp_cinc.models.load(name), tfp_cinc.models.card(name)
     noise = None
@@ -29,20 +35,25 @@ def assign_initial_weights(model: Model, name: str) -> None:
       noise = tfp_cinc.models.load_noise(name)
   except ValueError as error:
     raise UserError(f'config.train.initial_weights: {error}') from None
-  # Loaded flows compute in float32 and store all activations; neither matters
-  # to the weights.
   flow = tfp_cinc.with_network_dtype(model.flow, None)
   flow = tfp_cinc.with_memory(flow, 'store')
   if (
     flow.event_shape != trained.event_shape
     or flow.bijector._type_spec != trained.bijector._type_spec
   ):
-    arguments = ', '.join(f'{k}={v!r}' for k, v in card['arguments'].items())
+    found = {
+      'name': config.flow.name,
+      **flow_arguments(config, model.condition),
+      'image shape': model.flow.event_shape.as_list(),
+    }
+    right = {
+      'name': card['model'],
+      **card['arguments'],
+      'image shape': card['image_shape'],
+    }
     raise UserError(
-      f'config.train.initial_weights is {name!r}, a flow '
-      f'{card["model"]}({arguments}) of images of shape '
-      f'{card["image_shape"]}; config.flow must have the same arguments, and '
-      f'the images the same shape, not {model.flow.event_shape.as_list()}.'
+      f'config.train.initial_weights is {name!r}, a flow with '
+      f'{_differences(right, found)}; they must be the same.'
     )
   _copy(flow.variables, trained.variables)
   if noise is None:
@@ -56,6 +67,20 @@ def assign_initial_weights(model: Model, name: str) -> None:
       'config.train.noise_channels must be the same.'
     )
   _copy(model.noise.variables, noise.variables)
+
+
+def _differences(right, found):
+  """Returns what differs between two flows, such as 'depth=8 (here 4)'."""
+
+  def text(values, key):
+    return repr(values[key]) if key in values else 'the default'
+
+  differences = [
+    f'{key}={text(right, key)} (here {text(found, key)})'
+    for key in {**right, **found}
+    if right.get(key) != found.get(key) and key not in _IRRELEVANT
+  ]
+  return ', '.join(differences) or 'other layers'
 
 
 def _copy(variables, others):

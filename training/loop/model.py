@@ -14,7 +14,7 @@ from ..errors import UserError, did_you_mean
 from .flow_with_noise import FlowWithNoise
 from .optimization.averaging import WeightAverage
 
-__all__ = ['Model', 'build_flow', 'build_model']
+__all__ = ['Model', 'build_flow', 'build_model', 'flow_arguments']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,15 +87,7 @@ def build_flow(config, image_shape, condition: Condition | None = None):
   Raises:
     UserError: If an argument is unknown or invalid.
   """
-  arguments = {
-    key: value
-    for key, value in config.flow.to_dict().items()
-    if value is not None
-  }
-  name = arguments.pop('name')
-  arguments.pop('condition', None)
-  if condition is not None:
-    arguments['condition_channels'] = condition.channels
+  name, arguments = config.flow.name, flow_arguments(config, condition)
   models = tfp_cinc.models.MODELS
   if name not in models:
     raise UserError(
@@ -119,6 +111,23 @@ def build_flow(config, image_shape, condition: Condition | None = None):
     return build(image_shape, seed=config.seed, **arguments)
   except (TypeError, ValueError) as error:
     raise UserError(f'config.flow: {error}') from None
+
+
+def flow_arguments(config, condition: Condition | None = None) -> dict:
+  """Returns the arguments of the function that builds the flow, by name.
+
+  Args:
+    config: The whole configuration.
+    condition: Condition of the flow, see `find_condition`.
+  """
+  arguments = {
+    key: value
+    for key, value in config.flow.to_dict().items()
+    if value is not None and key not in ('name', 'condition')
+  }
+  if condition is not None:
+    arguments['condition_channels'] = condition.channels
+  return arguments
 
 
 def _build_density(config, flow, condition):

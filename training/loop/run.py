@@ -160,7 +160,7 @@ class Run:
   def _initialize(self):
     config, model = self.config.train, self.model
     if config.initial_weights:
-      assign_initial_weights(model, config.initial_weights)
+      assign_initial_weights(model, self.config)
       self.note(f'Started from the weights of {config.initial_weights}.')
       return
     batch = next_batch(iter(self.batches(config.init_images)))

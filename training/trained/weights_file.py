@@ -6,13 +6,13 @@ import tfp_cinc
 
 from ..data.facts import DataFacts
 from ..errors import UserError
+from ..loop.model import flow_arguments
 from .from_run import RestoredRun
 
 __all__ = ['write_weights']
 
-# Not arguments of the flow, or only about how it is trained. A loaded flow
-# computes in float32.
-_NOT_SAVED = ('name', 'condition', 'memory', 'network_dtype')
+# Only about how the flow is trained: a loaded flow computes in float32.
+_NOT_SAVED = ('memory', 'network_dtype')
 
 
 def write_weights(
@@ -36,12 +36,11 @@ def write_weights(
   model, config = run.model, run.config
   arguments = {
     key: value
-    for key, value in config.flow.to_dict().items()
-    if value is not None and key not in _NOT_SAVED
+    for key, value in flow_arguments(config, model.condition).items()
+    if key not in _NOT_SAVED
   }
   noise_arguments = {'hidden_channels': config.train.noise_channels}
   if model.condition is not None:
-    arguments['condition_channels'] = model.condition.channels
     noise_arguments['condition_channels'] = model.condition.channels
   exact = tfp_cinc.with_network_dtype(model.flow, None)
   try:

@@ -210,16 +210,23 @@ def test_a_run_starts_from_trained_weights(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-  ('key', 'value'), [('flow.depth', 1), ('data.image_size', 8)]
+  ('key', 'value', 'difference'),
+  [
+    ('flow.depth', 1, r'depth=4 \(here 1\)'),
+    ('flow.padding', 'in_turn', r"padding=the default \(here 'in_turn'\)"),
+    (
+      'data.image_size',
+      8,
+      r'image shape=\[16, 16, 1\] \(here \[8, 8, 1\]\)',
+    ),
+  ],
 )
-def test_weights_of_another_flow_are_refused(tmp_path, key, value):
+def test_weights_of_another_flow_are_refused(tmp_path, key, value, difference):
   config = cinc_digits.get_config()
   config.train.initial_weights = 'cinc_digits'
   config.update_from_flattened_dict({key: value})
   run = Run(config, tmp_path, Workers())
-  with pytest.raises(
-    UserError, match='must have the same arguments, and the images'
-  ):
+  with pytest.raises(UserError, match=f'a flow with {difference}; they must'):
     run.start()
 
 
