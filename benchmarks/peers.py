@@ -1,6 +1,7 @@
 """Flows that the benchmarks compare: ours and those of other libraries."""
 
 import importlib.util
+import sys
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -139,6 +140,9 @@ def normflows_glow(image_shape, levels: int, depth: int, channels: int):
   Returns:
     A `normflows.MultiscaleFlow` over images [N, C, H, W].
   """
+  # PyTorch's optimizers import Triton if they find it. Triton 3.8 ends the
+  # process if TensorFlow 2.21 has been imported.
+  sys.modules.setdefault('triton', None)
   import normflows
 
   height, width, image_channels = image_shape
