@@ -3,13 +3,9 @@
 import tfp_cinc
 
 from ..errors import UserError
-from .model import Model, flow_arguments
+from .model import Model, saved_arguments
 
 __all__ = ['assign_initial_weights']
-
-# Loaded flows compute in float32 and store all activations, which does not
-# matter to the weights.
-_IRRELEVANT = ('memory', 'network_dtype')
 
 
 def assign_initial_weights(model: Model, config) -> None:
@@ -35,6 +31,7 @@ def assign_initial_weights(model: Model, config) -> None:
       noise = tfp_cinc.models.load_noise(name)
   except ValueError as error:
     raise UserError(f'config.train.initial_weights: {error}') from None
+  # As loaded flows are.
   flow = tfp_cinc.with_network_dtype(model.flow, None)
   flow = tfp_cinc.with_memory(flow, 'store')
   if (
@@ -43,7 +40,7 @@ def assign_initial_weights(model: Model, config) -> None:
   ):
     found = {
       'name': config.flow.name,
-      **flow_arguments(config, model.condition),
+      **saved_arguments(config, model.condition),
       'image shape': model.flow.event_shape.as_list(),
     }
     right = {
@@ -78,7 +75,7 @@ def _differences(right, found):
   differences = [
     f'{key}={text(right, key)} (here {text(found, key)})'
     for key in {**right, **found}
-    if right.get(key) != found.get(key) and key not in _IRRELEVANT
+    if right.get(key) != found.get(key)
   ]
   return ', '.join(differences) or 'other layers'
 

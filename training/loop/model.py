@@ -14,7 +14,7 @@ from ..errors import UserError, did_you_mean
 from .flow_with_noise import FlowWithNoise
 from .optimization.averaging import WeightAverage
 
-__all__ = ['Model', 'build_flow', 'build_model', 'flow_arguments']
+__all__ = ['Model', 'build_flow', 'build_model', 'saved_arguments']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ def build_flow(config, image_shape, condition: Condition | None = None):
   Raises:
     UserError: If an argument is unknown or invalid.
   """
-  name, arguments = config.flow.name, flow_arguments(config, condition)
+  name, arguments = config.flow.name, _flow_arguments(config, condition)
   models = tfp_cinc.models.MODELS
   if name not in models:
     raise UserError(
@@ -113,13 +113,27 @@ def build_flow(config, image_shape, condition: Condition | None = None):
     raise UserError(f'config.flow: {error}') from None
 
 
-def flow_arguments(config, condition: Condition | None = None) -> dict:
-  """Returns the arguments of the function that builds the flow, by name.
+def saved_arguments(config, condition: Condition | None = None) -> dict:
+  """Returns the arguments of the flow's function that its weights depend on.
+
+  A flow that is loaded with weights computes in float32 and stores all
+  activations, so `memory` and `network_dtype` are left out.
 
   Args:
     config: The whole configuration.
     condition: Condition of the flow, see `find_condition`.
+
+  Returns:
+    The arguments by name.
   """
+  arguments = _flow_arguments(config, condition)
+  for key in ('memory', 'network_dtype'):
+    arguments.pop(key, None)
+  return arguments
+
+
+def _flow_arguments(config, condition):
+  """Returns all arguments of the function that builds the flow, by name."""
   arguments = {
     key: value
     for key, value in config.flow.to_dict().items()

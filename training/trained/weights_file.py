@@ -6,13 +6,10 @@ import tfp_cinc
 
 from ..data.facts import DataFacts
 from ..errors import UserError
-from ..loop.model import flow_arguments
+from ..loop.model import saved_arguments
 from .from_run import RestoredRun
 
 __all__ = ['write_weights']
-
-# Only about how the flow is trained: a loaded flow computes in float32.
-_NOT_SAVED = ('memory', 'network_dtype')
 
 
 def write_weights(
@@ -34,11 +31,7 @@ def write_weights(
     UserError: If the file cannot be written.
   """
   model, config = run.model, run.config
-  arguments = {
-    key: value
-    for key, value in flow_arguments(config, model.condition).items()
-    if key not in _NOT_SAVED
-  }
+  arguments = saved_arguments(config, model.condition)
   noise_arguments = {'hidden_channels': config.train.noise_channels}
   if model.condition is not None:
     noise_arguments['condition_channels'] = model.condition.channels
