@@ -1,10 +1,9 @@
 """Draws the picture of the README's first screen.
 
-  make train && make train CONFIG=cinc_digits
-  python docs/draw_first_picture.py runs/cinc_photos runs/cinc_digits
+  python docs/draw_first_picture.py cinc_cifar10_small cinc_digits
 
-It shows samples of both runs, and the curves of `make compare`, which are read
-from benchmarks/records.
+It shows samples of flows, here two of the package, and the curves of `make
+compare DATA=cifar10`, which are read from benchmarks/records.
 """
 
 import argparse
@@ -19,7 +18,6 @@ _ROWS, _COLUMNS = 6, 6
 _TEMPERATURE = 0.8
 _LABELS = {
   'cinc': 'cinc (ours)',
-  'glow, ours': 'Glow (ours)',
   'normflows Glow, bfloat16': 'Glow (normflows)',
   'tfb.Glow': 'Glow (TFP)',
 }
@@ -34,11 +32,11 @@ def grid(images: np.ndarray) -> np.ndarray:
   return joined.reshape([_ROWS * height, _COLUMNS * width, channels])
 
 
-def draw(runs: list[str]) -> None:
+def draw(names: list[str]) -> None:
   """Draws the picture.
 
   Args:
-    runs: Folders of runs.
+    names: Folders of runs, or names of flows of the package.
   """
   import matplotlib
 
@@ -54,13 +52,13 @@ def draw(runs: list[str]) -> None:
   records = Records(ROOT / 'benchmarks' / 'records')
   figure, axes = plt.subplots(
     1,
-    len(runs) + 1,
+    len(names) + 1,
     figsize=(10, 3.2),
-    width_ratios=[1] * len(runs) + [1.5],
+    width_ratios=[1] * len(names) + [1.5],
     layout='constrained',
   )
-  for run, ax in zip(runs, axes, strict=False):
-    flow = open_flow(run)
+  for name, ax in zip(names, axes, strict=False):
+    flow = open_flow(name)
     images = flow.sample(_ROWS * _COLUMNS, _TEMPERATURE)
     ax.imshow(np.squeeze(grid(images)), cmap='gray', interpolation='nearest')
     ax.set_title(f'samples, {flow.name}', fontsize='medium')
@@ -85,5 +83,10 @@ def draw(runs: list[str]) -> None:
 if __name__ == '__main__':
   sys.path.insert(0, str(ROOT))
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument('runs', nargs='+', metavar='RUN', help='folder of a run')
-  draw(parser.parse_args().runs)
+  parser.add_argument(
+    'names',
+    nargs='+',
+    metavar='FLOW',
+    help='folder of a run, or name of a flow of the package',
+  )
+  draw(parser.parse_args().names)

@@ -35,14 +35,21 @@ def pytest_runtest_setup(item):
 
 
 @pytest.fixture(autouse=True, scope='module')
-def _free_memory():
+def _free_memory_after_module():
   """Frees what the tests of a module leave in memory."""
   yield
+  free_memory()
+
+
+def free_memory():
+  """Frees what tests have left in memory; their traced functions end here."""
   from tensorflow.python.framework import ops
+  from tensorflow.python.ops.parallel_for import pfor
 
   from tfp_cinc.internal import tfp_compat
 
-  # Keras and TFP themselves leave graphs behind, which hold all Variables.
+  # TensorFlow, Keras and TFP leave graphs behind, which hold all Variables.
+  pfor._channel_flatten_input_cache.clear()
   tfp_compat.tfp_cache().clear()
   for name in list(ops.gradient_registry.list()):
     if name.startswith('CustomGradient'):

@@ -160,13 +160,14 @@ def _report(comparisons, records, options):
       if options.seconds or options.steps:
         words.append(found.protocol.amount.replace(' ', '_'))
       section = '_'.join(words)
-      text = page.section(
-        section, found, records, _command(name, options, data), figures
-      )
+      command = _command(name, options, data)
+      text = page.section(section, found, records, command, figures)
       if text:
         sections[section] = text
-      if section == _HEADLINE and (text := headline(found, records, figures)):
-        sections['headline'] = text
+      if section == _HEADLINE:
+        text = headline(found, records, command, figures)
+        if text:
+          sections['headline'] = text
   sections['layer_parameters'] = layer_parameters()
   record = records.find_named('honesty')
   if record:

@@ -329,19 +329,21 @@ def test_the_headline_says_when_our_flow_is_as_good_as_its_peers(tmp_path):
     model = dataclasses.replace(TINY, name=name, options=options, rates=(1.0,))
     models.append(model)
     curve = [[2, 3.0], [4, 2.25], [6, bits]]
-    records.write(Job(model, RUN, 0, 1.0), {**result(bits), 'curve': curve})
+    record = {**result(bits), 'curve': curve}
+    records.write(Job(model, RUN, 0, 1.0), record, date='today', machine='here')
   all_ = dataclasses.replace(COMPARISON, models=tuple(models))
   for job in all_.rates():
     records.write(job, result(step_seconds=0.5), date='today')
-  text = headline(all_, records, tmp_path / 'figures')
+  text = headline(all_, records, 'do it', tmp_path / 'figures')
   assert '| `cinc`, the default flow | 2.000 |  | 16 | 1 |\n' in text
   for words, (bits, when) in zip(
     list(HEADLINE_MODELS.values())[1:], peers, strict=True
   ):
     assert f'| {words} | {bits:.3f} | {when} | 16 | 1 |\n' in text
+  assert '\n`do it`\n\nData: ' in text
   assert (tmp_path / 'figures' / 'headline.png').stat().st_size
   two = dataclasses.replace(all_, models=tuple(models[:2]))
-  assert headline(two, records, tmp_path / 'none') is None
+  assert headline(two, records, '', tmp_path / 'none') is None
 
 
 def test_without_records_there_is_no_section(tmp_path):

@@ -56,11 +56,25 @@ def main():
   names = list(_PANELS)
   if flow.examples is not None and not flow.can_change:
     names.remove('Change')
-  tabs = streamlit.tabs(names, key=f'{flow.key}_panel', on_change='rerun')
-  for tab, name in zip(tabs, names, strict=True):
+  for tab, name in zip(_tabs(names, f'{flow.key}_panel'), names, strict=True):
     if tab.open:
       with tab:
         _PANELS[name](flow, image, label)
+
+
+def _tabs(names, key):
+  """Returns tabs; the open one stays open while another flow is shown.
+
+  Streamlit forgets the state of widgets that a run of the script does not draw,
+  and its tabs take no `persist_state`.
+  """
+  state = streamlit.session_state
+  kept = f'{key}_kept'
+  if key not in state:
+    state[key] = state.get(kept, names[0])
+  tabs = streamlit.tabs(names, key=key, on_change='rerun')
+  state[kept] = state[key]
+  return tabs
 
 
 def _choose_flow():

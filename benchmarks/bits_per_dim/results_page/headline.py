@@ -7,7 +7,7 @@ from benchmarks.bits_per_dim.compare import Comparison
 from benchmarks.bits_per_dim.records import Records
 from benchmarks.bits_per_dim.references import find_references
 from benchmarks.bits_per_dim.results_page.curves import draw_curves, mean_curves
-from benchmarks.bits_per_dim.results_page.page import rows, table
+from benchmarks.bits_per_dim.results_page.page import conditions, rows, table
 
 __all__ = ['HEADLINE_MODELS', 'headline']
 
@@ -19,12 +19,15 @@ HEADLINE_MODELS = {
 }
 
 
-def headline(comparison: Comparison, records: Records, figures) -> str | None:
+def headline(
+  comparison: Comparison, records: Records, command: str, figures
+) -> str | None:
   """Returns the section, and draws its figure.
 
   Args:
     comparison: The comparison of peers, on one data set.
     records: Records of its runs.
+    command: Command that reproduces the records.
     figures: Folder of the figures, next to the page.
 
   Returns:
@@ -54,6 +57,7 @@ def headline(comparison: Comparison, records: Records, figures) -> str | None:
       for kind, key in (('PNG', 'png'), ('lossless WebP', 'webp'))
     ]
   draw_curves(comparison, records, pathlib.Path(figures, 'headline.png'))
+  done = [r for r in map(records.find, comparison.runs(records)) if r]
   columns = ['flow', 'bits/dim', f'`{ours}` needs', 'images/s', 'runs']
   data = comparison.protocol.conditions.data.name
   parts = [
@@ -63,6 +67,8 @@ def headline(comparison: Comparison, records: Records, figures) -> str | None:
     table(columns, lines),
     f'![Test bits/dim during training]({pathlib.Path(figures).name}/'
     'headline.png)',
+    f'`{command}`',
+    conditions(comparison, records, done),
   ]
   return '\n\n'.join(part.strip() for part in parts) + '\n'
 

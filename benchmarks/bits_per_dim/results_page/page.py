@@ -168,7 +168,7 @@ def section(
     f'## {_title(comparison)}',
     comparison.what,
     f'`{command}`',
-    _conditions(comparison, records, done)
+    conditions(comparison, records, done)
     + ('' if len(done) == total else f' {len(done)} of {total} runs are done.'),
     table(list(found[0]), [list(row.values()) for row in found]),
   ]
@@ -204,9 +204,17 @@ def _title(comparison):
   return f'{comparison.title}: {data}, {protocol.amount} per run'
 
 
-def _conditions(comparison, records, done):
+def conditions(
+  comparison: Comparison, records: Records, done: list[dict]
+) -> str:
+  """Returns the sentences that say how the runs of a comparison were made.
+
+  Args:
+    comparison: The comparison.
+    records: Records.
+    done: Records of its runs, at least one.
+  """
   protocol, result = comparison.protocol, done[0]['result']
-  conditions = protocol.conditions
   dates = _from_to(record['date'] for record in done)
   where = ' and '.join(sorted({record['machine'] for record in done}))
   if not protocol.trains:
@@ -222,9 +230,10 @@ def _conditions(comparison, records, done):
     pilots = f'; pilots of {protocol.pilot_amount}'
   return (
     f'Data: {result["data"]}. Training: {protocol.amount}{of_steps} per run, '
-    f'{conditions.batch_size} images per step{pilots}. '
-    f'Evaluation: {result["num_images"]} test images, {conditions.noise_draws} '
-    'noise draws per image. Step times, measured while nothing else ran: '
+    f'{protocol.conditions.batch_size} images per step{pilots}. '
+    f'Evaluation: {result["num_images"]} test images, '
+    f'{protocol.conditions.noise_draws} noise draws per image. '
+    'Step times, measured while nothing else ran: '
     f'{protocol.machine}, {measured}. Runs: {where}, {dates}.'
   )
 
