@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 
 from tfp_cinc import latents
 
@@ -13,6 +14,7 @@ from ..data.splits import find_split
 __all__ = ['Examples', 'load_examples']
 
 _BUILTIN = {1: 'digits', 3: 'photos'}  # data set by the number of channels
+_DIGIT_SIZE = 8  # of scikit-learn's images
 _SEED = 20  # of the order, chosen so that the first two images show trees
 
 
@@ -37,6 +39,7 @@ def load_examples(flow) -> Examples:
 
   The test images are those of a run with the default configuration, so that a
   flow of the package that was trained on the same data set has not seen them.
+  For other flows, the digits are enlarged to the size that MNIST's have.
 
   Args:
     flow: `TrainedFlow` of square images with 1 or 3 channels, unconditional.
@@ -49,14 +52,29 @@ def load_examples(flow) -> Examples:
   """
   config = get_base_config().data
   config.name = _BUILTIN[flow.image_shape[-1]]
-  config.image_size, config.num_bits = flow.image_shape[0], flow.num_bits
+  size = config.image_size = flow.image_shape[0]
+  config.num_bits = flow.num_bits
+  enlarge = config.name == 'digits' and flow.name != 'digits'
+  if enlarge:
+    config.image_size = _DIGIT_SIZE
   dataset = load_dataset(config)
   directions = None
   if dataset.name == flow.name and dataset.label_names is not None:
     directions = _learn_directions(flow, dataset)
   # The photographs are cut from the top; their first crops are all sky.
   order = np.random.default_rng(_SEED).permutation(len(dataset.test_images))
-  return Examples(dataset.name, dataset.test_images[order], directions)
+  images = dataset.test_images[order]
+  return Examples(
+    dataset.name, _like_mnist(images, size) if enlarge else images, directions
+  )
+
+
+def _like_mnist(digits, size):
+  """Enlarges uint8 digits, which are 20 of 28 pixels high in MNIST."""
+  inner = round(size * 20 / 28)
+  images = tf.image.resize(digits, [inner, inner], 'bicubic')
+  images = tf.image.resize_with_crop_or_pad(images, size, size)
+  return tf.saturate_cast(tf.round(images), tf.uint8).numpy()
 
 
 def _learn_directions(flow, dataset):

@@ -33,3 +33,12 @@ def test_examples_of_a_color_flow_are_photographs():
   assert examples.name == 'photographs'
   assert examples.images.shape[1:] == (32, 32, 3)
   assert examples.directions is None
+
+
+def test_examples_of_a_flow_of_mnist_are_digits_as_large_as_its_own():
+  examples = load_examples(open_flow('cinc_mnist'))
+  assert examples.name == 'digits'
+  assert examples.images.shape == (180, 28, 28, 1)
+  rows = np.flatnonzero(examples.images.max(axis=(0, 2, 3)) > 25)
+  assert 18 <= len(rows) <= 20
+  assert examples.directions is None
