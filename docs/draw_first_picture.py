@@ -16,11 +16,6 @@ ROOT = pathlib.Path(__file__).parents[1]
 PICTURE = ROOT / 'docs' / 'figures' / 'first_picture.png'
 _ROWS, _COLUMNS = 6, 6
 _TEMPERATURE = 0.8
-_LABELS = {
-  'cinc': 'cinc (ours)',
-  'normflows Glow, bfloat16': 'Glow (normflows)',
-  'tfb.Glow': 'Glow (TFP)',
-}
 
 
 def grid(images: np.ndarray) -> np.ndarray:
@@ -47,6 +42,7 @@ def draw(names: list[str]) -> None:
   from benchmarks.bits_per_dim.comparisons import COMPARISONS
   from benchmarks.bits_per_dim.records import Records
   from benchmarks.bits_per_dim.results_page.curves import mean_curves
+  from benchmarks.bits_per_dim.results_page.headline import HEADLINE_MODELS
   from training import open_flow
 
   records = Records(ROOT / 'benchmarks' / 'records')
@@ -66,8 +62,9 @@ def draw(names: list[str]) -> None:
   peers = recorded(COMPARISONS['peers'], records)[0]
   curves = mean_curves(peers, records)
   for name, (seconds, _, bits) in curves.items():
-    if name in _LABELS:
-      axes[-1].plot(seconds, bits, marker='.', label=_LABELS[name])
+    if name in HEADLINE_MODELS:
+      label = HEADLINE_MODELS[name].replace('`', '')
+      axes[-1].plot(seconds, bits, marker='.', label=label)
   least = min(bits[-1] for _, _, bits in curves.values())
   axes[-1].set_ylim(least - 0.15, least + 2.15)
   axes[-1].set_xlabel('seconds of training, 2 CPU cores')

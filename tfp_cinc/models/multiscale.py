@@ -1,4 +1,4 @@
-"""The multi-scale flow, the general form of all image flows."""
+"""The multi-scale flow, the general form of image flows with convolutions."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -76,10 +76,10 @@ def multiscale_flow(
     layers: Layers between ActNorm and the coupling, in the order from image to
       latent: a list of names and factories, or names joined by '+', as in
       'one_by_one+cinc'. '' means no layers. The names are 'one_by_one', 'cinc',
-      'autoregressive', 'emerging', 'periodic', 'shift', 'reverse', 'shuffle'
-      and 'injector', which shifts and scales all pixels by functions of the
-      condition. A factory is called as `factory(channels, seed=..., dtype=...)`
-      and returns a bijector.
+      'inverse_cinc', 'autoregressive', 'emerging', 'periodic', 'shift',
+      'reverse', 'shuffle' and 'injector', which shifts and scales all pixels by
+      functions of the condition. A factory is called as `factory(channels,
+      seed=..., dtype=...)` and returns a bijector.
     levels: Number of levels L, at least 1. Each level squeezes the image once.
     depth: Number of steps D of each level, at least 1.
     coupling: Type of the couplings: 'affine', 'quad' (affine, with four
@@ -89,11 +89,12 @@ def multiscale_flow(
       2 otherwise.
     scale_function: Scale function of the couplings, see `Affine`: 'sigmoid' (of
       h + 2, as in the published code; the default), 'exp' (as in the text of
-      the papers), 'tanh' (as in RealNVP) or a callable.
+      the papers), 'tanh' (as in RealNVP), 'doubled_sigmoid' (as in Jet) or a
+      callable.
     network: Networks of the couplings. 'glow', 'pointwise', 'residual',
-      'attention' and 'dense' use a separate network for each block that
-      changes; 'shared' uses one pointwise network for all of them. Or a
-      factory, called as `network(in_channels, out_channels,
+      'attention', 'dense' and 'transformer' use a separate network for each
+      block that changes; 'shared' uses one pointwise network for all of them.
+      Or a factory, called as `network(in_channels, out_channels,
       hidden_channels=..., condition_channels=..., seed=..., dtype=...,
       network_dtype=...)`.
     hidden_channels: Number of hidden channels of the networks.

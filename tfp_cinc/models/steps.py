@@ -50,7 +50,7 @@ def _injector(channels, *, network, dtype):
 
 @functools.wraps(bijectors.trainable_cinc_conv2d, assigned=())
 def _inverse_cinc(channels, **options):
-  """Returns the inverse of a `CInCConv2D`; accepts factory arguments."""
+  """Returns the `Inverse` of a `CInCConv2D`; accepts factory arguments."""
   layer = bijectors.trainable_cinc_conv2d(channels, **options)
   return bijectors.Inverse(layer, name='inverse_cinc_conv2d')
 

@@ -7,7 +7,7 @@ from .served import Served, open_served
 
 __all__ = ['FlowMenu', 'get_menu', 'open_menu']
 
-# The script of the page, which Streamlit runs anew at each change, reads it.
+# The script of the page, which Streamlit runs again at each change, reads it.
 _menu = None
 
 

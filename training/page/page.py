@@ -15,7 +15,7 @@ _PANELS = {
   'Score': panels.score,
 }
 
-_TITLE = 'Label given to the flow'
+_LABEL_BOX_TITLE = 'Label given to the flow'
 
 # Less space at the top; images without rounded corners, because some have few
 # pixels, and not wider than their column; and visible errors about files, which
@@ -47,7 +47,7 @@ def main():
   left, right = streamlit.columns(2, gap='large')
   with left:
     image, own = pictures.choose(flow, 'Image', 'image')
-    label = labels.choose_label(flow, own, 'label', _TITLE)
+    label = labels.choose_label(flow, own, 'label', _LABEL_BOX_TITLE)
   with right:
     if image is None:
       streamlit.info('Choose an image file.')
