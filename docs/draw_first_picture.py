@@ -1,6 +1,6 @@
 """Draws the picture of the README's first screen.
 
-  python docs/draw_first_picture.py cinc_cifar10_small cinc_digits
+  python docs/draw_first_picture.py cinc_cifar10_small cinc_mnist
 
 It shows samples of flows, here two of the package, and the curves of `make
 compare DATA=cifar10`, which are read from benchmarks/records.
