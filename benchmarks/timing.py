@@ -2,7 +2,9 @@
 
 import concurrent.futures
 import multiprocessing
+import os
 import statistics
+import threading
 import time
 from collections.abc import Callable
 
@@ -45,6 +47,8 @@ def ratios(seconds: dict[str, float], reference: str) -> list[dict]:
 def in_new_process(function: Callable, *args):
   """Calls a function in a new process and returns its result.
 
+  The new process ends with this one, even if this one is killed.
+
   Args:
     function: A function of a module that can be imported.
     *args: Arguments of the function.
@@ -53,5 +57,17 @@ def in_new_process(function: Callable, *args):
     The result of the function.
   """
   context = multiprocessing.get_context('spawn')
-  with concurrent.futures.ProcessPoolExecutor(1, context) as executor:
+  with concurrent.futures.ProcessPoolExecutor(
+    1, context, initializer=_end_with_parent
+  ) as executor:
     return executor.submit(function, *args).result()
+
+
+def _end_with_parent():
+  parent = multiprocessing.parent_process()
+
+  def wait():
+    parent.join()
+    os._exit(1)
+
+  threading.Thread(target=wait, daemon=True).start()

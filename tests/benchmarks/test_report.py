@@ -2,6 +2,10 @@
 
 import json
 import os
+import subprocess
+import sys
+
+import psutil
 
 from benchmarks import report, timing
 
@@ -28,3 +32,20 @@ def test_alternatives_take_turns():
 
 def test_a_function_runs_in_another_process():
   assert timing.in_new_process(os.getpid) != os.getpid()
+
+
+def test_a_new_process_ends_with_a_killed_parent():
+  program = """
+from benchmarks.timing import in_new_process
+forever = 'import os, signal; print(os.getpid(), flush=True); signal.pause()'
+if __name__ == '__main__':
+  in_new_process(exec, forever)
+"""
+  with subprocess.Popen(
+    [sys.executable, '-c', program],
+    stdout=subprocess.PIPE,
+    text=True,
+  ) as parent:
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    child.wait(60)
