@@ -14,7 +14,7 @@ __all__ = ['KINDS', 'RATES', 'Model']
 
 KINDS = ('ours', 'tfb.Glow', 'normflows Glow')
 SOLVERS = ('own', 'per_pixel')
-RATES = (1e-2, 3e-3, 1e-3)
+RATES = (3e-2, 1e-2, 3e-3, 1e-3)
 
 # Keys of `config.train` that do not affect the runs of a comparison.
 _UNUSED = (
