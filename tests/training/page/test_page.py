@@ -105,9 +105,11 @@ class Visitor:
     from playwright.sync_api import expect
 
     self.expect = expect
-    expect.set_options(timeout=20_000)
+    # Opening a flow traces its functions, which takes long on a busy machine.
+    expect.set_options(timeout=120_000)
     self.asked, self.complaints = [], []
     self.page = browser.new_page(viewport={'width': width, 'height': height})
+    self.page.set_default_timeout(120_000)
     self.page.on('request', lambda request: self.asked.append(request.url))
     self.page.on('websocket', lambda opened: self.asked.append(opened.url))
     self.page.on('pageerror', lambda error: self.complaints.append(str(error)))
@@ -300,9 +302,14 @@ def test_visitor_without_a_run_chooses_a_flow_of_the_package(browser):
     visitor.looks('package_score')
     visitor.selects('Trained flow of the package', 'cinc_digits')
     visitor.sees('Example image, 0 to 179')
+    visitor.image('Encoded and decoded')
+    image = visitor.page.get_by_alt_text('Input of the flow', exact=True)
+    address = image.get_attribute('src')
     number = visitor.page.get_by_role('spinbutton', name='Example image')
     number.fill('150')  # more than the other flow has
     number.press('Enter')
+    # Before the page has seen the number, it would not keep it.
+    visitor.expect(image).not_to_have_attribute('src', address)
     visitor.selects('Trained flow of the package', 'cinc_cifar10_small')
     visitor.sees('Example image, 0 to 103')
     visitor.shows_chart()
