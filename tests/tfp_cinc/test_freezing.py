@@ -131,9 +131,9 @@ def test_threads_freeze_and_sample_together(in_graph):
     found = draw(tf.constant([number, 0]))
     return found.numpy(), frozen.log_prob(tf.identity(found)).numpy()
 
-  number = 4 if in_graph else 8
+  number = 8 if in_graph else 16
   expected = [sample(i) for i in range(number)]
-  with concurrent.futures.ThreadPoolExecutor(number) as pool:
+  with concurrent.futures.ThreadPoolExecutor(8) as pool:
     found = list(pool.map(sample, range(number)))
   for ours, alone in zip(found, expected, strict=True):
     np.testing.assert_array_equal(ours[0], alone[0])

@@ -52,11 +52,9 @@ def load_examples(flow) -> Examples:
   """
   config = get_base_config().data
   config.name = _BUILTIN[flow.image_shape[-1]]
-  size = config.image_size = flow.image_shape[0]
-  config.num_bits = flow.num_bits
+  size, config.num_bits = flow.image_shape[0], flow.num_bits
   enlarge = config.name == 'digits' and flow.name != 'digits'
-  if enlarge:
-    config.image_size = _DIGIT_SIZE
+  config.image_size = _DIGIT_SIZE if enlarge else size
   dataset = load_dataset(config)
   directions = None
   if dataset.name == flow.name and dataset.label_names is not None:

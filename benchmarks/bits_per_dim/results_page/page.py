@@ -11,16 +11,23 @@ from benchmarks.bits_per_dim.references import find_references
 from benchmarks.bits_per_dim.results_page.curves import draw_curves
 from benchmarks.bits_per_dim.results_page.published import PUBLISHED
 
-__all__ = ['mean_and_error', 'rows', 'section', 'table', 'write']
+__all__ = [
+  'conditions',
+  'mean_and_error',
+  'rows',
+  'section',
+  'table',
+  'write',
+]
 
 _INTRODUCTION = """
 ## How we measure
 
 The commands run in a checkout with `pip install -e '.[bench]'`. The command
-above a table makes and records its runs, `python -m benchmarks.bits_per_dim
---report`, with the same `--seconds` or `--steps` if there are some, writes the
-table. What is recorded is not run again. A run of 300 s takes about 10 minutes
-with its pilots; `--models` takes only some rows, `--seeds 1` only one run each.
+above a table makes and records its runs, and runs none again that is recorded.
+`--models` takes only some rows, `--seeds 1` only one run of each. `python -m
+benchmarks.bits_per_dim --report` then writes the tables; those whose command
+has `--seconds` or `--steps` need the same here.
 
 We report bits per dimension (bits/dim) on held-out test images; lower is
 better. Values are means over runs with different seeds, +- one standard error,
@@ -41,8 +48,8 @@ The runs themselves are not timed, so other jobs may run beside them, and a
 repeated run takes the same number of steps. "Seconds" is the number of steps
 times the step time, "images/s" follows from the step time, and "first step" is
 the time of the step that traces and compiles, which does not count.
-"Parameters" include those of learned dequantization noise, 5,286 for images of
-32x32.
+"Parameters" include those of learned dequantization noise, 5,286 for color
+images.
 
 The same rules apply to all models, including those of other libraries: the same
 images in the same order, optimizer, warm-up, schedule, gradient clipping and

@@ -62,18 +62,18 @@ def gradients(chain, x, variables):
     (tf.float32, tf.bfloat16, 0.1),
   ],
 )
-def test_gradients_at_depth_12(dtype, network_dtype, tolerance):
-  """The relative error of the gradient of a chain of 36 layers."""
-  layers = make_layers(12, dtype, network_dtype)
+def test_gradients_at_depth_32(dtype, network_dtype, tolerance):
+  """The relative error of the gradient of a chain of 96 layers."""
+  layers = make_layers(32, dtype, network_dtype)
   x = tf.random.stateless_normal([2, 2, 2, 4], [0, 0], dtype=dtype)
   # One by one, so that what alike layers share is checked too.
   plain = tfb.Chain(layers)
   variables = plain.trainable_variables
-  assert len(variables) == 12 * 12
+  assert len(variables) == 32 * 12
   expected = gradients(plain, x, variables)
   for memory in ('store', 'checkpoint', 'reversible'):
     chain = tfp_cinc.bijectors.Chain(layers, memory)
-    assert len(chain.trainable_variables) == 12 * 12
+    assert len(chain.trainable_variables) == 32 * 12
     pairs = zip(expected, gradients(chain, x, variables), strict=True)
     errors, sizes = zip(
       *((tf.norm(ours - right), tf.norm(right)) for right, ours in pairs),

@@ -1,4 +1,4 @@
-"""Layers and flows of the zoo pass the checks of the conformance set."""
+"""Every layer and flow of the zoo passes every check of the conformance set."""
 
 import itertools
 
@@ -52,29 +52,6 @@ FAST = {
   'glow',
 }
 
-# Checks that take long. Of the flows, only some are checked by them: the others
-# are chains of layers that pass these checks themselves.
-LONG = {
-  conformance.check_frees_memory,
-  conformance.check_second_derivatives,
-  conformance.check_per_example_gradients,
-  conformance.check_vectorized_map,
-  conformance.check_while_loop,
-}
-CHECKED_LONG = {
-  'cinc',
-  'cinc-given',
-  'glow',
-  'maf',
-  'real_nvp-given',
-  'tarflow',
-}
-WITHOUT_LONG_CHECKS = [
-  case.name
-  for case in zoo.FLOWS + zoo.CONDITIONAL_FLOWS
-  if case.name not in CHECKED_LONG
-]
-
 _checked = itertools.count(1)
 
 
@@ -90,7 +67,6 @@ _checked = itertools.count(1)
     for check in conformance.CHECKS
     for case in zoo.ZOO
     if conformance.applies(check, case)
-    and not (check in LONG and case.name in WITHOUT_LONG_CHECKS)
   ],
 )
 def test_conforms(case, check):
