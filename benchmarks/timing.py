@@ -50,8 +50,9 @@ def in_new_process(function: Callable, *args):
   The new process ends with this one, even if this one is killed.
 
   Args:
-    function: A function of a module that can be imported.
-    *args: Arguments of the function.
+    function: A function at the top level of a module. A script that calls this
+      needs `if __name__ == '__main__':`, as the new process imports it again.
+    *args: Arguments of the function. They and the result are pickled.
 
   Returns:
     The result of the function.

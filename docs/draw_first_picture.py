@@ -59,13 +59,16 @@ def draw(names: list[str]) -> None:
     ax.imshow(np.squeeze(grid(images)), cmap='gray', interpolation='nearest')
     ax.set_title(f'samples, {flow.name}', fontsize='medium')
     ax.axis('off')
-  peers = recorded(COMPARISONS['peers'], records)[0]
+  peers = next(
+    found
+    for found in recorded(COMPARISONS['peers'], records)
+    if found.protocol.conditions.data.name == 'cifar10'
+  )
   curves = mean_curves(peers, records)
-  for name, (seconds, _, bits) in curves.items():
-    if name in HEADLINE_MODELS:
-      label = HEADLINE_MODELS[name].replace('`', '')
-      axes[-1].plot(seconds, bits, marker='.', label=label)
-  least = min(bits[-1] for _, _, bits in curves.values())
+  for name, words in HEADLINE_MODELS.items():
+    seconds, _, bits = curves[name]
+    axes[-1].plot(seconds, bits, marker='.', label=words.replace('`', ''))
+  least = min(curves[name][-1][-1] for name in HEADLINE_MODELS)
   axes[-1].set_ylim(least - 0.15, least + 2.15)
   axes[-1].set_xlabel('seconds of training, 2 CPU cores')
   data = peers.protocol.conditions.data.name

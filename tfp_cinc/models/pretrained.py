@@ -86,9 +86,10 @@ def card(name: str | os.PathLike) -> dict:
   Returns:
     A dict with 'model' and 'arguments' (the function of `tfp_cinc.models` and
     its arguments), 'image_shape', 'num_bits', 'noise' (arguments of the learned
-    noise, or None) and everything that was passed to `save` as `facts`. Files
-    of `tfp-cinc export` have the facts 'data', 'data_license', 'step' and
-    'metrics', with 'test_bits_per_dim'.
+    noise, or None), 'format_version', 'sha256' and everything that was passed
+    to `save` as `facts`. Files of `tfp-cinc export` also have 'data',
+    'data_license', 'facts' (of the data set), 'condition', 'noise_scale',
+    'step' and 'metrics', with 'test_bits_per_dim'.
 
   Raises:
     ValueError: As in `load`.

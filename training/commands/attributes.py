@@ -33,7 +33,7 @@ __all__ = ['command']
   '--output',
   metavar='FILE',
   help='.npz file to write. [default: directions.npz in the folder of the run '
-  'or, for a SavedModel, here]',
+  'or, for other flows, here]',
 )
 def command(path, split, data, limit, method, output):
   """Learn the direction of each attribute from labeled images.

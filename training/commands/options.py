@@ -108,7 +108,7 @@ output_file = _options(
     '--output',
     metavar='FILE',
     help='PNG file to write, or folder with --files. [default: named after '
-    'the command, in the folder of the run or, for a SavedModel, here]',
+    'the command, in the folder of the run or, for other flows, here]',
   ),
   click.option('--files', is_flag=True, help='Write one file for each image.'),
   click.option(

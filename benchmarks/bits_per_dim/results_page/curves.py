@@ -70,7 +70,9 @@ def mean_curves(
 
   Returns:
     (seconds, steps, test bits/dim) by the name of the model, without models
-    that have no complete run. The seconds follow from the step time.
+    that have no complete run. The seconds follow from the step time. The
+    evaluations use at most 512 images, so the last one differs a little from
+    the result of the run.
   """
   jobs, result = comparison.runs(records), {}
   for model in comparison.models:

@@ -66,8 +66,8 @@ def headline(
     'Muon and learned dequantization noise, both Glows with Adam and uniform '
     f"noise. The networks of `{ours}` and of normflows' Glow compute in "
     f'bfloat16. "{at_most}" is the time of the first evaluation during '
-    f'training at which `{ours}` is as good as the other flow at the end; '
-    '"images/s" is the speed of training.',
+    f'training, on 512 of the images, at which `{ours}` is as good as the '
+    'other flow in its last one; "images/s" is the speed of training.',
     table(columns, lines),
     f'![Test bits/dim during training]({pathlib.Path(figures).name}/'
     'headline.png)',
