@@ -27,11 +27,12 @@ def grid(images: np.ndarray) -> np.ndarray:
   return joined.reshape([_ROWS * height, _COLUMNS * width, channels])
 
 
-def draw(names: list[str]) -> None:
+def draw(names: list[str], output: pathlib.Path) -> None:
   """Draws the picture.
 
   Args:
     names: Folders of runs, or names of flows of the package.
+    output: PNG file to write.
   """
   import matplotlib
 
@@ -75,9 +76,9 @@ def draw(names: list[str]) -> None:
   axes[-1].set_title(f'test bits/dim, {data}', fontsize='medium')
   axes[-1].grid(alpha=0.3)
   axes[-1].legend(fontsize='small')
-  temporary = PICTURE.with_suffix('.tmp')
+  temporary = output.with_suffix('.tmp')
   figure.savefig(temporary, format='png', dpi=100, metadata={'Software': None})
-  temporary.rename(PICTURE)
+  temporary.rename(output)
 
 
 if __name__ == '__main__':
@@ -89,4 +90,11 @@ if __name__ == '__main__':
     metavar='FLOW',
     help='folder of a run, or name of a flow of the package',
   )
-  draw(parser.parse_args().names)
+  parser.add_argument(
+    '--output',
+    type=pathlib.Path,
+    default=PICTURE,
+    help='PNG file to write (%(default)s)',
+  )
+  args = parser.parse_args()
+  draw(args.names, args.output)

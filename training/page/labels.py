@@ -21,10 +21,10 @@ def choose_label(flow: Served, own: Label, key: str, title: str = '') -> Label:
   Returns:
     The label; None if the flow is not conditional.
   """
-  names, key = flow.label_names, f'{flow.key}_{key}_{own}'
+  names = flow.label_names
   if names is None:
     return None
-  kept = {'key': key, 'persist_state': 'session'}
+  kept = {'key': f'{key}_{own}', 'persist_state': 'page'}
   if flow.has_classes:
     return streamlit.selectbox(
       title or 'Class',

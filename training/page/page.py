@@ -1,5 +1,7 @@
 """The content of the page; `script.py` draws it."""
 
+import functools
+
 import streamlit
 
 from . import labels, panels, pictures
@@ -33,8 +35,23 @@ img {border-radius: 0 !important; max-width: 100%}
 
 
 def main():
-  """Draws the page; only the open tab computes anything."""
-  flow = _choose_flow()
+  """Draws the page of the flow that the visitor has chosen."""
+  # With a single flow, Streamlit shows no menu.
+  pages = [
+    streamlit.Page(
+      functools.partial(_draw, path),
+      title=literal(path),
+      url_path=path.replace('/', '_'),
+    )
+    for path in get_menu().paths
+  ]
+  streamlit.navigation(pages, position='top').run()
+
+
+def _draw(path):
+  """Draws the page of a flow; only the open tab computes anything."""
+  with streamlit.spinner(f'Opening {path} and tracing its functions ...'):
+    flow = get_menu().open(path)
   streamlit.set_page_config(page_title=f'Flow of {flow.name}')
   streamlit.html(_STYLE)
   streamlit.title(literal(f'Flow of {flow.name}'), anchor=False)
@@ -56,37 +73,8 @@ def main():
   names = list(_PANELS)
   if flow.examples is not None and not flow.can_change:
     names.remove('Change')
-  for tab, name in zip(_tabs(names, f'{flow.key}_panel'), names, strict=True):
+  tabs = streamlit.tabs(names, key='panel', on_change='rerun')
+  for tab, name in zip(tabs, names, strict=True):
     if tab.open:
       with tab:
         _PANELS[name](flow, image, label)
-
-
-def _tabs(names, key):
-  """Returns tabs; the open one stays open while another flow is shown.
-
-  Streamlit forgets the state of widgets that a run of the script does not draw,
-  and its tabs take no `persist_state`.
-  """
-  state = streamlit.session_state
-  kept = f'{key}_kept'
-  if key not in state:
-    state[key] = state.get(kept, names[0])
-  tabs = streamlit.tabs(names, key=key, on_change='rerun')
-  state[kept] = state[key]
-  return tabs
-
-
-def _choose_flow():
-  """Asks for one of the flows, if there are several, and opens it."""
-  flows = get_menu()
-  path = flows.paths[0]
-  if len(flows.paths) > 1:
-    path = streamlit.selectbox(
-      'Trained flow of the package',
-      flows.paths,
-      key='flow',
-      persist_state='session',
-    )
-  with streamlit.spinner(f'Opening {path} and tracing its functions ...'):
-    return flows.open(path)

@@ -16,7 +16,7 @@ __all__ = ['change', 'interpolate', 'sample', 'score']
 
 _SLIDERS = 4  # attributes that are shown at first
 _STRONGEST = 3.0  # 1 moves from the mean without the attribute to that with it
-_KEPT = {'persist_state': 'session'}  # keeps values while another tab is open
+_KEPT = {'persist_state': 'page'}  # keeps values while another tab is open
 
 
 @streamlit.fragment
@@ -52,15 +52,15 @@ def _moves(flow):
     'Attributes',
     flow.directions.names,
     default=flow.directions.names[:_SLIDERS],
-    key=f'{flow.key}_attributes',
+    key='attributes',
     **_KEPT,
   )
-  strengths = {name: _strength(flow, name) for name in names}
+  strengths = {name: _strength(name) for name in names}
   moved = {name: value for name, value in strengths.items() if value}
-  return moved, _level(flow)
+  return moved, _level(flow.levels)
 
 
-def _strength(flow, name):
+def _strength(name):
   return streamlit.slider(
     name,
     -_STRONGEST,
@@ -68,14 +68,13 @@ def _strength(flow, name):
     0.0,
     0.1,
     format='%+.1f',
-    key=f'{flow.key}_strength_{name}',
+    key=f'strength_{name}',
     **_KEPT,
   )
 
 
-def _level(flow):
+def _level(levels):
   """Returns the only level to change, or None for all levels."""
-  levels = flow.levels
   if levels == 1:
     return None
   names = [f'{level}' for level in range(levels)]
@@ -86,7 +85,7 @@ def _level(flow):
     streamlit.selectbox(
       'Level of the latents to change',
       options,
-      key=f'{flow.key}_level',
+      key='level',
       **_KEPT,
     )
   ]

@@ -30,7 +30,7 @@ def choose(
     (image, its label): uint8 [H, W, C], or None if there is no image yet; the
     label of a test image or a sample, or None if it is not known.
   """
-  images, key = flow.known_images, f'{flow.key}_{key}'
+  images = flow.known_images
   ways = ['Your file', 'Sample']
   if images is not None:
     ways = ['Test set' if flow.examples is None else 'Examples', *ways]
@@ -40,7 +40,7 @@ def choose(
     default=ways[0],
     required=True,
     key=f'{key}_way',
-    persist_state='session',
+    persist_state='page',
   )
   if way == 'Your file':
     return _upload(flow, key), None
@@ -55,7 +55,7 @@ def choose(
     last,
     min(number, last),
     key=f'{key}_number',
-    persist_state='session',
+    persist_state='page',
   )
   if flow.examples is not None:
     streamlit.caption(

@@ -75,11 +75,6 @@ class Served:
     return self.flow.name
 
   @property
-  def key(self) -> str:
-    """Prefix of the keys of widgets whose values belong to this flow."""
-    return str(self.flow.path)
-
-  @property
   def image_shape(self) -> tuple[int, int, int]:
     """(H, W, C)."""
     return self.flow.image_shape
