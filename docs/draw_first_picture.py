@@ -60,18 +60,22 @@ def draw(names: list[str], output: pathlib.Path) -> None:
     ax.imshow(np.squeeze(grid(images)), cmap='gray', interpolation='nearest')
     ax.set_title(f'samples, {flow.name}', fontsize='medium')
     ax.axis('off')
-  peers = next(
+  peers = [
     found
     for found in recorded(COMPARISONS['peers'], records)
     if found.protocol.conditions.data.name == 'cifar10'
-  )
+  ]
+  if not peers:
+    sys.exit('There are no records of CIFAR-10; run make compare DATA=cifar10.')
+  [peers] = peers
   curves = mean_curves(peers, records)
   for name, words in HEADLINE_MODELS.items():
     seconds, _, bits = curves[name]
     axes[-1].plot(seconds, bits, marker='.', label=words.replace('`', ''))
   least = min(curves[name][-1][-1] for name in HEADLINE_MODELS)
   axes[-1].set_ylim(least - 0.15, least + 2.15)
-  axes[-1].set_xlabel('seconds of training, 2 CPU cores')
+  cores = peers.protocol.machine.partition(' (')[0]
+  axes[-1].set_xlabel(f'seconds of training, {cores}')
   data = peers.protocol.conditions.data.name
   axes[-1].set_title(f'test bits/dim, {data}', fontsize='medium')
   axes[-1].grid(alpha=0.3)

@@ -43,7 +43,7 @@ class Comparison:
     models: Models, one per row.
     protocol: Protocol of the comparison.
     published: Keys of published tables to print below the results, see
-      `published.py`.
+      `results_page/published.py`.
   """
 
   title: str

@@ -70,7 +70,7 @@ class Protocol:
       both 0, nothing is trained.
     pilot_seconds: Seconds of training of a pilot. Each model has a pilot for
       each of its learning rates and uses the one with the lowest validation
-      bits/dim.
+      bits/dim. Models with one learning rate have none.
     pilot_steps: Number of training steps of a pilot. Unless it is 0, it
       replaces `pilot_seconds`.
     seeds: Number of runs per model, with the seeds 0, 1, ...

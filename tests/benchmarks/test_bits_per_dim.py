@@ -335,11 +335,11 @@ def test_the_headline_says_when_our_flow_is_as_good_as_its_peers(tmp_path):
   for job in all_.rates():
     records.write(job, result(step_seconds=0.5), date='today')
   text = headline(all_, records, 'do it', tmp_path / 'figures')
-  assert '| `cinc`, the default flow | 2.000 |  | 16 | 1 |\n' in text
+  assert '| `cinc`, the default flow | 2.000 |  | 1,000 | 16 | 1 |\n' in text
   for words, (bits, when) in zip(
     list(HEADLINE_MODELS.values())[1:], peers, strict=True
   ):
-    assert f'| {words} | {bits:.3f} | {when} | 16 | 1 |\n' in text
+    assert f'| {words} | {bits:.3f} | {when} | 1,000 | 16 | 1 |\n' in text
   assert '\n`do it`\n\nData: ' in text
   assert (tmp_path / 'figures' / 'headline.png').stat().st_size
   two = dataclasses.replace(all_, models=tuple(models[:2]))

@@ -9,7 +9,8 @@ versions of the others. Its package contains everything that the page loads
 
 `serve` runs Streamlit's `App` under uvicorn, on a socket that `serve` binds
 itself. It therefore listens only on 127.0.0.1 and reports a port that is in use
-before anything else. The flow is opened before the page, in the same process.
+before anything else. The first flow is opened before the page, each other one
+when it is first chosen, all in the same process.
 """
 
 from .server import serve

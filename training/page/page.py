@@ -10,6 +10,7 @@ from .text import literal
 
 __all__ = ['main']
 
+# In this order; the first is open at first.
 _PANELS = {
   'Change': panels.change,
   'Sample': panels.sample,
@@ -52,14 +53,15 @@ def _draw(path):
   """Draws the page of a flow; only the open tab computes anything."""
   with streamlit.spinner(f'Opening {path} and tracing its functions ...'):
     flow = get_menu().open(path)
-  streamlit.set_page_config(page_title=f'Flow of {flow.name}')
+  streamlit.set_page_config(page_title=path)
   streamlit.html(_STYLE)
-  streamlit.title(literal(f'Flow of {flow.name}'), anchor=False)
+  streamlit.title(literal(path), anchor=False)
   height, width, channels = flow.image_shape
   kind = 'gray' if channels == 1 else 'color'
   streamlit.caption(
-    f'A flow over {kind} images of {width}x{height} pixels. It runs only on '
-    'this machine, and your images are not stored.'
+    f'A flow over {kind} images of {width}x{height} pixels, trained on '
+    f'{literal(flow.name)}. It runs only on this machine, and writes none of '
+    'your images to the disk.'
   )
   left, right = streamlit.columns(2, gap='large')
   with left:
@@ -69,8 +71,9 @@ def _draw(path):
     if image is None:
       streamlit.info('Choose an image file.')
     else:
-      pictures.show(image, 'Input of the flow')
+      pictures.show(flow.keep_bits(image), 'Input of the flow')
   names = list(_PANELS)
+  # On the page of a run, this tab says how to learn directions.
   if flow.examples is not None and not flow.can_change:
     names.remove('Change')
   tabs = streamlit.tabs(names, key='panel', on_change='rerun')

@@ -124,7 +124,7 @@ def interpolate(flow: Served, image: np.ndarray | None, label: Label) -> None:
   """Shows images between the image and another one, in latent space."""
   left, right = streamlit.columns(2, gap='large')
   with left:
-    other, _ = choose(flow, 'To', 'other', number=1)
+    other, _ = choose(flow, 'Second image', 'other', number=1)
   with right:
     method = streamlit.segmented_control(
       'Path',

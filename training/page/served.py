@@ -79,6 +79,10 @@ class Served:
     """(H, W, C)."""
     return self.flow.image_shape
 
+  def keep_bits(self, image: np.ndarray) -> np.ndarray:
+    """Returns an image without the lower bits, which the flow ignores."""
+    return self.flow.keep_bits(image)
+
   @property
   def levels(self) -> int:
     """Number of levels of its latents."""
@@ -183,8 +187,8 @@ class Served:
       to: Label under which the moved latents are decoded.
 
     Returns:
-      uint8 [H, W, C]. Without strengths this is the reconstruction of the
-      image.
+      uint8 [H, W, C]. Without strengths and with its own label, this is the
+      image, without the bits that the flow ignores.
     """
     latents = self._encoded(image.tobytes(), label)
     moved = latents + sum(

@@ -62,7 +62,7 @@ def serve(
     address = f'http://{_HOST}:{listener.getsockname()[1]}'
     paths = pretrained_names() if path is None else [path]
     print(f'Opening {paths[0]} and tracing its functions ...', flush=True)
-    flow = open_menu(paths)
+    open_menu(paths)
     os.environ['TFP_CINC_PAGE'] = __package__
     page = pathlib.Path(__file__).with_name('script.py')
     config = uvicorn.Config(
@@ -71,7 +71,7 @@ def serve(
       ws_max_size=2**20 * (_LARGEST_FILE + 1),
       timeout_graceful_shutdown=1,
     )
-    print(f'Flow of {flow.name}: {address} (end with Ctrl-C)', flush=True)
+    print(f'Flow {paths[0]}: {address} (end with Ctrl-C)', flush=True)
     if open_browser:
       webbrowser.open(address)
     uvicorn.Server(config).run(sockets=[listener])

@@ -149,6 +149,11 @@ class TrainedFlow:
     labels = self.condition.check_labels(labels)
     return held_out_inputs(self.condition, images, labels, first)
 
+  def keep_bits(self, images: np.ndarray) -> np.ndarray:
+    """Returns uint8 images without the lower bits, which the flow ignores."""
+    step = 2 ** (8 - self.num_bits)
+    return images // step * step
+
   def encode(
     self, images: np.ndarray, condition: Mapping | None = None
   ) -> np.ndarray:

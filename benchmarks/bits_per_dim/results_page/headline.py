@@ -14,7 +14,7 @@ __all__ = ['HEADLINE_MODELS', 'headline']
 # The default flow first, and what to call the flows it is compared with.
 HEADLINE_MODELS = {
   'cinc': '`cinc`, the default flow',
-  'normflows Glow, bfloat16': "normflows' Glow",
+  'normflows Glow': "normflows' Glow",
   'tfb.Glow': '`tfb.Glow`',
 }
 
@@ -45,6 +45,7 @@ def headline(
       words,
       found[name]['bits/dim'],
       '' if name == ours else _reached(curves[ours], curves[name][-1][-1]),
+      found[name]['parameters'],
       found[name]['images/s'],
       found[name]['runs'],
     ]
@@ -53,21 +54,22 @@ def headline(
   references = find_references(comparison.protocol.conditions.data, records)
   if references:
     lines += [
-      [f'{kind} files', f'{references[key]:.3f}', '', '', '']
+      [f'{kind} files', f'{references[key]:.3f}', '', '', '', '']
       for kind, key in (('PNG', 'png'), ('lossless WebP', 'webp'))
     ]
   draw_curves(comparison, records, pathlib.Path(figures, 'headline.png'))
   done = [r for r in map(records.find, comparison.runs(records)) if r]
   at_most = f'`{ours}` needs at most'
-  columns = ['flow', 'bits/dim', at_most, 'images/s', 'runs']
+  columns = ['flow', 'bits/dim', at_most, 'parameters', 'images/s', 'runs']
   parts = [
     f'Test bits/dim after {comparison.protocol.amount} of training on '
     f'CIFAR-10, on two CPU cores; lower is better. `{ours}` is trained with '
     'Muon and learned dequantization noise, both Glows with Adam and uniform '
     f"noise. The networks of `{ours}` and of normflows' Glow compute in "
-    f'bfloat16. "{at_most}" is the time of the first evaluation during '
-    f'training, on 512 of the images, at which `{ours}` is as good as the '
-    'other flow in its last one; "images/s" is the speed of training.',
+    'bfloat16; `tfb.Glow` has its default networks, in float32. '
+    f'"{at_most}" is the training time at the first evaluation in which '
+    f'`{ours}` is at least as good as the other flow in its last one; these '
+    'use 512 of the images. "images/s" is the speed of training.',
     table(columns, lines),
     f'![Test bits/dim during training]({pathlib.Path(figures).name}/'
     'headline.png)',

@@ -23,11 +23,12 @@ __all__ = [
 _INTRODUCTION = """
 ## How we measure
 
-The commands run in a checkout with `pip install -e '.[bench]'`. The command
-above a table makes and records its runs, and runs none again that is recorded.
-`--models` takes only some rows, `--seeds 1` only one run of each. `python -m
-benchmarks.bits_per_dim --report` then writes the tables; those whose command
-has `--seconds` or `--steps` need the same here.
+The commands run in a checkout with `pip install -e '.[bench]'`. Each table
+names the command that makes its runs; runs that are already recorded are not
+repeated. `--models` takes only some rows, `--seeds 1` only one run of each.
+`python -m benchmarks.bits_per_dim --report` then writes each table whose rows
+all have a result. Tables whose command has `--seconds` or `--steps` need the
+same there.
 
 We report bits per dimension (bits/dim) on held-out test images; lower is
 better. Values are means over runs with different seeds, +- one standard error,

@@ -52,9 +52,7 @@ def command(
   rows, columns = 2 * -(-len(given) // _WIDTH), min(_WIDTH, len(given))
   target.check_size(flow.image_shape, rows, columns)
   decoded = flow.decode(flow.encode(given, own), own)
-  # The flow keeps only the upper bits of each channel.
-  step = 2 ** (8 - flow.num_bits)
-  kept = given // step * step
+  kept = flow.keep_bits(given)
   error = int(np.max(np.abs(decoded.astype(int) - kept)))
   rows = []
   for start in range(0, len(given), _WIDTH):
@@ -64,7 +62,7 @@ def command(
   title = (
     f'{same} of {len(given)} are identical; largest difference {error} of 255'
   )
-  if step > 1:
+  if flow.num_bits < 8:
     title += f', in {flow.num_bits} bits'
   target.write(
     flow,
