@@ -5,7 +5,21 @@ import io
 import numpy as np
 import PIL.Image
 
-__all__ = ['webp_bits_per_dim']
+__all__ = ['keep_bits', 'webp_bits_per_dim']
+
+
+def keep_bits(images: np.ndarray, num_bits: int) -> np.ndarray:
+  """Sets the lower bits of each channel to 0.
+
+  Args:
+    images: uint8 [..., H, W, C].
+    num_bits: Number of upper bits to keep, from 1 to 8.
+
+  Returns:
+    uint8 of the same shape.
+  """
+  step = 2 ** (8 - num_bits)
+  return images // step * step
 
 
 def webp_bits_per_dim(images: np.ndarray, num_bits: int = 8) -> np.ndarray:
@@ -20,8 +34,7 @@ def webp_bits_per_dim(images: np.ndarray, num_bits: int = 8) -> np.ndarray:
     float64 [N], the bits of the file divided by H * W * C. The header of the
     file is included.
   """
-  step = 2 ** (8 - num_bits)
-  images = images // step * step
+  images = keep_bits(images, num_bits)
   sizes = [len(_encoded(image)) for image in images]
   return 8 * np.array(sizes, np.float64) / np.prod(images.shape[1:])
 

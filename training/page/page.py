@@ -60,8 +60,8 @@ def _draw(path):
   kind = 'gray' if channels == 1 else 'color'
   streamlit.caption(
     f'A flow over {kind} images of {width}x{height} pixels, trained on '
-    f'{literal(flow.name)}. It runs only on this machine, and writes none of '
-    'your images to the disk.'
+    f'{literal(flow.name)}. It runs only on this machine, and your images '
+    'are not stored.'
   )
   left, right = streamlit.columns(2, gap='large')
   with left:

@@ -80,7 +80,7 @@ class Served:
     return self.flow.image_shape
 
   def keep_bits(self, image: np.ndarray) -> np.ndarray:
-    """Returns an image without the lower bits, which the flow ignores."""
+    """Returns an image, uint8 [H, W, C], as the flow reads it."""
     return self.flow.keep_bits(image)
 
   @property

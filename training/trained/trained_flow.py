@@ -14,6 +14,7 @@ import tensorflow as tf
 import tfp_cinc
 from tfp_cinc import latents as latent_space
 
+from ..data.compression import keep_bits
 from ..data.condition import held_out_inputs
 from ..data.dataset import Dataset
 from ..data.load import load_dataset
@@ -150,9 +151,15 @@ class TrainedFlow:
     return held_out_inputs(self.condition, images, labels, first)
 
   def keep_bits(self, images: np.ndarray) -> np.ndarray:
-    """Returns uint8 images without the lower bits, which the flow ignores."""
-    step = 2 ** (8 - self.num_bits)
-    return images // step * step
+    """Returns images as the flow reads them: only their upper bits.
+
+    Args:
+      images: uint8 [..., H, W, C].
+
+    Returns:
+      uint8 of the same shape; the lower 8 - `num_bits` bits are 0.
+    """
+    return keep_bits(images, self.num_bits)
 
   def encode(
     self, images: np.ndarray, condition: Mapping | None = None

@@ -158,12 +158,17 @@ class Visitor:
     """Follows a link of the menu."""
     self.page.get_by_role('link', name=link).click()
 
-  def enters(self, box, value):
-    """Enters a number."""
-    box = self.page.get_by_role('spinbutton', name=box)
-    box.fill(value)
-    box.press('Enter')
-    self.expect(box).to_have_value(value)
+  def number(self, box):
+    """Returns the box of a number."""
+    return self.page.get_by_role('spinbutton', name=box)
+
+  def enters(self, box, value, caption):
+    """Enters a number, and waits until the image with a caption changes."""
+    image = self.page.get_by_alt_text(caption, exact=True)
+    before = image.get_attribute('src')
+    self.number(box).fill(value)
+    self.number(box).press('Enter')
+    self.expect(image).not_to_have_attribute('src', before)
 
   def image(self, caption):
     """Returns the gray pixels [H, W] of the image with a caption."""
@@ -313,14 +318,20 @@ def test_visitor_without_a_run_chooses_a_flow_of_the_package(browser):
     visitor.looks('package_score')
     visitor.follows('cinc_digits')
     visitor.sees('Example image, 0 to 179')
+    visitor.image('Encoded and decoded')
     # More than the other flow has.
-    visitor.enters('Example image', '150')
+    visitor.enters('Example image', '150', 'Input of the flow')
     visitor.follows('cinc_cifar10_small')
     visitor.sees('Example image, 0 to 103')
     visitor.image('Temperature 0.7, seed 0')
     visitor.follows('cinc_digits')
     visitor.sees('Example image, 0 to 179')
+    visitor.expect(visitor.number('Example image')).to_have_value('0')
     given = small(visitor.image('Encoded and decoded'), 16)
+    # The flow keeps 4 bits, and the page shows these.
+    read = small(visitor.image('Input of the flow'), 16)
+    np.testing.assert_array_equal(read % 16, 0)
+    np.testing.assert_array_equal(read, given)
     visitor.moves('3', 'ArrowRight', times=20)
     changed = small(visitor.image('3 +2.0'), 16)
     assert np.abs(changed.astype(int) - given).max() > 50
@@ -329,6 +340,8 @@ def test_visitor_without_a_run_chooses_a_flow_of_the_package(browser):
     visitor.image('Temperature 0.7, seed 0')
     visitor.looks('package_sample')
     assert not visitor.complaints
+    visitor.page.goto(f'{address}/cinc_digits')
+    visitor.sees('Example image, 0 to 179')
     visitor.page.close()
 
 
