@@ -151,7 +151,7 @@ def _report(comparisons, records, options):
     layer_parameters,
   )
 
-  sections = {}
+  sections, left_out = {}, []
   figures = os.path.join(os.path.dirname(options.page), 'figures')
   for name, comparison in comparisons.items():
     for found in recorded(comparison, records, options.machine):
@@ -164,6 +164,9 @@ def _report(comparisons, records, options):
       text = page.section(section, found, records, command, figures)
       if text:
         sections[section] = text
+      else:
+        models = ', '.join(page.missing(found, records))
+        left_out.append(f'{section}: no result of {models}; run `{command}`')
       if section == _HEADLINE:
         text = headline(found, records, command, figures)
         if text:
@@ -174,6 +177,8 @@ def _report(comparisons, records, options):
     sections['honesty'] = honesty.section(record)
   page.write(options.page, sections)
   print(f'Wrote {options.page}: {", ".join(sections)}.')
+  if left_out:
+    print('Left out, because models have no result:', *left_out, sep='\n- ')
 
 
 def _measure_honesty(options):

@@ -291,7 +291,9 @@ def test_the_page_comes_from_the_records(story, tmp_path):
   assert page_text.endswith('A comment.\n')
 
 
-def test_a_section_needs_a_result_of_each_model(story, tmp_path):
+def test_a_section_needs_a_result_of_each_model(
+  story, tmp_path, monkeypatch, capsys
+):
   options = {**TINY.options, 'flow.depth': 2}
   same = dataclasses.replace(TINY, name='same')  # has the records of TINY
   other = dataclasses.replace(TINY, name='other', options=options)
@@ -299,6 +301,12 @@ def test_a_section_needs_a_result_of_each_model(story, tmp_path):
   assert len(page.rows(three, story.records)) == 2
   assert page.section('three', three, story.records, 'again', tmp_path) is None
   assert not [*tmp_path.iterdir()]
+  monkeypatch.setitem(COMPARISONS, 'three', three)
+  command = ['--compare', 'three', '--out', str(story.records.folder)]
+  main([*command, '--report', '--page', str(tmp_path / 'results.md')])
+  assert '\n- three_digits: no result of other; run `python -m' in (
+    capsys.readouterr().out
+  )
 
 
 def test_differences_are_between_runs_with_the_same_seed(tmp_path):

@@ -14,6 +14,7 @@ from benchmarks.bits_per_dim.results_page.published import PUBLISHED
 __all__ = [
   'conditions',
   'mean_and_error',
+  'missing',
   'rows',
   'section',
   'table',
@@ -27,8 +28,8 @@ The commands run in a checkout with `pip install -e '.[bench]'`. Each table
 names the command that makes its runs; runs that are already recorded are not
 repeated. `--models` takes only some rows, `--seeds 1` only one run of each.
 `python -m benchmarks.bits_per_dim --report` then writes each table whose rows
-all have a result. Tables whose command has `--seconds` or `--steps` need the
-same there.
+all have a result, and names the other ones that have begun. Tables whose
+command has `--seconds` or `--steps` need the same there.
 
 We report bits per dimension (bits/dim) on held-out test images; lower is
 better. Values are means over runs with different seeds, +- one standard error,
@@ -95,6 +96,12 @@ def rows(comparison: Comparison, records: Records) -> list[dict]:
       found.append({'model': model.name, 'bits/dim': 'diverged in all pilots'})
   keys = list(dict.fromkeys(key for row in found for key in row))
   return [{key: row.get(key, '') for key in keys} for row in found]
+
+
+def missing(comparison: Comparison, records: Records) -> list[str]:
+  """Returns the names of the models that have no row yet."""
+  found = {row['model'] for row in rows(comparison, records)}
+  return [m.name for m in comparison.models if m.name not in found]
 
 
 def _all_diverged(comparison, model, records):
@@ -174,7 +181,7 @@ def section(
   """
   found = rows(comparison, records)
   done = [r for r in map(records.find, comparison.runs(records)) if r]
-  if not done or len(found) < len(comparison.models):
+  if not done or missing(comparison, records):
     return None
   total = len(comparison.models) * comparison.protocol.seeds
   parts = [
