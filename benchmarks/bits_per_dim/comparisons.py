@@ -221,7 +221,7 @@ COMPARISONS = {
       dataclasses.replace(model, rates=(1e-2, 3e-3))
       for model in _coupling_by_layer()
     ),
-    Protocol(Conditions(samples=100), steps=600, pilot_steps=100),
+    Protocol(Conditions(samples=100), steps=600, pilot_steps=100, seeds=1),
     ('coupling by layer', 'depth'),
   ),
   'sampling': Comparison(
