@@ -47,9 +47,11 @@ its own step time: "300 s of steps at the step time". The step time is measured
 first, while nothing else runs on the machine: the median over 6 s of steps,
 including the time to fetch their images. Of two such rounds the faster counts.
 The runs themselves are not timed, so other jobs may run beside them, and a
-repeated run takes the same number of steps. "Seconds" is the number of steps
-times the step time, "images/s" follows from the step time, and "first step" is
-the time of the step that traces and compiles, which does not count.
+repeated run takes the same number of steps, also on another kind of machine:
+`--machine` names the kind whose recorded step times are used. "Seconds" is the
+number of steps times the step time, "images/s" follows from the step time, and
+"first step" is the time of the step that traces and compiles, which does not
+count.
 "Parameters" include those of learned dequantization noise, 5,286 for color
 images.
 
